@@ -1,0 +1,40 @@
+/** Files that survive a power cut: written beside, synced, renamed, and the folder synced. */
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs'
+import { dirname } from 'node:path'
+
+/** Only the owner reads keys and data. */
+export const PRIVATE_FILE = 0o600
+export const PRIVATE_FOLDER = 0o700
+
+/**
+ * Puts `bytes` at `path`, whole or not at all.
+ */
+export function writeDurably(path: string, bytes: Uint8Array, mode = PRIVATE_FILE): void {
+  const temporary = `${path}.tmp`
+  const file = openSync(temporary, 'w', mode)
+  try {
+    for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written)
+    fsyncSync(file)
+  } finally {
+    closeSync(file)
+  }
+  renameSync(temporary, path)
+  syncFolder(dirname(path))
+}
+
+/** Makes a folder and what leads to it; each new name is synced into its parent. */
+export function makeFolderDurably(path: string, mode = PRIVATE_FOLDER): void {
+  const first = mkdirSync(path, { recursive: true, mode })
+  if (first === undefined) return
+  for (let folder = path; folder.length >= first.length; folder = dirname(folder)) syncFolder(dirname(folder))
+}
+
+/** Makes the names in a folder durable. */
+export function syncFolder(path: string): void {
+  const folder = openSync(path, 'r')
+  try {
+    fsyncSync(folder)
+  } finally {
+    closeSync(folder)
+  }
+}

@@ -1,0 +1,199 @@
+/**
+ * The intent journal: which requests were admitted, so that none of them vanishes in a crash. A file of fixed slots,
+ * allocated in advance; writes are gathered and synced together.
+ *
+ * @spec docs/operating.md, "What a crash leaves"
+ */
+import { createHash } from 'node:crypto'
+import { closeSync, existsSync, fsyncSync, openSync, readSync, statSync, writeSync } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { CountersignError, concat, equalBytes, Fields, PAYLOAD_LIMITS, parseJson, utf8 } from '@countersign/verify'
+import { PRIVATE_FILE, syncFolder } from '../data/durable-file.ts'
+
+/** What is known of a request when it is admitted. */
+export interface Intent {
+  readonly receipt: string
+  readonly deployment: string
+  /** Digest of the deployment's manifest. */
+  readonly manifest: string
+  readonly model: string
+  /** Commitment to the request as received. */
+  readonly request: string
+  readonly startedAtMs: number
+  readonly checkpoint: { readonly origin: string; readonly size: number; readonly root: string }
+}
+
+/** Slots in the file: requests that can be under way at once. */
+export const JOURNAL_SLOTS = 4096
+const SLOT_BYTES = 1024
+const MAGIC = /* @__PURE__ */ utf8('CSI1')
+const HEADER_BYTES = 6
+const CHECKSUM_BYTES = 32
+
+/** A place in the journal, held until the answer's statement is durable. */
+export type Slot = number
+
+interface Waiting {
+  readonly slot: Slot
+  readonly bytes: Uint8Array
+  readonly resolve: () => void
+  readonly reject: (reason: unknown) => void
+}
+
+/**
+ * The intents that a journal file holds, in no order; torn and empty slots are passed over.
+ *
+ * @throws {CountersignError} `data/damaged` when the file has the wrong length
+ */
+export function readIntents(path: string): readonly Intent[] {
+  if (!existsSync(path)) return []
+  if (statSync(path).size !== JOURNAL_SLOTS * SLOT_BYTES) {
+    throw new CountersignError('data/damaged', 'the intent journal has the wrong length')
+  }
+  const file = openSync(path, 'r')
+  const slot = new Uint8Array(SLOT_BYTES)
+  const intents: Intent[] = []
+  try {
+    for (let i = 0; i < JOURNAL_SLOTS; i++) {
+      readSync(file, slot, 0, SLOT_BYTES, i * SLOT_BYTES)
+      const intent = parseSlot(slot)
+      if (intent !== undefined) intents.push(intent)
+    }
+  } finally {
+    closeSync(file)
+  }
+  return intents
+}
+
+/** Allocates an empty journal, durably: afterwards, writing to it needs no new space on the disk. */
+export function createJournalFile(path: string): void {
+  const file = openSync(path, 'w', PRIVATE_FILE)
+  try {
+    writeSync(file, new Uint8Array(JOURNAL_SLOTS * SLOT_BYTES))
+    fsyncSync(file)
+  } finally {
+    closeSync(file)
+  }
+  syncFolder(dirname(path))
+}
+
+export class IntentJournal {
+  readonly #file: FileHandle
+  readonly #free: Slot[] = Array.from({ length: JOURNAL_SLOTS }, (_, i) => i)
+  #waiting: Waiting[] = []
+  #flushing: Promise<void> | undefined
+
+  private constructor(file: FileHandle) {
+    this.#file = file
+  }
+
+  /** Opens a journal whose intents have been dealt with, and empties it. */
+  static async open(path: string): Promise<IntentJournal> {
+    createJournalFile(path)
+    return new IntentJournal(await open(path, 'r+'))
+  }
+
+  /**
+   * Takes a slot and writes the intent there. `durable` settles when it is on the disk; whoever sends nothing before the
+   * statement is durable need not wait for it.
+   *
+   * @throws {CountersignError} `queue/full` when all slots are taken
+   */
+  write(intent: Intent): { readonly slot: Slot; readonly durable: Promise<void> } {
+    const slot = this.#free.shift()
+    if (slot === undefined) throw new CountersignError('queue/full', 'too many requests are under way; try again later')
+    const durable = new Promise<void>((resolve, reject) => {
+      this.#waiting.push({ slot, bytes: formatSlot(intent), resolve, reject })
+    })
+    // Nobody may be waiting: a failed write then shows when the statement cannot be committed either.
+    durable.catch(() => undefined)
+    this.#flushing ??= this.#flush()
+    return { slot, durable }
+  }
+
+  /** Gives a slot back; its old content is known to recovery by the receipt that the log holds. */
+  release(slot: Slot): void {
+    this.#free.push(slot)
+  }
+
+  /** Slots in use. */
+  get inUse(): number {
+    return JOURNAL_SLOTS - this.#free.length
+  }
+
+  async close(): Promise<void> {
+    await this.#flushing
+    await this.#file.close()
+  }
+
+  async #flush(): Promise<void> {
+    // Lets the requests of this turn of the event loop join.
+    await new Promise<void>((resolve) => setImmediate(resolve))
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting.sort((a, b) => a.slot - b.slot)
+      this.#waiting = []
+      try {
+        for (const run of contiguousRuns(batch)) await this.#writeRun(run)
+        await this.#file.datasync()
+        for (const { resolve } of batch) resolve()
+      } catch (thrown) {
+        for (const { reject } of batch) reject(thrown)
+      }
+    }
+    this.#flushing = undefined
+  }
+
+  async #writeRun(run: readonly Waiting[]): Promise<void> {
+    const bytes = concat(...run.map((each) => each.bytes))
+    await this.#file.write(bytes, 0, bytes.length, (run[0]?.slot ?? 0) * SLOT_BYTES)
+  }
+}
+
+function contiguousRuns(batch: readonly Waiting[]): readonly Waiting[][] {
+  const runs: Waiting[][] = []
+  for (const each of batch) {
+    const run = runs.at(-1)
+    if (run !== undefined && run.at(-1)?.slot === each.slot - 1) run.push(each)
+    else runs.push([each])
+  }
+  return runs
+}
+
+/** Magic (4), length of the JSON (2, big-endian), SHA-256 of the JSON (32), JSON, zeros. */
+function formatSlot(intent: Intent): Uint8Array {
+  const json = utf8(JSON.stringify(intent))
+  if (json.length > SLOT_BYTES - HEADER_BYTES - CHECKSUM_BYTES) {
+    throw new CountersignError('request/malformed', 'the names of deployment and model are too long to be journaled')
+  }
+  const slot = new Uint8Array(SLOT_BYTES)
+  slot.set(concat(MAGIC, Uint8Array.of(json.length >> 8, json.length & 0xff), checksum(json), json))
+  return slot
+}
+
+function parseSlot(slot: Uint8Array): Intent | undefined {
+  const length = ((slot[4] ?? 0) << 8) | (slot[5] ?? 0)
+  const start = HEADER_BYTES + CHECKSUM_BYTES
+  if (!equalBytes(slot.subarray(0, 4), MAGIC) || start + length > SLOT_BYTES) return undefined
+  const json = slot.slice(start, start + length)
+  if (!equalBytes(slot.subarray(HEADER_BYTES, start), checksum(json))) return undefined
+  const fields = new Fields(parseJson(json, PAYLOAD_LIMITS), 'intent')
+  const checkpoint = fields.object('checkpoint')
+  return {
+    receipt: fields.hex('receipt', 16),
+    deployment: fields.text('deployment'),
+    manifest: fields.hex('manifest', 32),
+    model: fields.text('model'),
+    request: fields.hex('request', 32),
+    startedAtMs: fields.integer('startedAtMs'),
+    checkpoint: {
+      origin: checkpoint.text('origin'),
+      size: checkpoint.integer('size'),
+      root: checkpoint.hex('root', 32),
+    },
+  }
+}
+
+function checksum(json: Uint8Array): Uint8Array {
+  return new Uint8Array(createHash('sha256').update(json).digest())
+}

@@ -1,0 +1,58 @@
+/** What the gateway's main thread and its commit thread say to each other. */
+import type { ErasureReason, ErrorCode } from '@countersign/verify'
+import type { VaultKey } from '../vault/key-store.ts'
+import type { Committed, Draft, SignedHead } from './sequencer.ts'
+
+/** What the thread needs to start. Key files are named, not sent. */
+export interface CommitThreadData {
+  readonly dataRoot: string
+  readonly origin: string
+  /** Wraps the vault's keys. */
+  readonly vaultWrappingKey: Uint8Array
+}
+
+/** A draft, and the ticket by which its result comes back. */
+export interface Ticketed {
+  readonly ticket: number
+  readonly draft: Draft
+  /** Content to seal for an answer whose content is kept: under this key, with the receipt as associated data. */
+  readonly seal?: { readonly key: VaultKey; readonly content: ReadonlyMap<string, Uint8Array> }
+}
+
+/** Work that needs the only writer of the database, beside appending. */
+export type Task =
+  /** Destroys the key and content of one receipt, and logs that. */
+  | { readonly kind: 'erase'; readonly receipt: string; readonly reason: ErasureReason }
+  /** Makes the receipt's secret worthless; the next one gets another. */
+  | { readonly kind: 'revoke-secret'; readonly receipt: string }
+
+export type ToCommitThread =
+  | { readonly type: 'append'; readonly drafts: readonly Ticketed[]; readonly timeMs: number }
+  | { readonly type: 'refill' }
+  | { readonly type: 'task'; readonly ticket: number; readonly task: Task; readonly timeMs: number }
+  | { readonly type: 'close' }
+
+export type FromCommitThread =
+  | {
+      readonly type: 'ready'
+      readonly size: number
+      readonly head: SignedHead | undefined
+      readonly lastTimeMs: number
+      readonly publishedSize: number
+    }
+  | { readonly type: 'refused'; readonly code: ErrorCode; readonly message: string }
+  | { readonly type: 'committed'; readonly results: readonly (Committed & { readonly ticket: number })[] }
+  | { readonly type: 'failed'; readonly tickets: readonly number[]; readonly code: ErrorCode; readonly message: string }
+  | { readonly type: 'head'; readonly head: SignedHead }
+  | { readonly type: 'pool'; readonly keys: readonly VaultKey[] }
+  | { readonly type: 'done'; readonly ticket: number }
+  /** The log must not go on; the gateway stops. */
+  | { readonly type: 'halted'; readonly code: ErrorCode; readonly message: string }
+  | { readonly type: 'closed' }
+
+/** Most statements in one transaction. */
+export const MAX_BATCH = 256
+
+/** Longest time from a commit to a signed head over it. */
+export const HEAD_INTERVAL_MS = 200
+

@@ -1,0 +1,169 @@
+/** The commit thread: the only writer of the database. Gathers what waits into one transaction, and signs heads. */
+import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { CountersignError } from '@countersign/verify'
+import { createNodeCrypto } from '@countersign/verify/crypto/node'
+import { dataFolderAt } from '../data/data-folder.ts'
+import { keyPaths, loadLogKey, loadStatementKey } from '../data/keys.ts'
+import { openDatabase } from '../store/database.ts'
+import { Eraser } from '../vault/eraser.ts'
+import { KeyStore } from '../vault/key-store.ts'
+import { sealContent } from '../vault/record.ts'
+import {
+  type CommitThreadData,
+  type FromCommitThread,
+  HEAD_INTERVAL_MS,
+  MAX_BATCH,
+  type Task,
+  type Ticketed,
+  type ToCommitThread,
+} from './commit-thread.ts'
+import { openLog } from './open-log.ts'
+import { type Draft, Sequencer } from './sequencer.ts'
+
+class CommitThread {
+  readonly #port: MessagePort
+  readonly #database
+  readonly #keys: KeyStore
+  readonly #sequencer: Sequencer
+  readonly #eraser: Eraser
+  readonly #revokeSecret
+  #headTimer: NodeJS.Timeout | undefined
+  #lastTimeMs: number
+
+  constructor(port: MessagePort, data: CommitThreadData) {
+    const crypto = createNodeCrypto()
+    const folder = dataFolderAt(data.dataRoot)
+    const paths = keyPaths(folder.keys)
+    const logKey = loadLogKey(paths.log, data.origin, false)
+    const statementKey = loadStatementKey(paths.statement, false)
+    this.#port = port
+    this.#database = openDatabase(folder.database)
+    const { tree, head, published } = openLog(crypto, this.#database, logKey, folder.log)
+    this.#keys = new KeyStore(folder.vaultKeys, data.vaultWrappingKey)
+    this.#sequencer = new Sequencer({ crypto, database: this.#database, statementKey, logKey, tree, head })
+    this.#eraser = new Eraser(crypto, this.#database, this.#keys, this.#sequencer)
+    this.#revokeSecret = this.#database.prepare(
+      `INSERT INTO secret_generations (receipt, generation) VALUES (?, 1)
+       ON CONFLICT (receipt) DO UPDATE SET generation = generation + 1`,
+    )
+    this.#lastTimeMs = head?.timeMs ?? 0
+    this.#eraser.resume(this.#lastTimeMs)
+    this.#advanceHead()
+    this.#send({
+      type: 'ready',
+      size: tree.size,
+      head: this.#sequencer.head,
+      lastTimeMs: this.#lastTimeMs,
+      publishedSize: published?.size ?? 0,
+    })
+  }
+
+  /** Handles a message and all that wait behind it. */
+  receive(first: ToCommitThread): void {
+    let waiting: Ticketed[] = []
+    for (let message: ToCommitThread | undefined = first; message !== undefined; message = this.#next()) {
+      if (message.type === 'append') {
+        this.#lastTimeMs = Math.max(this.#lastTimeMs, message.timeMs)
+        waiting.push(...message.drafts)
+      } else {
+        this.#handle(message)
+      }
+      while (waiting.length >= MAX_BATCH) {
+        this.#commit(waiting.slice(0, MAX_BATCH))
+        waiting = waiting.slice(MAX_BATCH)
+      }
+    }
+    if (waiting.length > 0) this.#commit(waiting)
+  }
+
+  #next(): ToCommitThread | undefined {
+    return receiveMessageOnPort(this.#port)?.message as ToCommitThread | undefined
+  }
+
+  #handle(message: Exclude<ToCommitThread, { type: 'append' }>): void {
+    switch (message.type) {
+      case 'refill':
+        return this.#send({ type: 'pool', keys: this.#keys.createPool() })
+      case 'task':
+        return this.#perform(message.ticket, message.task, message.timeMs)
+      case 'close':
+        return this.#close()
+    }
+  }
+
+  #perform(ticket: number, task: Task, timeMs: number): void {
+    this.#lastTimeMs = Math.max(this.#lastTimeMs, timeMs)
+    try {
+      if (task.kind === 'erase') this.#eraser.erase(task.receipt, task.reason, this.#lastTimeMs)
+      else this.#revokeSecret.run(Buffer.from(task.receipt, 'hex'))
+      this.#send({ type: 'done', ticket })
+    } catch (thrown) {
+      this.#send({ type: 'failed', tickets: [ticket], ...asError(thrown) })
+    }
+    this.#headTimer ??= setTimeout(() => this.#advanceHead(), HEAD_INTERVAL_MS)
+  }
+
+  #commit(batch: readonly Ticketed[]): void {
+    try {
+      const drafts = batch.map((each) => sealed(each))
+      const committed = this.#sequencer.commit(drafts, this.#lastTimeMs)
+      const results = committed.flatMap((result, i) => {
+        const ticket = batch[i]?.ticket
+        return ticket === undefined ? [] : [{ ...result, ticket }]
+      })
+      this.#send({ type: 'committed', results })
+      this.#headTimer ??= setTimeout(() => this.#advanceHead(), HEAD_INTERVAL_MS)
+    } catch (thrown) {
+      const { code, message } = asError(thrown)
+      this.#send({ type: 'failed', tickets: batch.map((each) => each.ticket), code, message })
+      if (code !== 'disk/full' && code !== 'statement/leaf-too-large') this.#send({ type: 'halted', code, message })
+    }
+  }
+
+  #advanceHead(): void {
+    this.#headTimer = undefined
+    try {
+      const head = this.#sequencer.advanceHead(this.#lastTimeMs)
+      if (head !== undefined) this.#send({ type: 'head', head })
+    } catch (thrown) {
+      this.#send({ type: 'halted', ...asError(thrown) })
+    }
+  }
+
+  #close(): void {
+    clearTimeout(this.#headTimer)
+    this.#advanceHead()
+    this.#keys.close()
+    this.#database.close()
+    this.#send({ type: 'closed' })
+    this.#port.close()
+  }
+
+  #send(message: FromCommitThread): void {
+    this.#port.postMessage(message)
+  }
+}
+
+function sealed({ draft, seal }: Ticketed): Draft {
+  if (seal === undefined || draft.kind !== 'inference') return draft
+  const record = sealContent(seal.key.secret, draft.receipt, seal.content)
+  return { ...draft, vault: { keyId: seal.key.id, record } }
+}
+
+function asError(thrown: unknown): { code: CountersignError['code']; message: string } {
+  if (thrown instanceof CountersignError) return { code: thrown.code, message: thrown.message }
+  return { code: 'data/damaged', message: thrown instanceof Error ? thrown.message : String(thrown) }
+}
+
+function main(port: MessagePort): void {
+  try {
+    const thread = new CommitThread(port, workerData as CommitThreadData)
+    port.on('message', (message: ToCommitThread) => thread.receive(message))
+  } catch (thrown) {
+    const refusal: FromCommitThread = { type: 'refused', ...asError(thrown) }
+    port.postMessage(refusal)
+    port.close()
+  }
+}
+
+if (parentPort !== null) main(parentPort)

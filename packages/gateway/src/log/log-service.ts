@@ -1,0 +1,331 @@
+/** The log as the rest of the gateway uses it: append, wait for a head, prove. Its writers run in threads of their own. */
+import { Worker } from 'node:worker_threads'
+import { CountersignError, type Crypto } from '@countersign/verify'
+import type { DataFolder } from '../data/data-folder.ts'
+import { openDatabaseReadOnly, type Sqlite } from '../store/database.ts'
+import type { VaultKey } from '../vault/key-store.ts'
+import { type Clock, createClock } from './clock.ts'
+import type { CommitThreadData, FromCommitThread, Task, Ticketed, ToCommitThread } from './commit-thread.ts'
+import type { FromPublishThread, PublishThreadData, ToPublishThread } from './publish-worker.ts'
+import type { Committed, Draft, SignedHead } from './sequencer.ts'
+import { TileReader } from './tile-reader.ts'
+
+/** Between two publications. */
+const PUBLISH_INTERVAL_MS = 1000
+
+/** Keys left in hand when a new pool is asked for. */
+const REFILL_BELOW = 512
+
+/** Most requests that wait for a head at once. */
+export const MAX_WAITERS = 1024
+
+export interface LogServiceOptions {
+  readonly crypto: Crypto
+  readonly folder: DataFolder
+  readonly origin: string
+  readonly vaultWrappingKey: Uint8Array
+  readonly now: () => number
+  /** Called once when the log must not go on. */
+  readonly onHalt: (error: CountersignError) => void
+  /** Called when the published tiles needed repair, and when publishing fails. */
+  readonly onNotice: (message: string) => void
+}
+
+interface Pending {
+  readonly resolve: (committed: Committed | undefined) => void
+  readonly reject: (error: CountersignError) => void
+}
+
+interface Waiter {
+  readonly index: number
+  readonly resolve: (covered: boolean) => void
+  readonly timer: NodeJS.Timeout
+}
+
+export class LogService {
+  readonly #options: LogServiceOptions
+  readonly #commits: Worker
+  readonly #pending = new Map<number, Pending>()
+  readonly #waiters = new Set<Waiter>()
+  readonly #keyWaiters: ((key: VaultKey) => void)[] = []
+  #clock: Clock = createClock(() => 0, 0)
+  #publisher: Worker | undefined
+  #publishTimer: NodeJS.Timeout | undefined
+  #head: SignedHead | undefined
+  #publishedSize = 0
+  #publishing = false
+  #keys: VaultKey[] = []
+  #refilling = false
+  #outbox: Ticketed[] = []
+  #nextTicket = 1
+  #halted: CountersignError | undefined
+  #database: Sqlite | undefined
+  #reader: TileReader | undefined
+  #whenClosed: (() => void) | undefined
+
+  private constructor(options: LogServiceOptions, commits: Worker) {
+    this.#options = options
+    this.#commits = commits
+  }
+
+  /**
+   * Opens the log and starts its threads.
+   *
+   * @throws {CountersignError} what {@link openLog} refuses with, `clock/went-backwards`
+   */
+  static async start(options: LogServiceOptions): Promise<LogService> {
+    const { folder, origin, vaultWrappingKey } = options
+    const data: CommitThreadData = { dataRoot: folder.root, origin, vaultWrappingKey }
+    const commits = new Worker(new URL('./commit-worker.js', import.meta.url), { workerData: data })
+    const service = new LogService(options, commits)
+    await service.#untilReady()
+    service.#clock.read()
+    service.#database = openDatabaseReadOnly(folder.database)
+    service.#reader = new TileReader(options.crypto, service.#database, folder.log)
+    service.#startPublisher()
+    return service
+  }
+
+  get origin(): string {
+    return this.#options.origin
+  }
+
+  /** The newest signed head; `undefined` before the first entry is covered. */
+  get head(): SignedHead | undefined {
+    return this.#head
+  }
+
+  get publishedSize(): number {
+    return this.#publishedSize
+  }
+
+  get clock(): Clock {
+    return this.#clock
+  }
+
+  /** Hashes and tiles of what is committed. */
+  get reader(): TileReader {
+    if (this.#reader === undefined) throw new CountersignError('log/closed', 'the log is not open')
+    return this.#reader
+  }
+
+  /** The database, for reading alone. */
+  get database(): Sqlite {
+    if (this.#database === undefined) throw new CountersignError('log/closed', 'the log is not open')
+    return this.#database
+  }
+
+  /**
+   * Appends a statement. When this resolves it is durable and has its place; when it rejects, nothing was recorded.
+   *
+   * @throws {CountersignError} `disk/full`, `log/closed`, `statement/leaf-too-large`, `data/damaged`
+   */
+  append(draft: Draft, seal?: Ticketed['seal']): Promise<Committed> {
+    if (this.#halted !== undefined) return Promise.reject(this.#halted)
+    const ticket = this.#nextTicket++
+    this.#outbox.push(seal === undefined ? { ticket, draft } : { ticket, draft, seal })
+    // One message for all that this turn of the event loop appends.
+    if (this.#outbox.length === 1) setImmediate(() => this.#flush())
+    return new Promise((resolve, reject) => {
+      const settle = (committed: Committed | undefined) => {
+        if (committed !== undefined) resolve(committed)
+      }
+      this.#pending.set(ticket, { resolve: settle, reject })
+    })
+  }
+
+  /** A vault key that nobody else gets, durable already. */
+  takeKey(): VaultKey | Promise<VaultKey> {
+    if (this.#keys.length < REFILL_BELOW) this.#refill()
+    const key = this.#keys.pop()
+    if (key !== undefined) return key
+    return new Promise((resolve) => {
+      this.#keyWaiters.push(resolve)
+    })
+  }
+
+  /**
+   * Performs a task on the commit thread; resolves when it is durable.
+   *
+   * @throws {CountersignError} `receipt/not-found`, `vault/erased`, `disk/full`, `log/closed`
+   */
+  perform(task: Task): Promise<void> {
+    if (this.#halted !== undefined) return Promise.reject(this.#halted)
+    const ticket = this.#nextTicket++
+    this.#post({ type: 'task', ticket, task, timeMs: this.#clock.read().timeMs })
+    return new Promise((resolve, reject) => {
+      this.#pending.set(ticket, { resolve: () => resolve(), reject })
+    })
+  }
+
+  /**
+   * Waits until a signed head covers `index`: true, or false when the time is up.
+   *
+   * @throws {CountersignError} `queue/full` when too many wait
+   */
+  waitForHead(index: number, timeoutMs: number): Promise<boolean> {
+    if ((this.#head?.size ?? 0) > index) return Promise.resolve(true)
+    if (timeoutMs <= 0) return Promise.resolve(false)
+    if (this.#waiters.size >= MAX_WAITERS) {
+      throw new CountersignError('queue/full', 'too many requests are waiting for a head; ask again without waiting')
+    }
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => this.#settle(waiter, false), timeoutMs)
+      const waiter: Waiter = { index, resolve, timer }
+      this.#waiters.add(waiter)
+    })
+  }
+
+  /** Signs a last head, publishes it, and stops the threads. */
+  async close(): Promise<void> {
+    clearInterval(this.#publishTimer)
+    this.#flush()
+    const closed = new Promise<void>((resolve) => {
+      this.#whenClosed = resolve
+    })
+    this.#post({ type: 'close' })
+    if (this.#halted === undefined) await closed
+    this.#halted ??= new CountersignError('log/closed', 'the log is closed')
+    this.#publishing = false
+    this.#publish()
+    await this.#stopPublisher()
+    for (const waiter of [...this.#waiters]) this.#settle(waiter, false)
+    this.#database?.close()
+    await this.#commits.terminate()
+  }
+
+  #flush(): void {
+    if (this.#outbox.length === 0) return
+    const drafts = this.#outbox
+    this.#outbox = []
+    try {
+      this.#post({ type: 'append', drafts, timeMs: this.#clock.read().timeMs })
+    } catch (thrown) {
+      const error = thrown instanceof CountersignError ? thrown : new CountersignError('data/damaged', 'cannot append')
+      for (const { ticket } of drafts) this.#takePending(ticket)?.reject(error)
+    }
+  }
+
+  #refill(): void {
+    if (this.#refilling) return
+    this.#refilling = true
+    this.#post({ type: 'refill' })
+  }
+
+  #post(message: ToCommitThread): void {
+    this.#commits.postMessage(message)
+  }
+
+  #untilReady(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#commits.on('message', (message: FromCommitThread) => {
+        if (message.type === 'ready') {
+          this.#head = message.head
+          this.#publishedSize = message.publishedSize
+          this.#clock = createClock(this.#options.now, message.lastTimeMs)
+          resolve()
+        } else if (message.type === 'refused') {
+          reject(new CountersignError(message.code, message.message))
+        } else {
+          this.#receive(message)
+        }
+      })
+      this.#commits.on('error', (error) => {
+        reject(error)
+        this.#halt(new CountersignError('data/damaged', `the commit thread failed: ${error.message}`))
+      })
+    })
+  }
+
+  #receive(message: Exclude<FromCommitThread, { type: 'ready' | 'refused' }>): void {
+    switch (message.type) {
+      case 'committed':
+        for (const { ticket, ...committed } of message.results) this.#takePending(ticket)?.resolve(committed)
+        return
+      case 'failed':
+        for (const ticket of message.tickets) {
+          this.#takePending(ticket)?.reject(new CountersignError(message.code, message.message))
+        }
+        return
+      case 'head':
+        this.#head = message.head
+        for (const waiter of [...this.#waiters]) if (waiter.index < message.head.size) this.#settle(waiter, true)
+        return
+      case 'pool':
+        this.#refilling = false
+        this.#keys.push(...message.keys)
+        while (this.#keyWaiters.length > 0 && this.#keys.length > 0) this.#giveKey()
+        if (this.#keyWaiters.length > 0) this.#refill()
+        return
+      case 'done':
+        this.#takePending(message.ticket)?.resolve(undefined)
+        return
+      case 'halted':
+        this.#halt(new CountersignError(message.code, message.message))
+        return
+      case 'closed':
+        this.#whenClosed?.()
+    }
+  }
+
+  #giveKey(): void {
+    const key = this.#keys.pop()
+    const waiter = this.#keyWaiters.shift()
+    if (key !== undefined && waiter !== undefined) waiter(key)
+  }
+
+  #takePending(ticket: number): Pending | undefined {
+    const pending = this.#pending.get(ticket)
+    this.#pending.delete(ticket)
+    return pending
+  }
+
+  #settle(waiter: Waiter, covered: boolean): void {
+    clearTimeout(waiter.timer)
+    this.#waiters.delete(waiter)
+    waiter.resolve(covered)
+  }
+
+  #halt(error: CountersignError): void {
+    if (this.#halted !== undefined) return
+    this.#halted = error
+    for (const ticket of [...this.#pending.keys()]) this.#takePending(ticket)?.reject(error)
+    this.#whenClosed?.()
+    this.#options.onHalt(error)
+  }
+
+  #startPublisher(): void {
+    const data: PublishThreadData = { dataRoot: this.#options.folder.root, publishedSize: this.#publishedSize }
+    this.#publisher = new Worker(new URL('./publish-worker.js', import.meta.url), { workerData: data })
+    this.#publisher.on('message', (message: FromPublishThread) => {
+      if (message.type !== 'repaired') this.#publishing = false
+      if (message.type === 'published') this.#publishedSize = message.size
+      if (message.type === 'repaired' && message.tiles > 0) this.#options.onNotice(`repaired ${message.tiles} tiles`)
+      if (message.type === 'failed') this.#options.onNotice(`publishing failed, and will be tried again: ${message.message}`)
+    })
+    this.#publisher.on('error', (error) => this.#options.onNotice(`the publishing thread failed: ${error.message}`))
+    this.#publishTimer = setInterval(() => this.#publish(), PUBLISH_INTERVAL_MS)
+  }
+
+  #publish(): void {
+    const head = this.#head
+    if (head === undefined || head.size <= this.#publishedSize || this.#publishing) return
+    this.#publishing = true
+    this.#postToPublisher({ type: 'publish', size: head.size, note: head.note })
+  }
+
+  #postToPublisher(message: ToPublishThread): void {
+    this.#publisher?.postMessage(message)
+  }
+
+  async #stopPublisher(): Promise<void> {
+    const publisher = this.#publisher
+    if (publisher === undefined) return
+    const exited = new Promise<void>((resolve) => {
+      publisher.once('exit', () => resolve())
+    })
+    this.#postToPublisher({ type: 'close' })
+    await exited
+  }
+}
+

@@ -1,0 +1,248 @@
+/**
+ * The sequencer: gives statements their place in the log. One SQL transaction is the commit point of a batch; the head
+ * follows, by compare-and-swap. Runs where its caller runs; the gateway runs it in a thread of its own.
+ */
+import {
+  type Crypto,
+  CountersignError,
+  formatCheckpoint,
+  formatLeaf,
+  formatPromise,
+  type Hash,
+  hashLeaf,
+  MAX_PAYLOAD_BYTES,
+  preAuthEncoding,
+  toHex,
+  utf8,
+} from '@countersign/verify'
+import type { LogKey, StatementKey } from '../data/keys.ts'
+import { indexPrefix, type Sqlite, storageError } from '../store/database.ts'
+import { CompactTree } from './compact-tree.ts'
+
+/** Every head published this long after a promise covers it. */
+export const PROMISE_SECONDS = 60
+
+/** A vault record that is committed with its statement. */
+export interface VaultRow {
+  readonly keyId: number
+  /** Sealed content, or `null` where only the key is kept. */
+  readonly record: Uint8Array | null
+}
+
+/** A statement on its way into the log. */
+export type Draft =
+  | {
+      /** An answer: its sequence number is assigned in the commit and written between the two parts of its payload. */
+      readonly kind: 'inference'
+      readonly deployment: string
+      /** 16 bytes. */
+      readonly receipt: Uint8Array
+      readonly beforeSequence: string
+      readonly afterSequence: string
+      readonly vault: VaultRow | null
+    }
+  | {
+      /** Any other statement of ours. */
+      readonly kind: 'own'
+      readonly type: StatementKind
+      readonly name: string
+      readonly payload: Uint8Array
+    }
+  | {
+      /** A statement that somebody else signed. */
+      readonly kind: 'foreign'
+      readonly type: StatementKind
+      readonly name: string
+      readonly payload: Uint8Array
+      readonly signature: Uint8Array
+      readonly spki: Uint8Array
+    }
+
+export type StatementKind = 'inference' | 'deployment' | 'acceptance' | 'model' | 'erasure'
+
+/** What a committed statement got. */
+export interface Committed {
+  readonly index: number
+  /** SHA-256 of the payload. */
+  readonly digest: Uint8Array
+  readonly leafHash: Hash
+  /** Signed note. */
+  readonly promise: string
+}
+
+/** A signed head. */
+export interface SignedHead {
+  readonly size: number
+  readonly root: Hash
+  readonly note: string
+  readonly timeMs: number
+}
+
+interface Ready {
+  readonly draft: Draft
+  readonly payload: Uint8Array
+  readonly digest: Uint8Array
+  readonly signature: Uint8Array
+  readonly spki: Uint8Array
+  readonly leafHash: Hash
+  readonly index: number
+}
+
+export interface SequencerOptions {
+  readonly crypto: Crypto
+  readonly database: Sqlite
+  readonly statementKey: StatementKey
+  readonly logKey: LogKey
+  /** Rebuilt from the entries, and found to agree with the head. */
+  readonly tree: CompactTree
+  readonly head: SignedHead | undefined
+}
+
+export class Sequencer {
+  readonly #options: SequencerOptions
+  readonly #sql: ReturnType<typeof prepare>
+  readonly #sequences = new Map<string, number>()
+  #head: SignedHead | undefined
+
+  constructor(options: SequencerOptions) {
+    this.#options = options
+    this.#sql = prepare(options.database)
+    this.#head = options.head
+    for (const { deployment, next } of this.#sql.sequences.all() as { deployment: string; next: number }[]) {
+      this.#sequences.set(deployment, next)
+    }
+  }
+
+  get size(): number {
+    return this.#options.tree.size
+  }
+
+  get head(): SignedHead | undefined {
+    return this.#head
+  }
+
+  /**
+   * Signs a batch and commits it in one transaction. Either all of it is in the log, durably, or none of it.
+   *
+   * @throws {CountersignError} `disk/full`, `data/damaged`, `statement/leaf-too-large`
+   */
+  commit(drafts: readonly Draft[], timeMs: number): readonly Committed[] {
+    const coverBySeconds = Math.ceil(timeMs / 1000) + PROMISE_SECONDS
+    const next = new Map<string, number>()
+    const ready = drafts.map((draft, i) => this.#makeReady(draft, this.size + i, next))
+    this.#store(ready, next, coverBySeconds)
+    for (const [deployment, value] of next) this.#sequences.set(deployment, value)
+    for (const { leafHash } of ready) this.#options.tree.append(leafHash)
+    return ready.map((each) => ({
+      index: each.index,
+      digest: each.digest,
+      leafHash: each.leafHash,
+      promise: this.#promise(each, coverBySeconds),
+    }))
+  }
+
+  /**
+   * Signs a head over everything committed and makes it the head; `undefined` when the head covers all of it already.
+   *
+   * @throws {CountersignError} `log/head-changed` when another process has moved the head: stop at once
+   */
+  advanceHead(timeMs: number): SignedHead | undefined {
+    const { tree, logKey } = this.#options
+    const old = this.#head
+    if (tree.size === (old?.size ?? 0)) return undefined
+    const root = tree.root()
+    const note = logKey.signNote(formatCheckpoint({ origin: logKey.note.name, size: tree.size, root }))
+    const head: SignedHead = { size: tree.size, root, note, timeMs }
+    const swapped =
+      old === undefined
+        ? this.#sql.firstHead.run(head.size, head.root, note, timeMs)
+        : this.#sql.nextHead.run(head.size, head.root, note, timeMs, old.size, old.root)
+    if (swapped.changes !== 1) {
+      throw new CountersignError('log/head-changed', 'another process has moved the tree head; two gateways share one data folder')
+    }
+    this.#head = head
+    return head
+  }
+
+  #makeReady(draft: Draft, index: number, next: Map<string, number>): Ready {
+    const { crypto, statementKey } = this.#options
+    const payload = draft.kind === 'inference' ? this.#numbered(draft, next) : draft.payload
+    if (payload.length > MAX_PAYLOAD_BYTES) {
+      throw new CountersignError('statement/leaf-too-large', `a statement has at most ${MAX_PAYLOAD_BYTES} bytes`)
+    }
+    const signature = draft.kind === 'foreign' ? draft.signature : statementKey.sign(preAuthEncoding(payload))
+    const spki = draft.kind === 'foreign' ? draft.spki : statementKey.spki
+    const digest = crypto.sha256(payload)
+    const leafHash = hashLeaf(crypto, formatLeaf({ payloadHash: digest, signature, spki }))
+    return { draft, payload, digest, signature, spki, leafHash, index }
+  }
+
+  #numbered(draft: Extract<Draft, { kind: 'inference' }>, next: Map<string, number>): Uint8Array {
+    const sequence = next.get(draft.deployment) ?? this.#sequences.get(draft.deployment) ?? 0
+    next.set(draft.deployment, sequence + 1)
+    return utf8(`${draft.beforeSequence}${sequence}${draft.afterSequence}`)
+  }
+
+  #store(ready: readonly Ready[], next: ReadonlyMap<string, number>, coverBySeconds: number): void {
+    const sql = this.#sql
+    sql.begin.run()
+    try {
+      for (const { draft, payload, digest, signature, spki, leafHash, index } of ready) {
+        const isAnswer = draft.kind === 'inference'
+        sql.entry.run(index, leafHash)
+        sql.statement.run(
+          index,
+          indexPrefix(digest),
+          isAnswer ? indexPrefix(draft.receipt) : null,
+          isAnswer ? 'inference' : draft.type,
+          isAnswer ? draft.deployment : draft.name,
+          payload,
+          signature,
+          spki,
+          coverBySeconds,
+        )
+        if (isAnswer && draft.vault !== null) sql.vault.run(index, draft.vault.keyId, draft.vault.record)
+      }
+      for (const [deployment, value] of next) sql.sequence.run(deployment, value)
+      sql.commit.run()
+    } catch (thrown) {
+      if (this.#options.database.inTransaction) sql.rollback.run()
+      throw storageError(thrown)
+    }
+  }
+
+  #promise({ draft, digest, index, leafHash }: Ready, coverBySeconds: number): string {
+    const { logKey } = this.#options
+    const receipt = draft.kind === 'inference' ? toHex(draft.receipt) : NO_RECEIPT
+    const promise = { origin: logKey.note.name, receipt, statement: toHex(digest), index, leafHash, coverBySeconds }
+    return logKey.signNote(formatPromise(promise))
+  }
+}
+
+/** Statements that answer no request have no receipt id; their promise says so with zeros. */
+const NO_RECEIPT = '0'.repeat(32)
+
+function prepare(database: Sqlite) {
+  return {
+    begin: database.prepare('BEGIN IMMEDIATE'),
+    commit: database.prepare('COMMIT'),
+    rollback: database.prepare('ROLLBACK'),
+    entry: database.prepare('INSERT INTO entries (idx, leaf_hash) VALUES (?, ?)'),
+    statement: database.prepare(
+      `INSERT INTO statements (idx, digest_prefix, receipt_prefix, kind, name, payload, signature, spki, cover_by)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    ),
+    vault: database.prepare('INSERT INTO vault (idx, key_id, record) VALUES (?, ?, ?)'),
+    sequence: database.prepare(
+      'INSERT INTO sequences (deployment, next) VALUES (?, ?) ON CONFLICT (deployment) DO UPDATE SET next = excluded.next',
+    ),
+    sequences: database.prepare('SELECT deployment, next FROM sequences'),
+    firstHead: database.prepare(
+      `INSERT INTO head (id, size, root, note, time_ms) SELECT 1, ?, ?, ?, ?
+       WHERE NOT EXISTS (SELECT 1 FROM head)`,
+    ),
+    nextHead: database.prepare(
+      'UPDATE head SET size = ?, root = ?, note = ?, time_ms = ? WHERE id = 1 AND size = ? AND root = ?',
+    ),
+  }
+}

@@ -1,0 +1,117 @@
+/** The SQLite database: entries and statements, vault records, the head. */
+import { CountersignError } from '@countersign/verify'
+import Database from 'better-sqlite3'
+
+export type Sqlite = Database.Database
+
+/**
+ * The schema. `entries` is narrow, so that the tree can be rebuilt without reading statements. `statements` is indexed
+ * by the first eight bytes of digest and receipt id: a match is checked against the whole.
+ */
+const SCHEMA = `
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE entries (
+  idx INTEGER PRIMARY KEY,
+  leaf_hash BLOB NOT NULL
+) STRICT;
+CREATE TABLE statements (
+  idx INTEGER PRIMARY KEY,
+  digest_prefix INTEGER NOT NULL,
+  receipt_prefix INTEGER,
+  kind TEXT NOT NULL,
+  name TEXT NOT NULL,
+  payload BLOB NOT NULL,
+  signature BLOB NOT NULL,
+  spki BLOB NOT NULL,
+  cover_by INTEGER NOT NULL
+) STRICT;
+CREATE INDEX statements_digest ON statements (digest_prefix);
+CREATE INDEX statements_receipt ON statements (receipt_prefix) WHERE receipt_prefix IS NOT NULL;
+CREATE INDEX statements_kind ON statements (kind, name, idx) WHERE kind <> 'inference';
+CREATE TABLE vault (
+  idx INTEGER PRIMARY KEY,
+  key_id INTEGER NOT NULL,
+  record BLOB
+) STRICT;
+CREATE TABLE sequences (deployment TEXT PRIMARY KEY, next INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE head (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  size INTEGER NOT NULL,
+  root BLOB NOT NULL,
+  note TEXT NOT NULL,
+  time_ms INTEGER NOT NULL
+) STRICT;
+CREATE TABLE secret_generations (receipt BLOB PRIMARY KEY, generation INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE pending_erasures (receipt BLOB PRIMARY KEY, reason TEXT NOT NULL) STRICT, WITHOUT ROWID;
+`
+
+/** Version of the schema, kept in `user_version`. */
+const SCHEMA_VERSION = 1
+
+/**
+ * Opens the database for writing, making it when it is new. Commits survive a power cut on a disk that honours fsync:
+ * that is asserted here, not assumed.
+ *
+ * @throws {CountersignError} `data/newer-version`, `data/unsafe-journal-mode`, `data/damaged`
+ */
+export function openDatabase(path: string): Sqlite {
+  const database = openWith(path, {})
+  setDurable(database)
+  const version = Number(database.pragma('user_version', { simple: true }))
+  if (version > SCHEMA_VERSION) {
+    database.close()
+    throw new CountersignError('data/newer-version', `the database has schema ${version}, this release ${SCHEMA_VERSION}`)
+  }
+  if (version === 0) {
+    database.transaction(() => {
+      database.exec(SCHEMA)
+      database.pragma(`user_version = ${SCHEMA_VERSION}`)
+    })()
+  }
+  return database
+}
+
+/** Opens the database for reading alone, beside a writer. */
+export function openDatabaseReadOnly(path: string): Sqlite {
+  return openWith(path, { readonly: true, fileMustExist: true })
+}
+
+/**
+ * Sets and asserts what durability rests on: a write-ahead log that is synced at each commit.
+ *
+ * @throws {CountersignError} `data/unsafe-journal-mode`
+ */
+export function setDurable(database: Sqlite): void {
+  const mode = database.pragma('journal_mode = WAL', { simple: true })
+  database.pragma('synchronous = FULL')
+  const synchronous = Number(database.pragma('synchronous', { simple: true }))
+  if (mode !== 'wal' || synchronous !== 2) {
+    throw new CountersignError('data/unsafe-journal-mode', 'the database cannot commit durably on this file system')
+  }
+}
+
+function openWith(path: string, options: Database.Options): Sqlite {
+  try {
+    const database = new Database(path, options)
+    database.pragma('cache_size = -16384')
+    return database
+  } catch {
+    throw new CountersignError('data/damaged', 'the database cannot be opened; restore it from a backup, never its head alone')
+  }
+}
+
+/** First eight bytes as a signed integer, for a compact index. */
+export function indexPrefix(bytes: Uint8Array): bigint {
+  return new DataView(bytes.buffer, bytes.byteOffset).getBigInt64(0)
+}
+
+/** What SQLite threw, as an error of ours. */
+export function storageError(thrown: unknown): CountersignError {
+  if (thrown instanceof CountersignError) return thrown
+  const code = (thrown as { code?: unknown }).code
+  if (code === 'SQLITE_FULL' || code === 'SQLITE_IOERR_WRITE' || code === 'SQLITE_IOERR_FSYNC') {
+    return new CountersignError('disk/full', 'the disk takes no more data; nothing was recorded')
+  }
+  return new CountersignError('data/damaged', 'the database refused a write; nothing was recorded', { cause: thrown })
+}
+

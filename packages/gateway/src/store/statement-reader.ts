@@ -1,0 +1,93 @@
+/** Reads statements by index, digest, receipt or kind. */
+import { type Crypto, equalBytes, Fields, PAYLOAD_LIMITS, parseHex, parseJson } from '@countersign/verify'
+import type { StatementKind } from '../log/sequencer.ts'
+import { indexPrefix, type Sqlite } from './database.ts'
+
+/** A statement as it is kept. */
+export interface StatementRow {
+  readonly index: number
+  readonly kind: StatementKind
+  /** Deployment of an answer; else what the statement is about. */
+  readonly name: string
+  readonly digest: Uint8Array
+  readonly payload: Uint8Array
+  readonly signature: Uint8Array
+  readonly spki: Uint8Array
+  readonly leafHash: Uint8Array
+  readonly coverBySeconds: number
+}
+
+type Row = [number, StatementKind, string, Uint8Array, Uint8Array, Uint8Array, number, Uint8Array]
+
+const COLUMNS = `SELECT s.idx, s.kind, s.name, s.payload, s.signature, s.spki, s.cover_by, e.leaf_hash
+  FROM statements s JOIN entries e ON e.idx = s.idx`
+
+export class StatementReader {
+  readonly #crypto: Crypto
+  readonly #byIndex
+  readonly #byDigest
+  readonly #byReceipt
+  readonly #byKind
+  readonly #vault
+  readonly #generation
+
+  constructor(crypto: Crypto, database: Sqlite) {
+    this.#crypto = crypto
+    this.#byIndex = database.prepare(`${COLUMNS} WHERE s.idx = ?`).raw()
+    this.#byDigest = database.prepare(`${COLUMNS} WHERE s.digest_prefix = ?`).raw()
+    this.#byReceipt = database.prepare(`${COLUMNS} WHERE s.receipt_prefix = ?`).raw()
+    this.#byKind = database
+      .prepare(`${COLUMNS} WHERE s.kind = ? AND s.kind <> 'inference' AND s.name = ? ORDER BY s.idx DESC LIMIT ?`)
+      .raw()
+    this.#vault = database.prepare('SELECT key_id, record FROM vault WHERE idx = ?').raw()
+    this.#generation = database.prepare('SELECT generation FROM secret_generations WHERE receipt = ?').pluck()
+  }
+
+  byIndex(index: number): StatementRow | undefined {
+    const row = this.#byIndex.get(index) as Row | undefined
+    return row && this.#read(row)
+  }
+
+  /** By SHA-256 of the payload, hexadecimal. */
+  byDigest(digest: string): StatementRow | undefined {
+    const wanted = parseHex(digest, 32)
+    const rows = this.#byDigest.all(indexPrefix(wanted)) as Row[]
+    return rows.map((row) => this.#read(row)).find((row) => equalBytes(row.digest, wanted))
+  }
+
+  /** The answer with that receipt id, hexadecimal. */
+  byReceipt(receipt: string): StatementRow | undefined {
+    const rows = this.#byReceipt.all(indexPrefix(parseHex(receipt, 16))) as Row[]
+    return rows.map((row) => this.#read(row)).find((row) => receiptOf(row.payload) === receipt)
+  }
+
+  /** The newest statement of a kind and name; answers are not looked up this way. */
+  latest(kind: StatementKind, name: string): StatementRow | undefined {
+    return this.newest(kind, name, 1)[0]
+  }
+
+  /** The newest statements of a kind and name, newest first. */
+  newest(kind: StatementKind, name: string, limit: number): readonly StatementRow[] {
+    return (this.#byKind.all(kind, name, limit) as Row[]).map((row) => this.#read(row))
+  }
+
+  /** What the vault keeps of an answer. */
+  vaultRow(index: number): { readonly keyId: number; readonly record: Uint8Array | null } | undefined {
+    const row = this.#vault.get(index) as [number, Uint8Array | null] | undefined
+    return row && { keyId: row[0], record: row[1] }
+  }
+
+  /** How often the secret of a receipt was revoked. */
+  secretGeneration(receipt: Uint8Array): number {
+    return (this.#generation.get(receipt) as number | undefined) ?? 0
+  }
+
+  #read([index, kind, name, payload, signature, spki, coverBySeconds, leafHash]: Row): StatementRow {
+    const digest = this.#crypto.sha256(payload)
+    return { index, kind, name, digest, payload, signature, spki, coverBySeconds, leafHash }
+  }
+}
+
+function receiptOf(payload: Uint8Array): string {
+  return new Fields(parseJson(payload, PAYLOAD_LIMITS), 'statement').object('predicate').text('receipt')
+}

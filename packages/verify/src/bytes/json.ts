@@ -1,0 +1,90 @@
+/**
+ * JSON without surprises: valid UTF-8, no duplicate keys, bounded size and depth.
+ *
+ * Two programs that read one signed file must read the same thing. `JSON.parse` keeps the last of two equal keys, others
+ * keep the first; so a duplicate is refused. @spec RFC 8259, I-JSON (RFC 7493 §2.3)
+ */
+import { CountersignError } from '../errors.ts'
+import { parseUtf8 } from './bytes.ts'
+
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
+
+export interface JsonLimits {
+  /** Most bytes of the text. */
+  readonly maxBytes: number
+  /** Most objects and arrays inside one another. */
+  readonly maxDepth: number
+}
+
+/** Limits for a file of ours that stands alone: 64 MiB, 32 deep. */
+export const FILE_LIMITS: JsonLimits = { maxBytes: 64 * 1024 * 1024, maxDepth: 32 }
+
+/** Limits for a signed payload: 1 MiB, 16 deep. */
+export const PAYLOAD_LIMITS: JsonLimits = { maxBytes: 1024 * 1024, maxDepth: 16 }
+
+/**
+ * The value of a JSON text.
+ *
+ * @throws {CountersignError} `bytes/too-large`, `bytes/bad-utf8`, `json/malformed`, `json/duplicate-key`, `json/too-deep`
+ */
+export function parseJson(bytes: Uint8Array, limits: JsonLimits): Json {
+  if (bytes.length > limits.maxBytes) {
+    throw new CountersignError('bytes/too-large', `the JSON text has ${bytes.length} bytes, at most ${limits.maxBytes}`)
+  }
+  const text = parseUtf8(bytes)
+  let value: Json
+  try {
+    value = JSON.parse(text) as Json
+  } catch {
+    throw new CountersignError('json/malformed', 'the text is not JSON')
+  }
+  const kept = countKeys(value, limits.maxDepth)
+  if (countMembers(text) !== kept) {
+    throw new CountersignError('json/duplicate-key', 'an object has the same key twice')
+  }
+  return value
+}
+
+/** Keys in the parsed value: what is left after `JSON.parse` dropped duplicates. */
+function countKeys(value: Json, depthLeft: number): number {
+  if (value === null || typeof value !== 'object') return 0
+  if (depthLeft === 0) throw new CountersignError('json/too-deep', 'the JSON text is nested too deeply')
+  let keys = 0
+  if (Array.isArray(value)) {
+    for (const item of value) keys += countKeys(item, depthLeft - 1)
+    return keys
+  }
+  for (const item of Object.values(value)) keys += 1 + countKeys(item, depthLeft - 1)
+  return keys
+}
+
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+const COLON = 0x3a
+
+/**
+ * Members in the text: in valid JSON each has one colon outside strings. So more members than keys means that a key
+ * came twice, whatever way it was escaped.
+ */
+function countMembers(text: string): number {
+  let members = 0
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code === COLON) members++
+    else if (code === QUOTE) i = endOfString(text, i)
+  }
+  return members
+}
+
+/** Index of the quote that ends the string whose opening quote is at `start`. */
+function endOfString(text: string, start: number): number {
+  let end = text.indexOf('"', start + 1)
+  while (end > 0 && isEscaped(text, end)) end = text.indexOf('"', end + 1)
+  return end < 0 ? text.length : end
+}
+
+function isEscaped(text: string, quoteAt: number): boolean {
+  let backslashes = 0
+  while (text.charCodeAt(quoteAt - 1 - backslashes) === BACKSLASH) backslashes++
+  return backslashes % 2 === 1
+}

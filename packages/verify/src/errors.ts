@@ -1,0 +1,130 @@
+/**
+ * Every error code there is, in one closed list. `spec/errors.md` says for each what the caller should do.
+ *
+ * Codes are stable: they may be added, never renamed, and a program may branch on them.
+ */
+export const ERROR_CODES = [
+  // bytes
+  'bytes/bad-base64',
+  'bytes/bad-hex',
+  'bytes/bad-utf8',
+  'bytes/too-large',
+  'json/malformed',
+  'json/duplicate-key',
+  'json/too-deep',
+  'yaml/malformed',
+  // shapes
+  'shape/wrong-type',
+  'shape/missing-field',
+  'shape/unknown-field',
+  'shape/bad-value',
+  // keys and signatures
+  'key/malformed',
+  'signature/malformed',
+  'signature/invalid',
+  'signature/unknown-key',
+  // statements
+  'dsse/wrong-payload-type',
+  'statement/wrong-type',
+  'statement/unknown-predicate',
+  'statement/leaf-too-large',
+  'opening/commitment-mismatch',
+  'opening/missing',
+  // log
+  'proof/index-out-of-range',
+  'proof/wrong-length',
+  'proof/root-mismatch',
+  'proof/bad-hash',
+  'note/malformed',
+  'note/no-known-signature',
+  'note/bad-signature',
+  'checkpoint/malformed',
+  'checkpoint/wrong-origin',
+  'policy/malformed',
+  'policy/unknown-log',
+  'tile/malformed',
+  'leaf/malformed',
+  'leaf/mismatch',
+  'promise/malformed',
+  'promise/mismatch',
+  'bundle/malformed',
+  // dossiers, trust, verdicts
+  'dossier/wrong-receipt',
+  'trust/malformed',
+  'require/malformed',
+  'misbehaviour/not-proven',
+  // execution
+  'execution/unsupported',
+  'execution/model-not-found',
+  'execution/model-digest-mismatch',
+  'execution/profile-unmet',
+  'execution/failed',
+  'tensor/malformed',
+  'tensor/wrong-name',
+  'tensor/wrong-shape',
+  'tensor/wrong-datatype',
+  // gateway
+  'config/malformed',
+  'config/unsafe-listen',
+  'config/missing-file',
+  'data/locked',
+  'data/newer-version',
+  'data/damaged',
+  'data/unsafe-journal-mode',
+  'log/fork',
+  'log/head-behind-published',
+  'log/head-changed',
+  'log/closed',
+  'clock/went-backwards',
+  'disk/full',
+  'queue/full',
+  'rate/limited',
+  'request/too-large',
+  'request/unsupported-encoding',
+  'request/malformed',
+  'request/not-found',
+  'request/wrong-method',
+  'model/not-found',
+  'receipt/not-found',
+  'receipt/not-yet-included',
+  'auth/missing',
+  'auth/wrong',
+  'writer/not-allowed',
+  'writer/quota',
+  'vault/erased',
+  'vault/no-content',
+  'vault/wrong-key',
+  // command line
+  'usage/invalid',
+  'file/unreadable',
+  'gateway/unreachable',
+  'gateway/refused',
+] as const
+
+export type ErrorCode = (typeof ERROR_CODES)[number]
+
+/**
+ * The one error type. `code` is for programs, `message` for people; a message says what to do next where it can.
+ *
+ * A message may quote input, bounded and escaped; it never carries a secret, a path of the server, or a stack.
+ */
+export class CountersignError extends Error {
+  override readonly name = 'CountersignError'
+  readonly code: ErrorCode
+
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options)
+    this.code = code
+  }
+}
+
+/** The code of a thrown value, or `undefined` when it is not one of ours. */
+export function codeOf(thrown: unknown): ErrorCode | undefined {
+  return thrown instanceof CountersignError ? thrown.code : undefined
+}
+
+/** Quotes untrusted text for a message: at most 80 characters, control characters escaped. */
+export function quote(text: string): string {
+  const short = text.length > 80 ? `${text.slice(0, 80)}…` : text
+  return JSON.stringify(short)
+}

@@ -1,0 +1,129 @@
+/**
+ * Receipts as Sigstore bundles: a signed statement with proof that the log holds it.
+ *
+ * @spec Sigstore bundle v0.3, spec/receipt.md
+ */
+import { parseBase64, toBase64 } from '../bytes/base64.ts'
+import { utf8 } from '../bytes/bytes.ts'
+import type { Json } from '../bytes/json.ts'
+import { Fields, type Path, readText } from '../bytes/shape.ts'
+import { CountersignError } from '../errors.ts'
+import { formatEnvelope, parseEnvelope, type UnverifiedEnvelope } from '../statement/dsse.ts'
+import { type Leaf, parseLeaf } from './leaf.ts'
+import { HASH_BYTES, type Hash, MAX_PROOF_HASHES } from './merkle.ts'
+import { MAX_NOTE_BYTES, parseNote, type UnverifiedNote } from './note.ts'
+
+export const BUNDLE_MEDIA_TYPE = 'application/vnd.dev.sigstore.bundle.v0.3+json'
+
+/** A statement and where the log is said to hold it. Nothing about it is checked yet. */
+export interface UnverifiedReceipt {
+  readonly envelope: UnverifiedEnvelope
+  /** Names the key's file; no reason to trust it. */
+  readonly keyHint: string
+  /** 32 bytes that name the log's key. */
+  readonly logKeyId: Uint8Array
+  readonly index: number
+  /** What the bundle says that the checkpoint says. */
+  readonly treeSize: number
+  readonly root: Hash
+  readonly path: readonly Hash[]
+  readonly checkpoint: UnverifiedNote
+  readonly leaf: Leaf
+  /** The leaf as logged. */
+  readonly leafBytes: Uint8Array
+}
+
+/**
+ * Reads a bundle; checks no signature and no proof.
+ *
+ * @throws {CountersignError} `bundle/malformed`, `shape/*`, `bytes/*`, `note/malformed`, `leaf/malformed`, `dsse/*`
+ */
+export function parseBundle(value: Json, path: Path = 'bundle'): UnverifiedReceipt {
+  const fields = new Fields(value, path)
+  fields.literal('mediaType', BUNDLE_MEDIA_TYPE)
+  const envelope = parseEnvelope(fields.required('dsseEnvelope'), fields.at('dsseEnvelope'))
+  const material = fields.object('verificationMaterial')
+  const publicKey = material.object('publicKey')
+  const keyHint = publicKey.text('hint', { maxLength: 128 })
+  const [entry] = material.list('tlogEntries', 1, readEntry)
+  for (const each of [publicKey, material, fields]) each.end()
+  if (entry === undefined) throw new CountersignError('bundle/malformed', `${path}: the bundle has no log entry`)
+  return { envelope, keyHint, ...entry }
+}
+
+function readEntry(item: Json, path: Path): Omit<UnverifiedReceipt, 'envelope' | 'keyHint'> {
+  const fields = new Fields(item, path)
+  const logId = fields.object('logId')
+  const kindVersion = fields.object('kindVersion')
+  kindVersion.literal('kind', 'dsse')
+  kindVersion.literal('version', '0.0.2')
+  fields.optional('integratedTime', () => fields.literal('integratedTime', '0'))
+  const proof = readProof(fields.object('inclusionProof'))
+  const index = readCount(fields.text('logIndex'), fields.at('logIndex'))
+  if (index !== proof.index) throw new CountersignError('bundle/malformed', `${path}: two log indexes that differ`)
+  const leafBytes = parseBase64(fields.text('canonicalizedBody', { maxLength: 90_000 }))
+  const logKeyId = parseBase64(logId.text('keyId'))
+  for (const each of [logId, kindVersion, fields]) each.end()
+  return { ...proof, logKeyId, leaf: parseLeaf(leafBytes), leafBytes }
+}
+
+function readProof(fields: Fields): Pick<UnverifiedReceipt, 'index' | 'treeSize' | 'root' | 'path' | 'checkpoint'> {
+  const checkpoint = fields.object('checkpoint')
+  const proof = {
+    index: readCount(fields.text('logIndex'), fields.at('logIndex')),
+    treeSize: readCount(fields.text('treeSize'), fields.at('treeSize')),
+    root: readHash(fields.required('rootHash'), fields.at('rootHash')),
+    path: fields.optional('hashes', () => fields.list('hashes', MAX_PROOF_HASHES, readHash)) ?? [],
+    checkpoint: parseNote(utf8(checkpoint.text('envelope', { maxLength: MAX_NOTE_BYTES }))),
+  }
+  checkpoint.end()
+  fields.end()
+  return proof
+}
+
+/** The JSON form of a receipt. */
+export function formatBundle(
+  receipt: Omit<UnverifiedReceipt, 'leaf' | 'checkpoint'> & { readonly checkpoint: string },
+): Json {
+  const index = String(receipt.index)
+  return {
+    mediaType: BUNDLE_MEDIA_TYPE,
+    verificationMaterial: {
+      publicKey: { hint: receipt.keyHint },
+      tlogEntries: [
+        {
+          logIndex: index,
+          logId: { keyId: toBase64(receipt.logKeyId) },
+          kindVersion: { kind: 'dsse', version: '0.0.2' },
+          integratedTime: '0',
+          inclusionProof: {
+            logIndex: index,
+            rootHash: toBase64(receipt.root),
+            treeSize: String(receipt.treeSize),
+            hashes: receipt.path.map(toBase64),
+            checkpoint: { envelope: receipt.checkpoint },
+          },
+          canonicalizedBody: toBase64(receipt.leafBytes),
+        },
+      ],
+    },
+    dsseEnvelope: formatEnvelope(receipt.envelope),
+  }
+}
+
+/** An unsigned 53-bit integer written as text, as protobuf's JSON form does with 64-bit ones. */
+export function readCount(text: string, path: Path): number {
+  const value = Number(text)
+  if (!/^(0|[1-9][0-9]{0,15})$/.test(text) || !Number.isSafeInteger(value)) {
+    throw new CountersignError('bundle/malformed', `${path}: expected an integer below 2^53 in decimal`)
+  }
+  return value
+}
+
+/** A base64 hash of 32 bytes. */
+export function readHash(value: Json, path: Path): Hash {
+  const hash = parseBase64(readText(value, path, { maxLength: 44 }))
+  if (hash.length !== HASH_BYTES)
+    throw new CountersignError('proof/bad-hash', `${path}: a hash has ${HASH_BYTES} bytes`)
+  return hash
+}

@@ -1,0 +1,53 @@
+/** A receipt, checked as one. The verdict makes the same checks one by one, so as to name the one that fails. */
+import { equalBytes, toHex } from '../bytes/bytes.ts'
+import type { Crypto } from '../crypto/crypto.ts'
+import { CountersignError } from '../errors.ts'
+import { openEnvelope } from '../statement/dsse.ts'
+import { type StatementDigest, statementDigest } from '../statement/statement.ts'
+import type { UnverifiedReceipt } from './bundle.ts'
+import { type Checkpoint, openCheckpoint } from './checkpoint.ts'
+import { verifyLeaf } from './leaf.ts'
+import { type Hash, hashLeaf, verifyInclusion } from './merkle.ts'
+import type { NoteKey } from './note.ts'
+
+/** A statement that the log holds under `checkpoint`, signed by the key with `keyId`; whose key that is, is not checked. */
+export interface OpenedReceipt {
+  readonly payload: Uint8Array
+  readonly statement: StatementDigest
+  readonly keyId: string
+  readonly index: number
+  readonly leafHash: Hash
+  readonly checkpoint: Checkpoint
+}
+
+/**
+ * Proves that the log with `logKey` holds the signed statement in `receipt`, or throws.
+ *
+ * Proves nothing about who holds the statement's key, nor that anyone else was shown the same log.
+ *
+ * @throws {CountersignError} `leaf/mismatch`, `signature/*`, `key/malformed`, `note/*`, `checkpoint/*`, `proof/*`
+ */
+export function openReceipt(crypto: Crypto, receipt: UnverifiedReceipt, logKey: NoteKey): OpenedReceipt {
+  const { envelope, leaf, leafBytes, index } = receipt
+  verifyLeaf(crypto, leaf, envelope, leaf.spki)
+  const payload = openEnvelope(crypto, envelope, leaf.spki)
+  const checkpoint = openHead(crypto, receipt, logKey)
+  const leafHash = hashLeaf(crypto, leafBytes)
+  verifyInclusion(crypto, checkpoint, receipt, leafHash)
+  const keyId = toHex(crypto.sha256(leaf.spki))
+  return { payload, statement: statementDigest(crypto, payload), keyId, index, leafHash, checkpoint }
+}
+
+/**
+ * The checkpoint of a receipt, after the log's signature was checked, and that the bundle's own copy of size and root
+ * says the same.
+ *
+ * @throws {CountersignError} `note/*`, `checkpoint/*`, `proof/root-mismatch`
+ */
+export function openHead(crypto: Crypto, receipt: UnverifiedReceipt, logKey: NoteKey): Checkpoint {
+  const checkpoint = openCheckpoint(crypto, receipt.checkpoint, logKey)
+  if (checkpoint.size !== receipt.treeSize || !equalBytes(checkpoint.root, receipt.root)) {
+    throw new CountersignError('proof/root-mismatch', 'the bundle and its checkpoint name different tree heads')
+  }
+  return checkpoint
+}

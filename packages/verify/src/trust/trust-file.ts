@@ -1,0 +1,212 @@
+/**
+ * The trust file: what the relying party brings. Keys found inside a dossier are never trusted; these are.
+ *
+ * @spec spec/trust-file.md
+ */
+import { Lexer, parse } from 'yaml'
+import { parseBase64 } from '../bytes/base64.ts'
+import { parseUtf8, toHex } from '../bytes/bytes.ts'
+import type { Json } from '../bytes/json.ts'
+import { Fields, type Path, readText } from '../bytes/shape.ts'
+import type { Crypto } from '../crypto/crypto.ts'
+import { parseP256Spki } from '../crypto/keys.ts'
+import { CountersignError, quote } from '../errors.ts'
+import { parseTlogPolicy, type TlogPolicy } from '../log/tlog-policy.ts'
+import { parseRequirements, type Requirement } from './requirement.ts'
+
+/** What a party's keys are trusted for. */
+export const ROLES = ['operator', 'publisher', 'accountable', 'auditor', 'arbiter'] as const
+export type Role = (typeof ROLES)[number]
+
+/** A statement key, valid for entries of a range of log indexes. */
+export interface PartyKey {
+  readonly spki: Uint8Array
+  /** SHA-256 of the SPKI, hexadecimal. */
+  readonly keyId: string
+  readonly fromIndex: number
+  /** First index that it is no longer valid for. */
+  readonly untilIndex: number
+}
+
+export interface Party {
+  readonly name: string
+  /** Who controls it, as the relying party knows. Parties of one owner count once. */
+  readonly owner: string
+  readonly roles: readonly Role[]
+  readonly keys: readonly PartyKey[]
+  /** Names of its witnesses in the policy. */
+  readonly witnesses: readonly string[]
+}
+
+export interface Trust {
+  readonly policy: TlogPolicy
+  readonly parties: readonly Party[]
+  readonly requirements: readonly Requirement[]
+  /** Oldest answer that still counts, in milliseconds; no limit when missing. */
+  readonly maximumAgeMs: number | undefined
+  /** Owners apart from the operator's that must confirm a record for `independence`. */
+  readonly minimumOwners: number
+}
+
+const FORMAT = 'countersign-trust/v1'
+const MAX_BYTES = 1024 * 1024
+const MAX_PARTIES = 1024
+const DEFAULT_MINIMUM_OWNERS = 2
+const MS_PER_DAY = 86_400_000
+
+/** Most YAML lists and maps inside one another in brackets, begun on one line, or by indentation. */
+const MAX_YAML_DEPTH = 32
+const MAX_YAML_INDENTATION = 64
+
+/** Token that comes before the text of a scalar. */
+const SCALAR = '\u001f'
+
+/**
+ * Reads a trust file, YAML or JSON.
+ *
+ * @throws {CountersignError} `trust/malformed` with the place and the reason
+ */
+export function parseTrustFile(crypto: Crypto, bytes: Uint8Array): Trust {
+  try {
+    return readTrust(crypto, parseYaml(bytes))
+  } catch (thrown) {
+    throw new CountersignError(
+      'trust/malformed',
+      `trust file: ${thrown instanceof Error ? thrown.message : 'unreadable'}`,
+    )
+  }
+}
+
+/**
+ * A YAML text as JSON values: no aliases, no duplicate keys, no tags.
+ *
+ * @throws {CountersignError} `bytes/*`, `yaml/malformed`
+ */
+export function parseYaml(bytes: Uint8Array): Json {
+  if (bytes.length > MAX_BYTES) throw new CountersignError('bytes/too-large', `at most ${MAX_BYTES} bytes`)
+  const text = parseUtf8(bytes)
+  checkPlainYaml(text)
+  try {
+    return parse(text, {
+      schema: 'core',
+      resolveKnownTags: false,
+      stringKeys: true,
+      uniqueKeys: true,
+      maxAliasCount: 0,
+      logLevel: 'error',
+    }) as Json
+  } catch (thrown) {
+    const why = thrown instanceof Error ? (thrown.message.split('\n')[0] ?? '') : ''
+    throw new CountersignError('yaml/malformed', `not YAML: ${why}`)
+  }
+}
+
+/**
+ * Refuses what we do not read, token by token, before the parser runs: it calls itself per level, and so deep a text
+ * would end the process rather than throw.
+ */
+function checkPlainYaml(text: string): void {
+  let brackets = 0
+  let begunOnLine = 0
+  let previous = '\n'
+  for (const token of new Lexer().lex(text)) {
+    const [before, isContent] = [previous, previous === SCALAR]
+    previous = token
+    if (isContent) continue
+    if (/^[!&*%]/.test(token)) throw notPlain(`${quote(token)}: no tags, anchors, aliases or directives`)
+    if (token === '[' || token === '{') brackets++
+    if (token === ']' || token === '}') brackets--
+    if (token === '-' || token === '?' || (token === ':' && brackets === 0)) begunOnLine++
+    if (token.endsWith('\n')) begunOnLine = 0
+    const isFarIn = before.endsWith('\n') && token.startsWith(' ') && token.length > MAX_YAML_INDENTATION
+    if (brackets > MAX_YAML_DEPTH || begunOnLine > MAX_YAML_DEPTH || isFarIn) throw notPlain('it is nested too deeply')
+  }
+}
+
+function notPlain(why: string): CountersignError {
+  return new CountersignError('yaml/malformed', `not plain YAML: ${why}`)
+}
+
+function readTrust(crypto: Crypto, value: Json): Trust {
+  const fields = new Fields(value, 'trust')
+  fields.literal('format', FORMAT)
+  const policy = parseTlogPolicy(crypto, fields.text('policy', { maxLength: 64 * 1024 }))
+  const parties = fields.list('parties', MAX_PARTIES, (item, path) => readParty(crypto, policy, item, path))
+  const requirements = fields.optional('require', () => readRequire(fields.object('require')))
+  const days = fields.optional('maximumAgeDays', () => fields.integer('maximumAgeDays', 1, 100_000))
+  const minimumOwners = fields.optional('minimumOwners', () => fields.integer('minimumOwners', 1, 1000))
+  fields.end()
+  checkDistinct(parties)
+  return {
+    policy,
+    parties,
+    requirements: requirements ?? [],
+    maximumAgeMs: days === undefined ? undefined : days * MS_PER_DAY,
+    minimumOwners: minimumOwners ?? DEFAULT_MINIMUM_OWNERS,
+  }
+}
+
+function readRequire(fields: Fields): readonly Requirement[] {
+  const text = fields.names(16).map((claim) => `${claim}:${fields.text(claim)}`)
+  return parseRequirements(text.join(','))
+}
+
+function readParty(crypto: Crypto, policy: TlogPolicy, item: Json, path: Path): Party {
+  const fields = new Fields(item, path)
+  const party: Party = {
+    name: fields.text('name', { maxLength: 128 }),
+    owner: fields.text('owner', { maxLength: 128 }),
+    roles: fields.optional('roles', () => fields.list('roles', ROLES.length, readRole)) ?? [],
+    keys: fields.optional('keys', () => fields.list('keys', 256, (each, at) => readKey(crypto, each, at))) ?? [],
+    witnesses:
+      fields.optional('witnesses', () => fields.list('witnesses', 256, (each, at) => readText(each, at))) ?? [],
+  }
+  fields.end()
+  const unknown = party.witnesses.find((name) => !policy.witnesses.some((witness) => witness.name === name))
+  if (unknown !== undefined) {
+    throw new CountersignError('trust/malformed', `${path}.witnesses: ${quote(unknown)} is not in the policy`)
+  }
+  return party
+}
+
+function readRole(item: Json, path: Path): Role {
+  const role = ROLES.find((known) => known === item)
+  if (role === undefined) throw new CountersignError('trust/malformed', `${path}: expected one of ${ROLES.join(', ')}`)
+  return role
+}
+
+function readKey(crypto: Crypto, item: Json, path: Path): PartyKey {
+  const fields = new Fields(item, path)
+  const spki = parseBase64(fields.text('spki'))
+  parseP256Spki(spki)
+  const fromIndex = fields.optional('fromIndex', () => fields.integer('fromIndex')) ?? 0
+  const untilIndex = fields.optional('untilIndex', () => fields.integer('untilIndex')) ?? Number.MAX_SAFE_INTEGER
+  fields.end()
+  return { spki, keyId: toHex(crypto.sha256(spki)), fromIndex, untilIndex }
+}
+
+/** One name, one key, one witness for one party: else who signed would depend on the order of lines. */
+function checkDistinct(parties: readonly Party[]): void {
+  const all = [
+    ...parties.map((party) => `party ${party.name}`),
+    ...parties.flatMap((party) => party.keys.map((key) => `key ${key.keyId}`)),
+    ...parties.flatMap((party) => party.witnesses.map((name) => `witness ${name}`)),
+  ]
+  const twice = all.find((name, i) => all.indexOf(name) !== i)
+  if (twice !== undefined) throw new CountersignError('trust/malformed', `${quote(twice)} stands twice`)
+}
+
+/** A trusted key that is valid at `index`, with its party; `undefined` for a key that the trust file does not know. */
+export function findSigner(
+  trust: Trust,
+  keyId: string,
+  role: Role,
+  index: number,
+): { readonly party: Party; readonly key: PartyKey } | undefined {
+  for (const party of trust.parties) {
+    if (!party.roles.includes(role)) continue
+    const key = party.keys.find((each) => each.keyId === keyId && index >= each.fromIndex && index < each.untilIndex)
+    if (key !== undefined) return { party, key }
+  }
+  return undefined
+}

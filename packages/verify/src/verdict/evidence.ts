@@ -1,0 +1,170 @@
+/** What the rows of a verdict are decided from: what the record check has opened, and the statements around it. */
+import { toHex } from '../bytes/bytes.ts'
+import type { Crypto } from '../crypto/crypto.ts'
+import type { UnverifiedDossier } from '../dossier/dossier.ts'
+import { CountersignError } from '../errors.ts'
+import type { ExecutionResult } from '../execution/comparison.ts'
+import type { Confirmation } from '../independence/confirmation.ts'
+import type { UnverifiedReceipt } from '../log/bundle.ts'
+import { type Checkpoint, openCheckpoint } from '../log/checkpoint.ts'
+import { type Leaf, verifyLeaf } from '../log/leaf.ts'
+import { type Hash, hashLeaf, verifyInclusion } from '../log/merkle.ts'
+import { formatNote, type NoteKey } from '../log/note.ts'
+import type { Misbehaviour } from '../misbehaviour/misbehaviour.ts'
+import { openEnvelope, type UnverifiedEnvelope } from '../statement/dsse.ts'
+import type { CommittedSubject, Inference } from '../statement/inference.ts'
+import { parseStatement, type Statement, type StatementDigest, statementDigest } from '../statement/statement.ts'
+import { findSigner, type Party, type Role, type Trust } from '../trust/trust-file.ts'
+import { createMemory, type Memory } from './memory.ts'
+
+/** Everything that a verdict depends on, beside the dossier. Same input, same verdict. */
+export interface VerdictInput {
+  readonly crypto: Crypto
+  /** Without one, the record is `unproven`, and so is all that rests on it. */
+  readonly trust?: Trust
+  /** The time that the verdict is for, milliseconds since 1970. */
+  readonly atMs: number
+  readonly executions?: readonly ExecutionResult[]
+  readonly misbehaviour?: readonly Misbehaviour[]
+  /** Shared by the verdicts of many dossiers, to prove what they have in common once. */
+  readonly memory?: Memory
+}
+
+/** What is known once the record holds. */
+export interface RecordedAnswer {
+  readonly inference: Inference
+  readonly statement: StatementDigest
+  readonly index: number
+  readonly operator: Party
+  readonly head: Checkpoint
+  readonly confirmations: readonly Confirmation[]
+  /** Bytes whose openings check, by subject. */
+  readonly content: ReadonlyMap<CommittedSubject, Uint8Array>
+  readonly linked: LinkedStatements
+}
+
+/** A statement that the log holds, signed by a trusted party. */
+export interface SignedStatement {
+  readonly statement: Statement
+  readonly digest: StatementDigest
+  readonly index: number
+  readonly signer: Party
+  readonly keyId: string
+}
+
+/** Proves single facts about receipts, each once per memory. */
+export class Prover {
+  readonly crypto: Crypto
+  readonly #memory: Memory
+
+  constructor({ crypto, memory }: VerdictInput) {
+    this.crypto = crypto
+    this.#memory = memory ?? createMemory()
+  }
+
+  /** The checkpoint of a note, after the log's signature on it was checked. */
+  openHead(receipt: UnverifiedReceipt, logKey: NoteKey): Checkpoint {
+    const name = `${toHex(logKey.publicKey)} ${logKey.name} ${formatNote(receipt.checkpoint)}`
+    return this.#memory.recall('head', name, () => openCheckpoint(this.crypto, receipt.checkpoint, logKey))
+  }
+
+  /** The leaf hash, after the leaf was found to be for this envelope. */
+  leafHash(receipt: UnverifiedReceipt): Hash {
+    verifyLeaf(this.crypto, receipt.leaf, receipt.envelope, receipt.leaf.spki)
+    return hashLeaf(this.crypto, receipt.leafBytes)
+  }
+
+  /** The payload, signed by the leaf's key. The leaf was found to be for this envelope, so its hash names all inputs. */
+  openEnvelope(envelope: UnverifiedEnvelope, leaf: Leaf, leafHash: Hash, once: boolean): Uint8Array {
+    const open = () => openEnvelope(this.crypto, envelope, leaf.spki)
+    if (once) return open()
+    this.#memory.recall('signature', toHex(leafHash), () => open().length)
+    return envelope.payload
+  }
+
+  verifyInclusion(receipt: UnverifiedReceipt, head: Checkpoint, leafHash: Hash, once: boolean): void {
+    const prove = () => verifyInclusion(this.crypto, head, receipt, leafHash)
+    if (once) {
+      prove()
+      return
+    }
+    const name = `${head.size} ${toHex(head.root)} ${receipt.index} ${toHex(leafHash)} ${receipt.path.map(toHex).join()}`
+    this.#memory.recall('inclusion', name, prove)
+  }
+}
+
+/** The other statements of a dossier, found by digest and opened when asked for. */
+export class LinkedStatements {
+  readonly #prover: Prover
+  readonly #trust: Trust
+  readonly #receipts: readonly { readonly digest: StatementDigest; readonly receipt: UnverifiedReceipt }[]
+
+  constructor(prover: Prover, trust: Trust, dossier: UnverifiedDossier) {
+    this.#prover = prover
+    this.#trust = trust
+    this.#receipts = dossier.statements.map((receipt) => ({
+      digest: statementDigest(prover.crypto, receipt.envelope.payload),
+      receipt,
+    }))
+  }
+
+  /** Digest of a carried statement that says it is of that type and about `subject` (a SHA-256), true or not. */
+  ofType(predicateType: string, subject: StatementDigest): StatementDigest | undefined {
+    return this.#receipts.find((each) => claimsToBe(each.receipt, predicateType, subject))?.digest
+  }
+
+  /**
+   * The statement with that digest, after signature and inclusion were checked and its key found in the trust file with
+   * one of `roles`.
+   *
+   * @throws {CountersignError} `opening/missing`, `signature/unknown-key`, `policy/unknown-log`, and what opening a
+   *   receipt throws
+   */
+  open(digest: StatementDigest, roles: readonly Role[]): SignedStatement {
+    const found = this.#receipts.find((each) => each.digest === digest)
+    if (found === undefined) {
+      throw new CountersignError('opening/missing', `the dossier does not carry statement ${digest}`)
+    }
+    const { receipt } = found
+    const head = this.#prover.openHead(receipt, logKeyFor(this.#trust, receipt))
+    const leafHash = this.#prover.leafHash(receipt)
+    const payload = this.#prover.openEnvelope(receipt.envelope, receipt.leaf, leafHash, false)
+    this.#prover.verifyInclusion(receipt, head, leafHash, false)
+    const keyId = toHex(this.#prover.crypto.sha256(receipt.leaf.spki))
+    const signer = roles.map((role) => findSigner(this.#trust, keyId, role, receipt.index)).find((each) => each)
+    if (signer === undefined) {
+      throw new CountersignError(
+        'signature/unknown-key',
+        `no party with role ${roles.join(' or ')} in the trust file has key ${keyId}`,
+      )
+    }
+    return { statement: parseStatement(payload), digest, index: receipt.index, signer: signer.party, keyId }
+  }
+}
+
+/**
+ * The trusted key of the log that the receipt says it is from.
+ *
+ * @throws {CountersignError} `policy/unknown-log`
+ */
+export function logKeyFor(trust: Trust | undefined, receipt: UnverifiedReceipt): NoteKey {
+  if (trust === undefined)
+    throw new CountersignError('policy/unknown-log', 'no trust file was given, so no log is trusted')
+  const origin = receipt.checkpoint.text.split('\n')[0] ?? ''
+  const log = trust.policy.logs.find((each) => each.key.name === origin)
+  if (log === undefined) {
+    throw new CountersignError('policy/unknown-log', `the trust file has no key for the log ${JSON.stringify(origin)}`)
+  }
+  return log.key
+}
+
+function claimsToBe(receipt: UnverifiedReceipt, predicateType: string, subject: StatementDigest): boolean {
+  try {
+    const statement = parseStatement(receipt.envelope.payload)
+    return (
+      statement.predicateType === predicateType && statement.subjects.some(({ digest }) => digest.sha256 === subject)
+    )
+  } catch {
+    return false
+  }
+}

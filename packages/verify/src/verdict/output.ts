@@ -1,0 +1,98 @@
+/** The claim `output`: is this what that model gives for that input? */
+import { CountersignError } from '../errors.ts'
+import { type ExecutionRequest, type ExecutionResult, firstDifference } from '../execution/comparison.ts'
+import { parseInferenceRequest, parseInferenceResponse } from '../execution/open-inference.ts'
+import type { ServedModel } from '../statement/deployment.ts'
+import type { CommittedSubject } from '../statement/inference.ts'
+import { Checklist, type ClaimRow } from './checklist.ts'
+import type { RecordedAnswer, VerdictInput } from './evidence.ts'
+import { openDeployment } from './model.ts'
+
+const DOES_NOT_PROVE = [
+  'that these weights ran: another model may give the same output for this input',
+  'that the output is correct, fair or useful for the person it concerns',
+]
+
+/**
+ * What to run in order to settle `output`, for an answer whose record holds.
+ *
+ * @throws {CountersignError} `opening/missing`, `execution/unsupported`, `execution/model-not-found`, `tensor/*`, `json/*`,
+ *   `shape/*`, and what opening the manifest throws
+ */
+export function planExecution(answer: RecordedAnswer): ExecutionRequest {
+  const { inference, statement } = answer
+  if (inference.finish.reason !== 'complete') {
+    throw new CountersignError('execution/unsupported', `the answer ended with "${inference.finish.reason}"`)
+  }
+  const request = parseInferenceRequest(contentOf(answer, 'request-sent'))
+  const model = servedModel(answer)
+  return {
+    statement,
+    modelDigest: model.digest.sha256,
+    servedProfile: model.engine.profile,
+    referenceProfile: model.referenceProfile,
+    inputs: request.inputs,
+    outputs: request.outputs,
+  }
+}
+
+/** Decides `output` for an answer whose record holds, from the executions handed in. */
+export function decideOutput(answer: RecordedAnswer, { executions = [] }: VerdictInput): ClaimRow {
+  const list = new Checklist('output')
+  const result = executions.find((each) => each.statement === answer.statement)
+  if (result === undefined) {
+    list.missing('re-execution', 'the model was not run again; run with --execute, with the model file at hand')
+  } else {
+    const ran = list.attempt('re-execution', () => requireRun(result))
+    if (ran !== undefined) compare(list, answer, ran)
+  }
+  const profile = result?.outcome === 'ran' ? result.profile : ''
+  return list.row(
+    { grade: 're-executed', reason: `running the model again here, in profile ${profile}, gave the same output` },
+    {
+      basis: [`statement ${answer.statement}`, ...(result?.outcome === 'ran' ? [`file ${result.modelDigest}`] : [])],
+      trusts: ['this machine and its software'],
+      doesNotProve: DOES_NOT_PROVE,
+    },
+  )
+}
+
+type Ran = Extract<ExecutionResult, { outcome: 'ran' }>
+
+function requireRun(result: ExecutionResult): Ran {
+  if (result.outcome === 'ran') return result
+  throw new CountersignError(result.code, result.reason)
+}
+
+function compare(list: Checklist, answer: RecordedAnswer, ran: Ran): void {
+  const model = list.attempt('manifest', () => servedModel(answer))
+  if (model === undefined) return
+  list.attempt('model-file', () => {
+    if (ran.modelDigest === model.digest.sha256 && ran.profile === model.referenceProfile) return
+    throw new CountersignError('execution/unsupported', 'another file or profile was run than the manifest names')
+  })
+  const claimed = list.attempt('answer', () => parseInferenceResponse(contentOf(answer, 'response-received')).outputs)
+  if (claimed === undefined) return
+  const difference = firstDifference(claimed, ran.outputs)
+  list.attempt('agreement', () => {
+    if (difference === undefined) return
+    const place = difference.position === undefined ? '' : ` at ${difference.position}`
+    const why = `${difference.tensor}${place}: the answer has ${difference.claimed}, running it again gave ${difference.computed}`
+    if (model.agreement === 'exact') throw new CountersignError('opening/commitment-mismatch', why)
+    throw new CountersignError('execution/unsupported', `${why}; the manifest promises no exact agreement`)
+  })
+}
+
+function servedModel(answer: RecordedAnswer): ServedModel {
+  const { served, digest } = answer.inference.model
+  const models = openDeployment(answer).models
+  const model = models.find((each) => each.name === served && each.digest.sha256 === digest?.sha256)
+  if (model === undefined) throw new CountersignError('execution/model-not-found', 'the manifest allows no such model')
+  return model
+}
+
+function contentOf(answer: RecordedAnswer, subject: CommittedSubject): Uint8Array {
+  const content = answer.content.get(subject)
+  if (content === undefined) throw new CountersignError('opening/missing', `the dossier does not open ${subject}`)
+  return content
+}

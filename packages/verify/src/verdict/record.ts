@@ -1,0 +1,220 @@
+/** The claim `record`: is this exactly what the log holds, under the trust file's policy? */
+import { equalBytes, parseHex, toHex } from '../bytes/bytes.ts'
+import { isProofFrom, type UnverifiedDossier } from '../dossier/dossier.ts'
+import { CountersignError } from '../errors.ts'
+import { type Confirmation, meetsQuorum, openConfirmations } from '../independence/confirmation.ts'
+import { type Checkpoint, parseCheckpoint } from '../log/checkpoint.ts'
+import { type Hash, verifyConsistency } from '../log/merkle.ts'
+import type { NoteKey, UnverifiedNote } from '../log/note.ts'
+import { openPromise } from '../log/promise.ts'
+import { verifyOpening } from '../statement/commitment.ts'
+import { type CommittedSubject, type Inference, parseInference } from '../statement/inference.ts'
+import { parseStatement, statementDigest } from '../statement/statement.ts'
+import { findSigner, type Party, type Trust } from '../trust/trust-file.ts'
+import { Checklist, type ClaimRow } from './checklist.ts'
+import { LinkedStatements, logKeyFor, Prover, type RecordedAnswer, type VerdictInput } from './evidence.ts'
+
+const DOES_NOT_PROVE = [
+  'that the answer is right, or that the model and hardware are the ones named: see the other claims',
+  'that nothing was left out of the log before this answer was given',
+]
+const NOBODY_ELSE = 'that anyone but the operator was shown this log: no witness confirmed a single history'
+
+/** The row, and what it opened when the record holds. */
+export interface RecordDecision {
+  readonly row: ClaimRow
+  readonly answer: RecordedAnswer | undefined
+}
+
+/** Decides `record`. Never throws for what a dossier holds: what is wrong with it is in the row. */
+export function decideRecord(dossier: UnverifiedDossier, input: VerdictInput): RecordDecision {
+  const { crypto, trust } = input
+  const { receipt } = dossier
+  const prover = new Prover(input)
+  const list = new Checklist('record')
+
+  const leafHash = list.attempt('leaf', () => prover.leafHash(receipt))
+  if (leafHash !== undefined) {
+    list.attempt('signature', () => prover.openEnvelope(receipt.envelope, receipt.leaf, leafHash, true))
+  }
+  const inference = list.attempt('statement', () => parseInference(parseStatement(receipt.envelope.payload)))
+  if (inference !== undefined) list.attempt('receipt-id', () => checkReceiptId(dossier, inference))
+  const operator = list.attempt('key', () => findOperator(input, dossier))
+  const logKey = list.attempt('log', () => logKeyFor(trust, receipt))
+  const head = list.attempt('checkpoint', () => readHead(prover, dossier, logKey))
+  if (head !== undefined) checkPlace(list, prover, dossier, head, leafHash)
+  if (inference !== undefined && leafHash !== undefined) {
+    checkPromise(list, input, dossier, inference, leafHash, logKey)
+  }
+  if (inference !== undefined && head !== undefined) checkConsistency(list, input, dossier, inference, head)
+  const content = inference === undefined ? new Map() : checkOpenings(list, input, dossier, inference)
+  const confirmations = list.attempt('quorum', () => checkQuorum(input, receipt.checkpoint)) ?? []
+  list.attempt('misbehaviour', () => checkMisbehaviour(input, head))
+  if (inference !== undefined) checkAge(list, input, inference)
+
+  const row = list.row(held(trust, logKey, confirmations), {
+    basis: [`statement ${statementDigest(crypto, receipt.envelope.payload)}`, ...headBasis(head)],
+    trusts: logKey === undefined ? [] : [`the operator of log ${logKey.name}`, ...names(confirmations)],
+    doesNotProve: confirmations.length > 0 ? DOES_NOT_PROVE : [...DOES_NOT_PROVE, NOBODY_ELSE],
+  })
+  if (row.status !== 'holds' || !trust || !inference || !operator || !head) return { row, answer: undefined }
+  const statement = statementDigest(crypto, receipt.envelope.payload)
+  const linked = new LinkedStatements(prover, trust, dossier)
+  const answer = { inference, statement, index: receipt.index, operator, head, confirmations, content, linked }
+  return { row, answer }
+}
+
+function checkReceiptId(dossier: UnverifiedDossier, inference: Inference): void {
+  if (dossier.receiptId !== inference.receipt) {
+    throw new CountersignError(
+      'dossier/wrong-receipt',
+      `the dossier is for receipt ${dossier.receiptId}, its statement for ${inference.receipt}`,
+    )
+  }
+}
+
+function findOperator({ crypto, trust }: VerdictInput, { receipt }: UnverifiedDossier): Party {
+  const keyId = toHex(crypto.sha256(receipt.leaf.spki))
+  const signer = trust && findSigner(trust, keyId, 'operator', receipt.index)
+  if (signer === undefined) {
+    const why = trust === undefined ? 'no trust file was given' : `no operator in the trust file has it at this index`
+    throw new CountersignError('signature/unknown-key', `the statement is signed with key ${keyId}; ${why}`)
+  }
+  return signer.party
+}
+
+/** The head, signed where its log is trusted; else as it stands, so that what contradicts itself is still refuted. */
+function readHead(prover: Prover, { receipt }: UnverifiedDossier, logKey: NoteKey | undefined): Checkpoint {
+  const head = logKey === undefined ? parseCheckpoint(receipt.checkpoint.text) : prover.openHead(receipt, logKey)
+  if (head.size !== receipt.treeSize || !equalBytes(head.root, receipt.root)) {
+    throw new CountersignError('proof/root-mismatch', 'the receipt and its checkpoint name different tree heads')
+  }
+  return head
+}
+
+function checkPlace(
+  list: Checklist,
+  prover: Prover,
+  { receipt }: UnverifiedDossier,
+  head: Checkpoint,
+  leafHash: Hash | undefined,
+): void {
+  const covered = list.attempt('coverage', () => {
+    if (head.size > receipt.index) return true
+    const why = `the head has ${head.size} entries and does not reach index ${receipt.index}`
+    throw new CountersignError('proof/index-out-of-range', why)
+  })
+  if (covered === undefined || leafHash === undefined) return
+  list.attempt('inclusion', () => prover.verifyInclusion(receipt, head, leafHash, true))
+}
+
+function checkPromise(
+  list: Checklist,
+  { crypto }: VerdictInput,
+  dossier: UnverifiedDossier,
+  inference: Inference,
+  leafHash: Hash,
+  logKey: NoteKey | undefined,
+): void {
+  const note = dossier.promise
+  if (note === undefined || logKey === undefined) {
+    list.notChecked('promise', note === undefined ? 'the dossier carries no promise' : 'its log is not trusted')
+    return
+  }
+  list.attempt('promise', () => {
+    const promise = openPromise(crypto, note, logKey)
+    const kept =
+      promise.receipt === inference.receipt &&
+      promise.statement === statementDigest(crypto, dossier.receipt.envelope.payload) &&
+      promise.index === dossier.receipt.index &&
+      equalBytes(promise.leafHash, leafHash)
+    if (!kept) throw new CountersignError('promise/mismatch', 'the promise is for another receipt, statement or place')
+  })
+}
+
+function checkConsistency(
+  list: Checklist,
+  { crypto }: VerdictInput,
+  dossier: UnverifiedDossier,
+  { checkpoint }: Inference,
+  head: Checkpoint,
+): void {
+  const { origin, size, root } = checkpoint
+  if (size === 0) {
+    list.notChecked('consistency', 'the statement cites the empty log, with which all is consistent')
+    return
+  }
+  const proof = dossier.consistency.find((each) => isProofFrom(each, size, root))
+  if (proof === undefined) {
+    list.notChecked('consistency', `the dossier carries no proof from the cited head of ${size} entries`)
+    return
+  }
+  list.attempt('consistency', () => {
+    if (origin !== head.origin) throw new CountersignError('checkpoint/wrong-origin', 'it cites a head of another log')
+    verifyConsistency(crypto, { size, root: parseHex(root, 32) }, head, proof.path)
+  })
+}
+
+function checkOpenings(
+  list: Checklist,
+  { crypto }: VerdictInput,
+  dossier: UnverifiedDossier,
+  inference: Inference,
+): Map<CommittedSubject, Uint8Array> {
+  const content = new Map<CommittedSubject, Uint8Array>()
+  for (const opening of dossier.openings) {
+    for (const subject of opening.subjects) {
+      list.attempt(`opening-${subject}`, () => {
+        const commitment = inference.commitments[subject]
+        if (commitment === undefined) {
+          throw new CountersignError('opening/commitment-mismatch', 'the statement makes no such commitment')
+        }
+        verifyOpening(crypto, commitment, opening)
+        content.set(subject, opening.content)
+      })
+    }
+  }
+  return content
+}
+
+function checkQuorum({ crypto, trust }: VerdictInput, note: UnverifiedNote): readonly Confirmation[] {
+  if (trust === undefined)
+    throw new CountersignError('policy/unknown-log', 'no trust file was given, so no policy either')
+  const confirmations = openConfirmations(crypto, note, trust.policy)
+  if (meetsQuorum(trust.policy, confirmations)) return confirmations
+  const why = `the policy's quorum ${JSON.stringify(trust.policy.quorum)} is not met by ${confirmations.length} witnesses`
+  throw new CountersignError('signature/unknown-key', why)
+}
+
+function checkMisbehaviour({ misbehaviour = [] }: VerdictInput, head: Checkpoint | undefined): void {
+  const proven = misbehaviour.find((each) => each.log === head?.origin)
+  if (proven !== undefined) {
+    throw new CountersignError('log/fork', `proven misbehaviour of this log (${proven.kind}): ${proven.summary}`)
+  }
+}
+
+function checkAge(list: Checklist, { trust, atMs }: VerdictInput, inference: Inference): void {
+  if (trust?.maximumAgeMs === undefined) return
+  const ageDays = (atMs - inference.endedAtMs) / 86_400_000
+  if (atMs - inference.endedAtMs > trust.maximumAgeMs) {
+    list.missing('age', `the answer is ${ageDays.toFixed(1)} days old, older than the trust file allows`)
+  }
+}
+
+function held(trust: Trust | undefined, logKey: NoteKey | undefined, confirmations: readonly Confirmation[]) {
+  const log = logKey?.name ?? ''
+  if (trust !== undefined && trust.policy.quorum !== 'none') {
+    const reason = `log ${log} holds this statement, under a head confirmed by ${names(confirmations).join(', ')}`
+    return { grade: 'witnessed' as const, reason }
+  }
+  const reason = `log ${log} holds this statement; the policy asks for no witness, and nobody else confirmed it`
+  return { grade: 'operator-asserted' as const, reason }
+}
+
+function headBasis(head: Checkpoint | undefined): readonly string[] {
+  return head === undefined ? [] : [`head ${head.origin} size ${head.size} root ${toHex(head.root)}`]
+}
+
+function names(confirmations: readonly Confirmation[]): readonly string[] {
+  return confirmations.map((confirmation) => `witness ${confirmation.witness}`)
+}
