@@ -2,25 +2,27 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { ExecutionRequest } from '@countersign/verify'
 import onnxProto from 'onnx-proto'
-import { MODEL_FOLDER } from './exactness.testing.ts'
 import { createModelStore } from './model-store.ts'
 import { digestOf, INT8, UINT8 } from './onnx-model.testing.ts'
 import { NATIVE_PROFILE, type Profile, REFERENCE_PROFILE } from './profile.ts'
 import { reexecute } from './re-execution.ts'
 
 const { onnx } = onnxProto
-const bytes = readFileSync(new URL('credit.onnx', MODEL_FOLDER))
+const folder = fileURLToPath(new URL('../../../models/credit', import.meta.url))
+const bytes = readFileSync(join(folder, 'credit.onnx'))
 
 /** The largest weight whose products, added in pairs, fit the 16 bits that processors without VNNI add them in. */
 const LARGEST_WEIGHT = 63
 
 function runApart(profile: Profile, seed: number): { digest: string; distinct: number } {
-  const script = fileURLToPath(new URL('exactness.testing.js', import.meta.url))
-  const stdout = execFileSync(process.execPath, [script, profile.id, `${seed}`], { encoding: 'utf8', timeout: 120_000 })
+  const script = fileURLToPath(new URL('./exactness.testing.js', import.meta.url))
+  const args = [script, profile.id, `${seed}`, folder]
+  const stdout = execFileSync(process.execPath, args, { encoding: 'utf8', timeout: 120_000 })
   return JSON.parse(stdout) as { digest: string; distinct: number }
 }
 
@@ -60,7 +62,7 @@ test('nothing in it computes with fractions', () => {
 })
 
 test('one row at a time is re-executed more than 1,500 times a second', async () => {
-  const models = createModelStore({ folders: [fileURLToPath(MODEL_FOLDER)] })
+  const models = createModelStore({ folders: [folder] })
   const request: ExecutionRequest = {
     statement: 'ab'.repeat(32),
     modelDigest: digestOf(bytes),

@@ -1,9 +1,10 @@
 /**
- * Runs the credit model on 10,000 applications and prints SHA-256 of all outputs: `exactness.testing.js PROFILE SEED`.
+ * Runs the credit model on 10,000 applications and prints SHA-256 of all outputs. Arguments: profile, seed, folder.
  * A process of its own, so that nothing but the profile's engine is in it.
  */
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { loadModel } from './model.ts'
 import { digestOf } from './onnx-model.testing.ts'
 import { findProfile } from './profile.ts'
@@ -23,8 +24,6 @@ interface Feature {
   readonly maximum: number
 }
 
-export const MODEL_FOLDER = new URL('../../../models/credit/', import.meta.url)
-
 /** A generator of uniform numbers from 0 to below 1. @spec Steele, Lea, Flood 2014, SplitMix; 32-bit variant */
 function createRandom(seed: number): () => number {
   let state = seed | 0
@@ -36,8 +35,8 @@ function createRandom(seed: number): () => number {
   }
 }
 
-function readFeatures(): readonly Feature[] {
-  const { features } = JSON.parse(readFileSync(new URL('features.json', MODEL_FOLDER), 'utf8')) as {
+function readFeatures(folder: string): readonly Feature[] {
+  const { features } = JSON.parse(readFileSync(join(folder, 'features.json'), 'utf8')) as {
     features: readonly { minimum?: number; maximum?: number; codes?: readonly unknown[] }[]
   }
   return features.map(({ minimum = 0, maximum, codes = [] }) => ({ minimum, maximum: maximum ?? codes.length - 1 }))
@@ -50,10 +49,10 @@ function drawValue(random: () => number, { minimum, maximum }: Feature): number 
   return minimum + Math.floor(random() * (maximum - minimum + 1))
 }
 
-async function main(profileId: string, seed: number): Promise<void> {
-  const features = readFeatures()
+async function main(profileId: string, seed: number, folder: string): Promise<void> {
+  const features = readFeatures(folder)
   const random = createRandom(seed)
-  const bytes = readFileSync(new URL('credit.onnx', MODEL_FOLDER))
+  const bytes = readFileSync(join(folder, 'credit.onnx'))
   const model = await loadModel(findProfile(profileId), bytes, digestOf(bytes))
   const hasher = createHash('sha256')
   const distinct = new Set<string>()
@@ -74,5 +73,5 @@ async function main(profileId: string, seed: number): Promise<void> {
   process.stdout.write(JSON.stringify({ digest: hasher.digest('hex'), distinct: distinct.size }))
 }
 
-const [, script, profileId, seed] = process.argv
-if (script?.endsWith('exactness.testing.js') && profileId !== undefined) await main(profileId, Number(seed))
+const [profileId = '', seed = '', folder = ''] = process.argv.slice(2)
+await main(profileId, Number(seed), folder)

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { CountersignError } from '@countersign/verify'
 import { type LoadedModel, loadModel } from './model.ts'
 import { ModelCache } from './model-cache.ts'
-import { ModelFolders } from './model-folder.ts'
+import { ModelFolders } from './model-folders.ts'
 import type { Profile } from './profile.ts'
 
 export interface ModelStore {

@@ -6,7 +6,7 @@ import { startNativeRuntime } from './onnx-node.ts'
 import { startWebRuntime } from './onnx-web.ts'
 import type { Profile } from './profile.ts'
 import { verifyProvider } from './provider-check.ts'
-import { type Runtime, SILENT } from './runtime.ts'
+import type { Runtime } from './runtime.ts'
 import { readTensorInfo, sessionType, type TensorInfo, toTensor, verifyTensor } from './session-tensor.ts'
 
 export interface LoadedModel {
@@ -15,6 +15,12 @@ export interface LoadedModel {
   readonly digest: string
   readonly inputs: readonly TensorInfo[]
   readonly outputs: readonly TensorInfo[]
+  /**
+   * Checks that inputs and names of outputs fit the model, and runs nothing.
+   *
+   * @throws {CountersignError} `tensor/wrong-name`, `tensor/wrong-datatype`, `tensor/wrong-shape`, `tensor/malformed`
+   */
+  check(inputs: readonly Tensor[], outputs?: readonly string[]): void
   /**
    * Runs the model once. Gives the outputs that are named, in that order; all of them, in the model's, when none is.
    *
@@ -32,8 +38,8 @@ export const MAX_MODEL_BYTES = 1024 ** 3
 /**
  * Loads a model, having proven that `bytes` have the digest and that the profile is met here.
  *
- * The digest covers all weights: a model that keeps some in further files is refused by the engine. A model whose inputs
- * state no shape takes scalars only, since the engines cannot tell the two apart.
+ * The digest covers all weights: a model that keeps some in further files is refused by the engine. A model whose
+ * inputs state no shape takes scalars only, since the engines cannot tell the two apart.
  *
  * @throws {CountersignError} `execution/model-digest-mismatch`, `execution/profile-unmet`, `execution/unsupported`;
  *   `execution/failed` when the engine cannot load it
@@ -92,13 +98,20 @@ class SessionModel implements LoadedModel {
     this.#session = session
   }
 
+  check(inputs: readonly Tensor[], outputs: readonly string[] = []): void {
+    this.#match(inputs)
+    this.#wanted(outputs)
+  }
+
   async run(inputs: readonly Tensor[], outputs: readonly string[] = []): Promise<readonly Tensor[]> {
     if (this.#closed !== undefined) throw new CountersignError('execution/failed', 'the model has been closed')
-    const feeds = this.#feeds(inputs)
-    const wanted = outputs.length === 0 ? this.outputs : outputs.map((name, i) => this.#output(name, outputs, i))
-    const names = wanted.map(({ name }) => name)
+    this.#match(inputs)
+    const wanted = this.#wanted(outputs)
     const run = attempt('the engine could not run the model on this input', () =>
-      this.#session.run(feeds, names, { logSeverityLevel: SILENT }),
+      this.#session.run(
+        this.#feeds(inputs),
+        wanted.map((info) => info.name),
+      ),
     )
     this.#running.add(run)
     try {
@@ -114,21 +127,32 @@ class SessionModel implements LoadedModel {
     return this.#closed
   }
 
-  #feeds(tensors: readonly Tensor[]): InferenceSession.FeedsType {
-    const feeds = new Map<string, SessionTensor>()
+  #match(tensors: readonly Tensor[]): void {
+    const seen = new Set<string>()
     for (const [i, tensor] of tensors.entries()) {
-      const { name, datatype, shape, data } = tensor
+      const { name } = tensor
       const path = `inputs[${i}]`
       const info = this.inputs.find((each) => each.name === name)
       if (info === undefined)
         throw wrongName(`${path}.name: the model has no input ${quote(name)}; it has ${list(this.inputs)}`)
-      if (feeds.has(name)) throw wrongName(`${path}.name: ${quote(name)} is given twice`)
+      if (seen.has(name)) throw wrongName(`${path}.name: ${quote(name)} is given twice`)
       verifyTensor(tensor, info, path)
-      feeds.set(name, this.#runtime.createTensor(sessionType(datatype), data, shape))
+      seen.add(name)
     }
-    const missing = this.inputs.find((info) => !feeds.has(info.name))
+    const missing = this.inputs.find((info) => !seen.has(info.name))
     if (missing !== undefined) throw wrongName(`inputs: ${quote(missing.name)} is missing`)
-    return Object.fromEntries(feeds)
+  }
+
+  #feeds(tensors: readonly Tensor[]): InferenceSession.FeedsType {
+    const feeds: { [name: string]: SessionTensor } = {}
+    for (const { name, datatype, shape, data } of tensors) {
+      feeds[name] = this.#runtime.createTensor(sessionType(datatype), data, shape)
+    }
+    return feeds
+  }
+
+  #wanted(outputs: readonly string[]): readonly TensorInfo[] {
+    return outputs.length === 0 ? this.outputs : outputs.map((name, i) => this.#output(name, outputs, i))
   }
 
   #output(name: string, all: readonly string[], i: number): TensorInfo {

@@ -1,8 +1,10 @@
 /** A native engine that has taken the name `wasm`, before the WebAssembly engine could. */
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { test } from 'node:test'
-import { type Backend, type InferenceSession, registerBackend } from 'onnxruntime-common'
+import { fileURLToPath } from 'node:url'
+import type { Backend, InferenceSession } from 'onnxruntime-node'
 import { loadModel } from './model.ts'
 import { arithmeticModel, digestOf } from './onnx-model.testing.ts'
 import { REFERENCE_PROFILE } from './profile.ts'
@@ -10,6 +12,9 @@ import { REFERENCE_PROFILE } from './profile.ts'
 const { onnxruntimeBackend } = createRequire(import.meta.url)('onnxruntime-node/dist/backend.js') as {
   onnxruntimeBackend: Backend
 }
+
+/** The registry that the web package will register in: its dependency rather than ours, hence not imported by name. */
+const REGISTRY = 'onnxruntime-common'
 
 test('planted cheat: a reference profile that would silently run native is refused', async () => {
   let sessions = 0
@@ -21,6 +26,7 @@ test('planted cheat: a reference profile that would silently run native is refus
       return onnxruntimeBackend.createInferenceSessionHandler(model as Uint8Array, native)
     },
   }
+  const { registerBackend } = (await import(REGISTRY)) as typeof import('onnxruntime-node')
   registerBackend('wasm', nativeAsWasm, 1000)
   const model = arithmeticModel()
   await assert.rejects(loadModel(REFERENCE_PROFILE, model, digestOf(model)), {
@@ -28,4 +34,19 @@ test('planted cheat: a reference profile that would silently run native is refus
     message: /runs native code in this process/,
   })
   assert.equal(sessions, 2, 'the model and the probe were both run by the cheat')
+})
+
+test('an engine that other code configured first is refused', () => {
+  const script = `
+    const { env } = await import('onnxruntime-web')
+    env.wasm.numThreads = 2
+    const { startWebRuntime } = await import('./onnx-web.js')
+    const { REFERENCE_PROFILE } = await import('./profile.js')
+    await startWebRuntime(REFERENCE_PROFILE).catch(({ code }) => console.log(code))`
+  const stdout = execFileSync(process.execPath, ['--input-type=module', '--eval', script], {
+    cwd: fileURLToPath(new URL('.', import.meta.url)),
+    encoding: 'utf8',
+    timeout: 60_000,
+  })
+  assert.equal(stdout, 'execution/profile-unmet\n')
 })

@@ -24,11 +24,11 @@ const ROUNDED_TWICE = 2 ** -11
 const SATURATED = 2 ** 31 - 1
 
 /**
- * Proves that sessions of `runtime` compute as the profile's provider does, or throws. To be called for each model, after
- * its session was made: what other code loads into this process may change what the next session runs on.
+ * Proves that sessions of `runtime` compute as the profile's provider does, or throws. To be called for each model,
+ * after its session was made: what other code loads into this process may change what the next session runs on.
  *
- * Both packages keep their providers in a registry that they share when both are loaded with `require`. Then `cpu` means
- * whichever came first, and a session that names no provider is native whichever package made it. Neither package says
+ * Both packages keep their providers in a registry that they share when both are loaded with `require`. In it `cpu` is
+ * whichever package came first, and so is a session that names no provider, whichever package made it. Neither says
  * what a session runs on; its results do, on a model for which WebAssembly is unlike each native build:
  *
  * - x86 converts a float that is too large to the most negative integer; WebAssembly, as Arm, to the largest.

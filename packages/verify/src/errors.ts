@@ -26,7 +26,6 @@ export const ERROR_CODES = [
   // statements
   'dsse/wrong-payload-type',
   'statement/wrong-type',
-  'statement/unknown-predicate',
   'statement/leaf-too-large',
   'opening/commitment-mismatch',
   'opening/missing',

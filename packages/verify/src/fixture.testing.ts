@@ -8,28 +8,14 @@ import { toBase64 } from './bytes/base64.ts'
 import { concat, parseHex, toHex, uint64BigEndian, utf8 } from './bytes/bytes.ts'
 import type { Json } from './bytes/json.ts'
 import { createNobleCrypto } from './crypto/noble-provider.ts'
-import { type DossierOpening, formatDossier } from './dossier/dossier.ts'
-import { formatInferenceResponse } from './execution/open-inference.ts'
 import { formatBundle } from './log/bundle.ts'
 import { cosignatureMessage, formatCheckpoint } from './log/checkpoint.ts'
-import { formatLeaf, parseLeaf } from './log/leaf.ts'
+import { formatLeaf } from './log/leaf.ts'
 import { emptyRoot, type Hash, hashChildren, hashLeaf, type TreeHead } from './log/merkle.ts'
 import { consistencyRanges, hashRange, inclusionRanges, type ReadSubtree } from './log/merkle-ranges.ts'
-import {
-  formatNoteKey,
-  fullKeyId,
-  NOTE_COSIGNATURE,
-  NOTE_ED25519,
-  type NoteKey,
-  noteKey,
-  parseNote,
-} from './log/note.ts'
+import { fullKeyId, NOTE_COSIGNATURE, NOTE_ED25519, type NoteKey, noteKey } from './log/note.ts'
 import { formatPromise } from './log/promise.ts'
-import { COMMITMENT_ALGORITHM, commit, saltFor } from './statement/commitment.ts'
-import { ACCEPTANCE_TYPE, DEPLOYMENT_TYPE, type DeploymentPredicate } from './statement/deployment.ts'
 import { preAuthEncoding } from './statement/dsse.ts'
-import { type CommittedSubject, INFERENCE_TYPE, type InferencePredicate } from './statement/inference.ts'
-import { modelStatement } from './statement/model.ts'
 import { formatStatement, type Statement, statementDigest } from './statement/statement.ts'
 
 const crypto = createNobleCrypto()
@@ -151,17 +137,19 @@ export class TestLog {
     return { ...this.head(from), path }
   }
 
-  promise(index: number, receipt: string, coverBySeconds = NOW_MS / 1000 + 60): string {
+  /** The payload and the leaf of an entry. */
+  entry(index: number): { readonly payload: Uint8Array; readonly signature: Uint8Array; readonly leaf: Uint8Array } {
     const entry = this.#entries[index]
     if (entry === undefined) throw new Error(`no entry ${index}`)
+    return entry
+  }
+
+  promise(index: number, receipt: string, coverBySeconds = NOW_MS / 1000 + 60): string {
+    const entry = this.entry(index)
     const statement = statementDigest(crypto, entry.payload)
     const leafHash = hashLeaf(crypto, entry.leaf)
     const text = formatPromise({ origin: this.signer.key.name, receipt, statement, index, leafHash, coverBySeconds })
     return `${text}\n${this.signer.sign(text)}`
-  }
-
-  leaf(index: number) {
-    return parseLeaf(this.#entries[index]?.leaf ?? new Uint8Array(0))
   }
 
   readonly #read: ReadSubtree = (height, index) => {
@@ -171,187 +159,6 @@ export class TestLog {
   }
 }
 
-export const DEADLINES = { acknowledgeBusinessDays: 1, respondDays: 30, decideDays: 60, appealDays: 180 }
-export const MODEL_DIGEST = toHex(crypto.sha256(utf8('test model file')))
-export const REQUEST = utf8('{"inputs":[{"name":"x","datatype":"FP32","shape":[1,2],"data":[1.5,2]}]}')
-export const RESPONSE = formatInferenceResponse({
-  modelName: 'credit',
-  id: undefined,
-  outputs: [{ name: 'y', datatype: 'FP32', shape: [1, 1], data: Float32Array.of(0.25) }],
-})
-
-/** The scene that most tests play in: one deployment, accepted, one answer, some entries around it. */
-export interface Scene {
-  readonly log: TestLog
-  readonly operator: StatementSigner
-  readonly accountable: StatementSigner
-  readonly publisher: StatementSigner
-  readonly receiptId: string
-  readonly index: number
-  readonly statement: string
-  readonly deployment: string
-  /** A trust file that knows everyone. */
-  readonly trustText: string
-  readonly openings: readonly DossierOpening[]
-  readonly promise: string
-  /** Indexes of the registration, the manifest, and the acceptance. */
-  readonly linked: readonly number[]
-}
-
-export interface SceneOptions {
-  /** Changes to the answer's predicate. */
-  readonly predicate?: Partial<InferencePredicate>
-  /** Whether the accountable party accepts. */
-  readonly accepted?: boolean
-  /** Whether the publisher, not the operator, registers the model. */
-  readonly published?: boolean
-}
-
-export function buildScene({ predicate = {}, accepted = true, published = false }: SceneOptions = {}): Scene {
-  const log = new TestLog()
-  const operator = statementSigner('operator')
-  const accountable = statementSigner('accountable')
-  const publisher = statementSigner('publisher')
-  const files = [{ name: 'credit.onnx', digest: MODEL_DIGEST }]
-  const registration = log.append(modelStatement(crypto, 'credit', files), published ? publisher : operator)
-  const deployment = log.append(deploymentStatement(registration.digest, accountable.keyId), operator)
-  const acceptance = accepted ? [log.append(acceptanceStatement(deployment.digest), accountable).index] : []
-  const receiptId = '000102030405060708090a0b0c0d0e0f'
-  const seed = crypto.sha256(utf8('test salt seed'))
-  const openings = [
-    opening(['request-received', 'request-sent'], saltFor(crypto, seed, 'request'), REQUEST),
-    opening(['response-received', 'response-delivered'], saltFor(crypto, seed, 'response'), RESPONSE),
-  ]
-  const cited = log.head()
-  const answer = log.append(
-    {
-      subjects: openings.flatMap(({ subjects, ...rest }) =>
-        subjects.map((name) => ({ name, digest: { [COMMITMENT_ALGORITHM]: commit(crypto, rest) } })),
-      ),
-      predicateType: INFERENCE_TYPE,
-      predicate: {
-        ...inferencePredicate(receiptId, deployment.digest),
-        checkpoint: { origin: ORIGIN, size: cited.size, root: toHex(cited.root) },
-        ...predicate,
-      } as unknown as Json,
-    },
-    operator,
-  )
-  for (let i = 0; i < 5; i++) log.append(modelStatement(crypto, `other-${i}`, files), operator)
-  return {
-    log,
-    operator,
-    accountable,
-    publisher,
-    receiptId,
-    index: answer.index,
-    statement: answer.digest,
-    deployment: deployment.digest,
-    trustText: trustText(`log ${formatNoteKey(log.signer.key)}\nquorum none\n`, { operator, accountable, publisher }),
-    openings,
-    promise: log.promise(answer.index, receiptId),
-    linked: [registration.index, deployment.index, ...acceptance],
-  }
-}
-
-/** The dossier of a scene's answer, under one head. */
-export function sceneDossier(scene: Scene, checkpoint = scene.log.checkpoint(), size = scene.log.size): Json {
-  const { log } = scene
-  return formatDossier({
-    receiptId: scene.receiptId,
-    bundle: log.bundle(scene.index, size, checkpoint),
-    promise: parseNote(utf8(scene.promise)),
-    openings: scene.openings,
-    statements: scene.linked.map((index) => log.bundle(index, size, checkpoint)),
-    consistency: [log.consistency(scene.index, size)],
-    evidence: [],
-  })
-}
-
 export function jsonBytes(value: Json): Uint8Array {
   return utf8(JSON.stringify(value))
-}
-
-function opening(subjects: readonly CommittedSubject[], salt: Uint8Array, content: Uint8Array): DossierOpening {
-  return { subjects, salt, content }
-}
-
-export function trustText(
-  policy: string,
-  signers: { operator: StatementSigner; accountable: StatementSigner; publisher: StatementSigner },
-  more = '',
-): string {
-  const indented = policy.replace(/^/gm, '  ').trimEnd()
-  const party = (name: string, role: string, { spki }: StatementSigner) =>
-    `- name: ${name}\n  owner: ${name} Ltd\n  roles: [${role}]\n  keys:\n  - spki: ${toBase64(spki)}\n`
-  return [
-    `format: countersign-trust/v1\npolicy: |\n${indented}\nparties:\n`,
-    party('Example Operator', 'operator', signers.operator),
-    party('Example Accountable', 'accountable', signers.accountable),
-    party('Example Publisher', 'publisher', signers.publisher),
-    more,
-  ].join('')
-}
-
-function deploymentStatement(registration: string, accountableKeyId: string): Statement {
-  const predicate: DeploymentPredicate = {
-    name: 'credit',
-    operator: { name: 'Example Operator', contact: 'operator@example.org' },
-    models: [
-      {
-        name: 'credit',
-        digest: { sha256: MODEL_DIGEST },
-        registration,
-        engine: { name: 'onnxruntime-node', version: '1.30.0', profile: 'served-profile' },
-        referenceProfile: 'reference-profile',
-        agreement: 'exact',
-      },
-    ],
-    vault: 'content',
-    onFailure: 'flag',
-    prices: [],
-    accountable: { party: 'Example Accountable', keyId: accountableKeyId, contact: 'appeals@example.org' },
-    deadlines: DEADLINES,
-    example: true,
-  }
-  return {
-    subjects: [{ name: 'credit', digest: { sha256: MODEL_DIGEST } }],
-    predicateType: DEPLOYMENT_TYPE,
-    predicate: predicate as unknown as Json,
-  }
-}
-
-export function acceptanceStatement(deployment: string): Statement {
-  return {
-    subjects: [{ name: 'credit', digest: { sha256: deployment } }],
-    predicateType: ACCEPTANCE_TYPE,
-    predicate: {
-      deployment: { name: 'credit', statement: deployment },
-      party: 'Example Accountable',
-      contact: 'appeals@example.org',
-      deadlines: DEADLINES,
-      acceptedAtMs: NOW_MS,
-    },
-  }
-}
-
-function inferencePredicate(receipt: string, deployment: string): Omit<InferencePredicate, 'checkpoint'> {
-  return {
-    receipt,
-    deployment: { name: 'credit', statement: deployment },
-    model: { requested: 'credit', served: 'credit', digestSource: 'loaded-file', digest: { sha256: MODEL_DIGEST } },
-    engine: { name: 'onnxruntime-node', version: '1.30.0', profile: 'served-profile' },
-    parameters: {},
-    usage: { rows: 1 },
-    finish: { reason: 'complete' },
-    price: [],
-    attempts: [{ upstream: 'onnx', outcome: 'answered', startedAtMs: NOW_MS, endedAtMs: NOW_MS + 2 }],
-    observations: [],
-    evidence: [],
-    parents: [],
-    startedAtMs: NOW_MS,
-    endedAtMs: NOW_MS + 3,
-    epoch: '0000000000000001',
-    sequence: 0,
-  }
 }

@@ -3,8 +3,8 @@ import { readFileSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import {
   CountersignError,
-  Fields,
   FAILURE_POLICIES,
+  Fields,
   type Json,
   type Path,
   readDeadlines,
@@ -38,7 +38,8 @@ const NAME = { maxLength: 128, pattern: /^[A-Za-z0-9][A-Za-z0-9._-]*$/ }
 export function readConfigFile(path: string): Config {
   let text: string
   try {
-    if (statSync(path).size > MAX_BYTES) throw new CountersignError('config/malformed', 'the configuration is too large')
+    if (statSync(path).size > MAX_BYTES)
+      throw new CountersignError('config/malformed', 'the configuration is too large')
     text = readFileSync(path, 'utf8')
   } catch (thrown) {
     if (thrown instanceof CountersignError) throw thrown
@@ -74,11 +75,17 @@ function readConfig(fields: Fields, folder: string): Config {
   const config: Config = {
     listen: fields.optional('listen', () => readListen(fields.object('listen'))) ?? DEFAULT_LISTEN,
     dataRoot: resolve(folder, fields.optional('data', () => fields.text('data')) ?? 'countersign-data'),
-    origin: fields.optional('origin', () => fields.text('origin', { maxLength: 200, pattern: /^[^\s+]*[^\s+0-9][^\s+]*$/ })),
-    operator: { name: operator.text('name', { maxLength: 128 }), contact: operator.text('contact', { maxLength: 256 }) },
+    origin: fields.optional('origin', () =>
+      fields.text('origin', { maxLength: 200, pattern: /^[^\s+]*[^\s+0-9][^\s+]*$/ }),
+    ),
+    operator: {
+      name: operator.text('name', { maxLength: 128 }),
+      contact: operator.text('contact', { maxLength: 256 }),
+    },
     vaultKey: fields.optional('vaultKey', () => readSecret(fields.object('vaultKey'), folder)),
     deployments: readDeployments(fields.object('deployments'), folder),
-    writers: fields.optional('writers', () => fields.list('writers', 256, (item, at) => readWriter(item, at, folder))) ?? [],
+    writers:
+      fields.optional('writers', () => fields.list('writers', 256, (item, at) => readWriter(item, at, folder))) ?? [],
     limits: fields.optional('limits', () => readLimits(fields.object('limits'))) ?? DEFAULT_LIMITS,
     example: false,
   }
@@ -102,7 +109,11 @@ function readSecret(fields: Fields, folder: string): SecretSource {
   fields.end()
   if (file !== undefined && env === undefined) return { file: resolve(folder, file) }
   if (env !== undefined && file === undefined) return { env }
-  throw new ShapeError('shape/bad-value', fields.path, 'expected either "file: PATH" or "env: NAME", never the secret itself')
+  throw new ShapeError(
+    'shape/bad-value',
+    fields.path,
+    'expected either "file: PATH" or "env: NAME", never the secret itself',
+  )
 }
 
 function readDeployments(fields: Fields, folder: string): readonly DeploymentConfig[] {
@@ -110,7 +121,11 @@ function readDeployments(fields: Fields, folder: string): readonly DeploymentCon
   if (names.length === 0) throw new ShapeError('shape/missing-field', fields.path, 'expected at least one deployment')
   const deployments = names.map((name) => {
     if (!NAME.pattern.test(name) || name.length > NAME.maxLength) {
-      throw new ShapeError('shape/bad-value', fields.path, `${JSON.stringify(name)} is not a name of letters, digits, . _ -`)
+      throw new ShapeError(
+        'shape/bad-value',
+        fields.path,
+        `${JSON.stringify(name)} is not a name of letters, digits, . _ -`,
+      )
     }
     return readDeployment(name, fields.object(name), folder)
   })
@@ -142,8 +157,10 @@ function readModel(fields: Fields, folder: string): ModelConfig {
   const model: ModelConfig = {
     path: resolve(folder, fields.text('path')),
     profile: fields.optional('profile', () => fields.text('profile', NAME)) ?? DEFAULT_PROFILE,
-    referenceProfile: fields.optional('referenceProfile', () => fields.text('referenceProfile', NAME)) ?? DEFAULT_REFERENCE_PROFILE,
-    agreement: fields.optional('agreement', () => fields.oneOf('agreement', ['exact', 'tolerant'] as const)) ?? 'tolerant',
+    referenceProfile:
+      fields.optional('referenceProfile', () => fields.text('referenceProfile', NAME)) ?? DEFAULT_REFERENCE_PROFILE,
+    agreement:
+      fields.optional('agreement', () => fields.oneOf('agreement', ['exact', 'tolerant'] as const)) ?? 'tolerant',
   }
   fields.end()
   return model
@@ -187,12 +204,17 @@ function readLimits(fields: Fields): Limits {
 
 /** The line of the node at a path such as `config.deployments.credit.model`, or of the nearest node around it. */
 function lineOf(document: ReturnType<typeof parseDocument>, lines: LineCounter, path: Path): number {
-  const steps = path.replace(/\[(\d+)\]/g, '.$1').split('.').slice(1)
+  const steps = path
+    .replace(/\[(\d+)\]/g, '.$1')
+    .split('.')
+    .slice(1)
   for (let length = steps.length; length > 0; length--) {
     const parent = length === 1 ? document.contents : document.getIn(steps.slice(0, length - 1).map(asKey), true)
     const step = steps[length - 1] ?? ''
     const pair = isMap(parent) ? parent.items.find((item) => String(item.key) === step) : undefined
-    const node = (pair?.key ?? document.getIn(steps.slice(0, length).map(asKey), true)) as { range?: [number] } | undefined
+    const node = (pair?.key ?? document.getIn(steps.slice(0, length).map(asKey), true)) as
+      | { range?: [number] }
+      | undefined
     if (node?.range !== undefined) return lines.linePos(node.range[0]).line
   }
   return 1

@@ -48,7 +48,13 @@ export function openDataFolder(root: string): LockedDataFolder {
   const release = lock(join(root, 'lock.db'))
   try {
     checkVersion(join(root, 'version'), existsSync(folder.database))
-    for (const each of [folder.keys, join(root, 'store'), join(root, 'vault-keys'), join(root, 'journal'), folder.log]) {
+    for (const each of [
+      folder.keys,
+      join(root, 'store'),
+      join(root, 'vault-keys'),
+      join(root, 'journal'),
+      folder.log,
+    ]) {
       makeFolderDurably(each)
     }
     return { ...folder, release }

@@ -1,17 +1,10 @@
 /** The gateway's own keys: made on first start, files 0600, never logged. */
-import {
-  createPrivateKey,
-  createPublicKey,
-  generateKeyPairSync,
-  type KeyObject,
-  randomBytes,
-  sign,
-} from 'node:crypto'
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto'
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import {
-  concat,
   CountersignError,
+  concat,
   formatSignatureLine,
   NOTE_ED25519,
   type NoteKey,
@@ -107,7 +100,9 @@ export function readP256PublicKey(path: string): Uint8Array {
 
 /** PEM of a public key, for handing out. */
 export function formatPublicPem(spki: Uint8Array): string {
-  return createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' }).export({ format: 'pem', type: 'spki' }).toString()
+  return createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' })
+    .export({ format: 'pem', type: 'spki' })
+    .toString()
 }
 
 /** DER SPKI of an Ed25519 public key, as trusted roots carry it. @spec RFC 8410 */

@@ -55,4 +55,3 @@ export const MAX_BATCH = 256
 
 /** Longest time from a commit to a signed head over it. */
 export const HEAD_INTERVAL_MS = 200
-

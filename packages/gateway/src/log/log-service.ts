@@ -301,7 +301,8 @@ export class LogService {
       if (message.type !== 'repaired') this.#publishing = false
       if (message.type === 'published') this.#publishedSize = message.size
       if (message.type === 'repaired' && message.tiles > 0) this.#options.onNotice(`repaired ${message.tiles} tiles`)
-      if (message.type === 'failed') this.#options.onNotice(`publishing failed, and will be tried again: ${message.message}`)
+      if (message.type === 'failed')
+        this.#options.onNotice(`publishing failed, and will be tried again: ${message.message}`)
     })
     this.#publisher.on('error', (error) => this.#options.onNotice(`the publishing thread failed: ${error.message}`))
     this.#publishTimer = setInterval(() => this.#publish(), PUBLISH_INTERVAL_MS)
@@ -328,4 +329,3 @@ export class LogService {
     await exited
   }
 }
-

@@ -51,7 +51,8 @@ export function openLog(crypto: Crypto, database: Sqlite, logKey: LogKey, logFol
   if (head !== undefined) {
     const root = roots.get(head.size)
     if (root === undefined) throw damaged(`the head has ${head.size} entries, the database ${tree.size}`)
-    if (!equalBytes(root, head.root)) throw new CountersignError('log/fork', `the entries do not give the signed root. ${WHAT_TO_DO}.`)
+    if (!equalBytes(root, head.root))
+      throw new CountersignError('log/fork', `the entries do not give the signed root. ${WHAT_TO_DO}.`)
   }
   if (published !== undefined) checkPublished(published, head, roots)
   return { tree, head, published }
@@ -66,7 +67,10 @@ function checkPublished(published: Checkpoint, head: SignedHead | undefined, roo
   }
   const root = roots.get(published.size)
   if (root === undefined || !equalBytes(root, published.root)) {
-    throw new CountersignError('log/fork', `the published checkpoint has another root than the entries give. ${WHAT_TO_DO}.`)
+    throw new CountersignError(
+      'log/fork',
+      `the published checkpoint has another root than the entries give. ${WHAT_TO_DO}.`,
+    )
   }
 }
 
@@ -86,7 +90,8 @@ function readHead(crypto: Crypto, database: Sqlite, logKey: LogKey): SignedHead 
   const row = database.prepare('SELECT size, root, note, time_ms FROM head').get() as HeadRow | undefined
   if (row === undefined) return undefined
   const signed = openSigned(crypto, logKey, utf8(row.note), 'the head in the database')
-  if (signed.size !== row.size || !equalBytes(signed.root, row.root)) throw damaged('the head is not the one that was signed')
+  if (signed.size !== row.size || !equalBytes(signed.root, row.root))
+    throw damaged('the head is not the one that was signed')
   return { size: row.size, root: signed.root, note: row.note, timeMs: row.time_ms }
 }
 

@@ -38,9 +38,13 @@ async function main(port: MessagePort, { dataRoot, publishedSize }: PublishThrea
       await publisher.publish(message.size, message.note)
       send({ type: 'published', size: message.size })
     })
-    work = work.catch((thrown: unknown) => send({ type: 'failed', message: thrown instanceof Error ? thrown.message : '' }))
+    work = work.catch((thrown: unknown) =>
+      send({ type: 'failed', message: thrown instanceof Error ? thrown.message : '' }),
+    )
   })
-  await work.catch((thrown: unknown) => send({ type: 'failed', message: thrown instanceof Error ? thrown.message : '' }))
+  await work.catch((thrown: unknown) =>
+    send({ type: 'failed', message: thrown instanceof Error ? thrown.message : '' }),
+  )
 }
 
 if (parentPort !== null) void main(parentPort, workerData as PublishThreadData)

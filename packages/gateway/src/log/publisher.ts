@@ -2,7 +2,16 @@
 import { mkdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { open, readFile, rename } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { equalBytes, formatTilePath, HASH_BYTES, parseEntries, TILE_WIDTH, type TileName, tileWidth, utf8 } from '@countersign/verify'
+import {
+  equalBytes,
+  formatTilePath,
+  HASH_BYTES,
+  parseEntries,
+  TILE_WIDTH,
+  type TileName,
+  tileWidth,
+  utf8,
+} from '@countersign/verify'
 import { syncFolder } from '../data/durable-file.ts'
 import { checkpointPath } from './open-log.ts'
 import type { TileReader } from './tile-reader.ts'

@@ -3,8 +3,8 @@
  * follows, by compare-and-swap. Runs where its caller runs; the gateway runs it in a thread of its own.
  */
 import {
-  type Crypto,
   CountersignError,
+  type Crypto,
   formatCheckpoint,
   formatLeaf,
   formatPromise,
@@ -17,7 +17,7 @@ import {
 } from '@countersign/verify'
 import type { LogKey, StatementKey } from '../data/keys.ts'
 import { indexPrefix, type Sqlite, storageError } from '../store/database.ts'
-import { CompactTree } from './compact-tree.ts'
+import type { CompactTree } from './compact-tree.ts'
 
 /** Every head published this long after a promise covers it. */
 export const PROMISE_SECONDS = 60
@@ -158,7 +158,10 @@ export class Sequencer {
         ? this.#sql.firstHead.run(head.size, head.root, note, timeMs)
         : this.#sql.nextHead.run(head.size, head.root, note, timeMs, old.size, old.root)
     if (swapped.changes !== 1) {
-      throw new CountersignError('log/head-changed', 'another process has moved the tree head; two gateways share one data folder')
+      throw new CountersignError(
+        'log/head-changed',
+        'another process has moved the tree head; two gateways share one data folder',
+      )
     }
     this.#head = head
     return head

@@ -2,14 +2,14 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
-  type Crypto,
   CountersignError,
+  type Crypto,
   consistencyRanges,
   formatEntries,
   formatLeaf,
   formatTilePath,
-  type Hash,
   HASH_BYTES,
+  type Hash,
   hashChildren,
   hashRange,
   inclusionRanges,
@@ -78,7 +78,9 @@ export class TileReader {
   }
 
   #upperHashes(level: number, first: number, width: number): readonly Hash[] {
-    return Array.from({ length: width }, (_, i) => this.#tileRoot(this.#hashTile(level - 1, first + i, TILE_WIDTH), 0, TILE_WIDTH))
+    return Array.from({ length: width }, (_, i) =>
+      this.#tileRoot(this.#hashTile(level - 1, first + i, TILE_WIDTH), 0, TILE_WIDTH),
+    )
   }
 
   #hashTile(level: number, index: number, width: number): Uint8Array {

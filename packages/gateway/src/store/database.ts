@@ -60,7 +60,10 @@ export function openDatabase(path: string): Sqlite {
   const version = Number(database.pragma('user_version', { simple: true }))
   if (version > SCHEMA_VERSION) {
     database.close()
-    throw new CountersignError('data/newer-version', `the database has schema ${version}, this release ${SCHEMA_VERSION}`)
+    throw new CountersignError(
+      'data/newer-version',
+      `the database has schema ${version}, this release ${SCHEMA_VERSION}`,
+    )
   }
   if (version === 0) {
     database.transaction(() => {
@@ -96,7 +99,10 @@ function openWith(path: string, options: Database.Options): Sqlite {
     database.pragma('cache_size = -16384')
     return database
   } catch {
-    throw new CountersignError('data/damaged', 'the database cannot be opened; restore it from a backup, never its head alone')
+    throw new CountersignError(
+      'data/damaged',
+      'the database cannot be opened; restore it from a backup, never its head alone',
+    )
   }
 }
 
@@ -114,4 +120,3 @@ export function storageError(thrown: unknown): CountersignError {
   }
   return new CountersignError('data/damaged', 'the database refused a write; nothing was recorded', { cause: thrown })
 }
-

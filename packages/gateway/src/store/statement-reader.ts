@@ -30,6 +30,7 @@ export class StatementReader {
   readonly #byKind
   readonly #vault
   readonly #generation
+  readonly #count
 
   constructor(crypto: Crypto, database: Sqlite) {
     this.#crypto = crypto
@@ -41,6 +42,9 @@ export class StatementReader {
       .raw()
     this.#vault = database.prepare('SELECT key_id, record FROM vault WHERE idx = ?').raw()
     this.#generation = database.prepare('SELECT generation FROM secret_generations WHERE receipt = ?').pluck()
+    this.#count = database
+      .prepare(`SELECT count(*) FROM statements WHERE kind = 'acceptance' AND spki = ? AND cover_by >= ?`)
+      .pluck()
   }
 
   byIndex(index: number): StatementRow | undefined {
@@ -80,6 +84,11 @@ export class StatementReader {
   /** How often the secret of a receipt was revoked. */
   secretGeneration(receipt: Uint8Array): number {
     return (this.#generation.get(receipt) as number | undefined) ?? 0
+  }
+
+  /** Statements that the holder of a key has had logged since a time in seconds. */
+  countSince(spki: Uint8Array, sinceSeconds: number): number {
+    return this.#count.get(spki, sinceSeconds) as number
   }
 
   #read([index, kind, name, payload, signature, spki, coverBySeconds, leafHash]: Row): StatementRow {

@@ -1,7 +1,7 @@
 /** Erasure: destroys a receipt's key, then its ciphertext, and logs that. Finished after a crash, whatever step it hit. */
 import {
-  type Crypto,
   CountersignError,
+  type Crypto,
   ERASURE_REASONS,
   type ErasureReason,
   erasureStatement,

@@ -3,9 +3,9 @@
  * elsewhere; each is durable before it is used; destroying one is final.
  */
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
-import { concat, CountersignError, utf8 } from '@countersign/verify'
+import { CountersignError, concat, utf8 } from '@countersign/verify'
 import Database from 'better-sqlite3'
-import { setDurable, type Sqlite, storageError } from '../store/database.ts'
+import { type Sqlite, setDurable, storageError } from '../store/database.ts'
 
 /** A key for one receipt. */
 export interface VaultKey {
@@ -35,7 +35,9 @@ export class KeyStore {
     // Overwrites what is deleted, so that the file does not keep a destroyed key.
     this.#database.pragma('secure_delete = ON')
     setDurable(this.#database)
-    this.#database.exec('CREATE TABLE IF NOT EXISTS keys (id INTEGER PRIMARY KEY AUTOINCREMENT, wrapped BLOB NOT NULL) STRICT')
+    this.#database.exec(
+      'CREATE TABLE IF NOT EXISTS keys (id INTEGER PRIMARY KEY AUTOINCREMENT, wrapped BLOB NOT NULL) STRICT',
+    )
     this.#insert = this.#database.prepare('INSERT INTO keys (wrapped) VALUES (?)')
     this.#select = this.#database.prepare('SELECT wrapped FROM keys WHERE id = ?').pluck()
     this.#remove = this.#database.prepare('DELETE FROM keys WHERE id = ?')

@@ -1,6 +1,6 @@
 /** A vault record: a receipt's content, sealed under a key of its own. @spec spec/vault.md */
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
-import { concat, CountersignError, parseUtf8, utf8 } from '@countersign/verify'
+import { CountersignError, concat, parseUtf8, utf8 } from '@countersign/verify'
 
 /** Content by the label that its salt is derived with: `request`, `response`, … */
 export type VaultContent = ReadonlyMap<string, Uint8Array>

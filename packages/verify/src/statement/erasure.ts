@@ -1,5 +1,5 @@
 /** An erasure: the operator's word that the keys and salts of some receipts are destroyed. @spec spec/vault.md */
-import { Fields } from '../bytes/shape.ts'
+import { Fields, readHex } from '../bytes/shape.ts'
 import { CountersignError } from '../errors.ts'
 import type { ReceiptId } from './inference.ts'
 import type { Statement } from './statement.ts'
@@ -36,7 +36,7 @@ export function parseErasure(statement: Statement): Erasure {
   }
   const fields = new Fields(statement.predicate, 'predicate')
   const erasure = {
-    receipts: statement.subjects.map((subject) => subject.name),
+    receipts: statement.subjects.map(({ name }, i) => readHex(name, `subject[${i}].name`, 16)),
     reason: fields.oneOf('reason', ERASURE_REASONS),
     erasedAtMs: fields.integer('erasedAtMs'),
   }

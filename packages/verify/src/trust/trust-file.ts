@@ -58,6 +58,9 @@ const MS_PER_DAY = 86_400_000
 const MAX_YAML_DEPTH = 32
 const MAX_YAML_INDENTATION = 64
 
+/** Most YAML tokens; the parser compares each key of a map with all others. */
+const MAX_YAML_TOKENS = 65_536
+
 /** Token that comes before the text of a scalar. */
 const SCALAR = '\u001f'
 
@@ -108,14 +111,17 @@ export function parseYaml(bytes: Uint8Array): Json {
 function checkPlainYaml(text: string): void {
   let brackets = 0
   let begunOnLine = 0
+  let tokens = 0
   let previous = '\n'
   for (const token of new Lexer().lex(text)) {
     const [before, isContent] = [previous, previous === SCALAR]
     previous = token
+    if (tokens++ === MAX_YAML_TOKENS) throw notPlain(`it has more than ${MAX_YAML_TOKENS} tokens`)
     if (isContent) continue
     if (/^[!&*%]/.test(token)) throw notPlain(`${quote(token)}: no tags, anchors, aliases or directives`)
     if (token === '[' || token === '{') brackets++
     if (token === ']' || token === '}') brackets--
+    if (brackets < 0) throw notPlain('a bracket closes nothing')
     if (token === '-' || token === '?' || (token === ':' && brackets === 0)) begunOnLine++
     if (token.endsWith('\n')) begunOnLine = 0
     const isFarIn = before.endsWith('\n') && token.startsWith(' ') && token.length > MAX_YAML_INDENTATION

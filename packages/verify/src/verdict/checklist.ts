@@ -69,8 +69,8 @@ export class Checklist {
   }
 
   /** Notes something that is needed and not there. */
-  missing(what: string, detail: string): void {
-    this.#add(what, 'missing', detail)
+  missing(what: string, detail: string, code?: ErrorCode): void {
+    this.#add(what, 'missing', detail, code)
   }
 
   /** Notes something that was not looked at. */

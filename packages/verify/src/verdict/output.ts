@@ -42,9 +42,12 @@ export function decideOutput(answer: RecordedAnswer, { executions = [] }: Verdic
   const result = executions.find((each) => each.statement === answer.statement)
   if (result === undefined) {
     list.missing('re-execution', 'the model was not run again; run with --execute, with the model file at hand')
+  } else if (result.outcome === 'unavailable') {
+    // Whatever kept it from running says nothing about the answer.
+    list.missing('re-execution', result.reason, result.code)
   } else {
-    const ran = list.attempt('re-execution', () => requireRun(result))
-    if (ran !== undefined) compare(list, answer, ran)
+    list.attempt('re-execution', () => result)
+    compare(list, answer, result)
   }
   const profile = result?.outcome === 'ran' ? result.profile : ''
   return list.row(
@@ -58,11 +61,6 @@ export function decideOutput(answer: RecordedAnswer, { executions = [] }: Verdic
 }
 
 type Ran = Extract<ExecutionResult, { outcome: 'ran' }>
-
-function requireRun(result: ExecutionResult): Ran {
-  if (result.outcome === 'ran') return result
-  throw new CountersignError(result.code, result.reason)
-}
 
 function compare(list: Checklist, answer: RecordedAnswer, ran: Ran): void {
   const model = list.attempt('manifest', () => servedModel(answer))

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, utimesSync, writ
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { MAX_FOLDER_DEPTH, MAX_FOLDER_ENTRIES, ModelFolders } from './model-folder.ts'
+import { MAX_FOLDER_DEPTH, MAX_FOLDER_ENTRIES, ModelFolders } from './model-folders.ts'
 import { digestOf } from './onnx-model.testing.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'countersign-'))

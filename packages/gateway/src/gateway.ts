@@ -1,0 +1,314 @@
+/** A running gateway: everything joined, started in order, stopped in order. */
+import { existsSync, readFileSync, statfsSync } from 'node:fs'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { isIP } from 'node:net'
+import { CountersignError, type Crypto, quote } from '@countersign/verify'
+import { createNodeCrypto } from '@countersign/verify/crypto/node'
+import { getRequestListener } from '@hono/node-server'
+import type { Config, SecretSource } from './config/config.ts'
+import { type LockedDataFolder, openDataFolder } from './data/data-folder.ts'
+import { keyPaths, loadLogKey, loadSecret, loadStatementKey, parseSecret } from './data/keys.ts'
+import { allowedWriters, type Deployment, startDeployments, type Writer } from './deployments/deployments.ts'
+import { createApp, type Peer } from './http/app.ts'
+import { handleInfer, matchInfer } from './http/infer-route.ts'
+import type { InferServices } from './inference/infer.ts'
+import { recoverIntents } from './inference/recovery.ts'
+import { IntentJournal, readIntents } from './journal/intent-journal.ts'
+import { LogService } from './log/log-service.ts'
+import { checkpointPath } from './log/open-log.ts'
+import { Receipts } from './receipts/receipts.ts'
+import { openDatabase } from './store/database.ts'
+import { readIdentity } from './store/identity.ts'
+import { StatementReader } from './store/statement-reader.ts'
+import { KeyStore } from './vault/key-store.ts'
+
+export const VERSION = '0.1.0'
+
+/** Where a gateway writes what operators should know. Never content, never a secret. */
+export interface Notices {
+  info(message: string): void
+  error(message: string): void
+}
+
+export interface GatewayOptions {
+  readonly config: Config
+  readonly notices: Notices
+  /** Allows listening beyond loopback. */
+  readonly allowRemote?: boolean
+  readonly now?: () => number
+  /** Called when the log must not go on; the process should end. */
+  readonly onHalt?: (error: CountersignError) => void
+}
+
+/** Between two looks at the disk's free space. */
+const DISK_CHECK_MS = 1000
+const REQUEST_TIMEOUT_MS = 30_000
+const HEADERS_TIMEOUT_MS = 10_000
+
+export class Gateway {
+  readonly config: Config
+  readonly crypto: Crypto
+  readonly log: LogService
+  readonly statements: StatementReader
+  readonly receipts: Receipts
+  readonly rootKey: Uint8Array
+  readonly operatorToken: string
+  readonly inferServices: InferServices
+  readonly version = VERSION
+  readonly #folder: LockedDataFolder
+  readonly #vaultKeys: KeyStore
+  readonly #notices: Notices
+  #deployments: readonly Deployment[] = []
+  #writers: readonly Writer[] = []
+  #inFlight = 0
+  #isDiskFull = false
+  #isDraining = false
+  #diskTimer: NodeJS.Timeout | undefined
+  #server: Server | undefined
+
+  private constructor(options: GatewayOptions, parts: Parts) {
+    this.config = options.config
+    this.#notices = options.notices
+    this.#folder = parts.folder
+    this.crypto = parts.crypto
+    this.log = parts.log
+    this.rootKey = parts.rootKey
+    this.operatorToken = parts.operatorToken
+    this.#vaultKeys = parts.vaultKeys
+    this.statements = new StatementReader(parts.crypto, parts.log.database)
+    this.receipts = new Receipts({ ...parts, statements: this.statements })
+    this.inferServices = { ...parts }
+  }
+
+  /**
+   * Starts a gateway: opens and checks the data, finishes what a crash interrupted, loads and logs the deployments,
+   * listens.
+   *
+   * @throws {CountersignError} `config/*`, `data/*`, `log/*`, `clock/went-backwards`, `execution/*`, `key/malformed`
+   */
+  static async start(options: GatewayOptions): Promise<Gateway> {
+    checkListen(options)
+    const { config, now = Date.now } = options
+    const folder = openDataFolder(config.dataRoot)
+    try {
+      const parts = await openParts(options, folder)
+      const gateway = new Gateway(options, parts)
+      const deployments = {
+        crypto: parts.crypto,
+        config,
+        log: parts.log,
+        statements: gateway.statements,
+        exampleAccountableKey: keyPaths(folder.keys).exampleAccountable,
+        now,
+      }
+      gateway.#deployments = await startDeployments(deployments)
+      gateway.#writers = allowedWriters(deployments)
+      gateway.#watchDisk()
+      await gateway.#listen()
+      return gateway
+    } catch (thrown) {
+      folder.release()
+      throw thrown
+    }
+  }
+
+  get url(): string {
+    const address = this.#server?.address() as AddressInfo
+    const host = isIP(address.address) === 6 ? `[${address.address}]` : address.address
+    return `http://${host}:${address.port}`
+  }
+
+  get dataRoot(): string {
+    return this.#folder.root
+  }
+
+  get writers(): readonly Writer[] {
+    return this.#writers
+  }
+
+  /** The deployment of that name. @throws {CountersignError} `model/not-found` */
+  deployment(name: string): Deployment {
+    const found = this.#deployments.find((each) => each.name === name)
+    if (found === undefined) {
+      const names = this.#deployments.map((each) => each.name).join(', ')
+      throw new CountersignError('model/not-found', `there is no model ${quote(name)} here; there is ${names}`)
+    }
+    return found
+  }
+
+  /**
+   * Lets one more request in; call what it returns when the request is over.
+   *
+   * @throws {CountersignError} `queue/full`, `disk/full`, `log/closed`
+   */
+  admit(): () => void {
+    if (this.#isDraining) throw new CountersignError('log/closed', 'the gateway is shutting down')
+    if (this.#isDiskFull)
+      throw new CountersignError('disk/full', 'the gateway has no room to record; nothing is admitted')
+    if (this.#inFlight >= this.config.limits.inFlight) {
+      throw new CountersignError('queue/full', 'too many requests are under way; try again later')
+    }
+    this.#inFlight++
+    let isOver = false
+    return () => {
+      if (!isOver) this.#inFlight--
+      isOver = true
+    }
+  }
+
+  isReady(): boolean {
+    return !this.#isDraining && !this.#isDiskFull
+  }
+
+  health() {
+    const { head, origin, publishedSize } = this.log
+    return {
+      status: this.isReady() ? 'ok' : this.#isDraining ? 'draining' : 'disk-full',
+      version: VERSION,
+      log: { origin, size: head?.size ?? 0, published: publishedSize },
+      inFlight: this.#inFlight,
+    }
+  }
+
+  /** Metadata of a model. @spec Open Inference Protocol v2, "Model Metadata" */
+  modelMetadata(name: string) {
+    const { served, model, statement } = this.deployment(name)
+    return {
+      name,
+      versions: ['1'],
+      platform: `onnx_${served.engine.name}`,
+      inputs: model.inputs,
+      outputs: model.outputs,
+      countersign: { deployment: statement, digest: served.digest, engine: served.engine },
+    }
+  }
+
+  deploymentList() {
+    return this.#deployments.map(({ name, statement, manifest }) => ({ name, statement, example: manifest.example }))
+  }
+
+  publishedCheckpoint(): string | undefined {
+    const path = checkpointPath(this.#folder.log)
+    return existsSync(path) ? readFileSync(path, 'utf8') : undefined
+  }
+
+  readonly logError = (id: string, thrown: unknown): void => {
+    const what = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown)
+    this.#notices.error(`internal error ${id}: ${what}`)
+  }
+
+  /** Stops admitting, lets what is under way end, publishes a last checkpoint, closes everything. */
+  async close(): Promise<void> {
+    this.#isDraining = true
+    clearInterval(this.#diskTimer)
+    await closeServer(this.#server)
+    await this.inferServices.journal.close()
+    await this.log.close()
+    this.#vaultKeys.close()
+    await Promise.all(this.#deployments.map(({ model }) => model.close()))
+    this.#folder.release()
+  }
+
+  #watchDisk(): void {
+    const look = () => {
+      const { bavail, bsize } = statfsSync(this.#folder.root)
+      const isFull = bavail * bsize < this.config.limits.freeDiskBytes
+      if (isFull !== this.#isDiskFull) {
+        this.#notices.error(isFull ? 'the disk is nearly full: nothing more is admitted' : 'the disk has room again')
+      }
+      this.#isDiskFull = isFull
+    }
+    look()
+    this.#diskTimer = setInterval(look, DISK_CHECK_MS)
+  }
+
+  async #listen(): Promise<void> {
+    const app = createApp(this)
+    const listener = getRequestListener((request, env) => {
+      const peer: Peer = { address: env.incoming.socket.remoteAddress ?? '' }
+      return app.fetch(request, peer)
+    })
+    const server = createServer((request, response) => {
+      const name = matchInfer(request)
+      if (name === undefined) void listener(request, response)
+      else void handleInfer(this, name, request, response)
+    })
+    server.requestTimeout = REQUEST_TIMEOUT_MS
+    server.headersTimeout = HEADERS_TIMEOUT_MS
+    server.maxConnections = this.config.limits.inFlight * 2
+    this.#server = server
+    const { host, port } = this.config.listen
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen(port, host, () => resolve())
+    })
+  }
+}
+
+interface Parts extends InferServices {
+  readonly folder: LockedDataFolder
+  readonly logKey: ReturnType<typeof loadLogKey>
+  readonly vaultKeys: KeyStore
+  readonly operatorToken: string
+}
+
+async function openParts(options: GatewayOptions, folder: LockedDataFolder): Promise<Parts> {
+  const { config, notices, now = Date.now } = options
+  const crypto = createNodeCrypto()
+  const paths = keyPaths(folder.keys)
+  const isNew = !existsSync(folder.database)
+  const database = openDatabase(folder.database)
+  const { origin, epoch } = readIdentity(database, config.origin)
+  database.close()
+  loadStatementKey(paths.statement, isNew)
+  const logKey = loadLogKey(paths.log, origin, isNew)
+  const rootKey = loadSecret(paths.root, isNew)
+  const operatorToken = Buffer.from(loadSecret(paths.operatorToken, isNew)).toString('hex')
+  const vaultWrappingKey = readVaultKey(config.vaultKey, paths.vault, isNew)
+  const onHalt = (error: CountersignError) => {
+    notices.error(`the log stopped: ${error.code}: ${error.message}`)
+    options.onHalt?.(error)
+  }
+  const onNotice = (message: string) => notices.info(message)
+  const log = await LogService.start({ crypto, folder, origin, vaultWrappingKey, now, onHalt, onNotice })
+  const statements = new StatementReader(crypto, log.database)
+  const interrupted = await recoverIntents(readIntents(folder.journal), log, statements, epoch)
+  if (interrupted > 0) notices.info(`recorded ${interrupted} requests that a crash had interrupted`)
+  const journal = await IntentJournal.open(folder.journal)
+  const vaultKeys = new KeyStore(folder.vaultKeys, vaultWrappingKey)
+  return { folder, crypto, log, logKey, journal, rootKey, epoch, vaultKeys, operatorToken }
+}
+
+/** The key that wraps the vault's keys: from the environment, a file elsewhere, or made in the data folder. */
+function readVaultKey(source: SecretSource | undefined, path: string, isNew: boolean): Uint8Array {
+  if (source === undefined) return loadSecret(path, isNew)
+  if ('file' in source) return loadSecret(source.file, false)
+  const value = process.env[source.env]
+  if (value === undefined) {
+    throw new CountersignError(
+      'config/missing-file',
+      `the environment variable ${source.env} with the vault's key is not set`,
+    )
+  }
+  return parseSecret(value)
+}
+
+function checkListen({ config, allowRemote = false }: GatewayOptions): void {
+  const { host } = config.listen
+  const isLoopback = host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
+  if (!isLoopback && !allowRemote) {
+    throw new CountersignError(
+      'config/unsafe-listen',
+      `listening on ${quote(host)} opens the gateway to the network; put TLS in front and pass --allow-remote`,
+    )
+  }
+}
+
+async function closeServer(server: Server | undefined): Promise<void> {
+  if (server === undefined) return
+  await new Promise<void>((resolve) => {
+    server.close(() => resolve())
+    server.closeIdleConnections()
+  })
+}

@@ -1,0 +1,227 @@
+/** Everything but the hot path. @spec spec/http.md */
+import {
+  CountersignError,
+  ERASURE_REASONS,
+  formatEnvelope,
+  formatPromiseHeader,
+  type Json,
+  parseHex,
+  parseTilePath,
+  TILE_WIDTH,
+  tileWidth,
+  toBase64Url,
+  toHex,
+  utf8,
+} from '@countersign/verify'
+import { type Context, Hono } from 'hono'
+import type { Gateway } from '../gateway.ts'
+import { receiptSecret, sameSecret } from '../receipts/receipt-secret.ts'
+import { acceptStatement } from '../receipts/statements.ts'
+import type { StatementRow } from '../store/statement-reader.ts'
+import { createRateLimit } from './rate-limit.ts'
+import { errorReply, type Reply, reply } from './reply.ts'
+
+const BUNDLE_TYPE = 'application/vnd.dev.sigstore.bundle.v0.3+json'
+const MAX_WAIT_SECONDS = 30
+const MAX_STATEMENT_BODY_BYTES = 2 * 1024 * 1024
+
+type App = Hono
+
+/** The peer's address, handed over by the server beside the request. */
+export interface Peer {
+  readonly address: string
+}
+
+export function createApp(gateway: Gateway): App {
+  const app = new Hono()
+  addProtocolRoutes(app, gateway)
+  addReceiptRoutes(app, gateway)
+  addStatementRoutes(app, gateway)
+  addLogRoutes(app, gateway)
+  app.get('/healthz', () => respond(reply(200, gateway.health())))
+  app.notFound(() =>
+    fail(gateway, new CountersignError('request/not-found', 'there is nothing at this address; see spec/http.md')),
+  )
+  app.onError((thrown) => fail(gateway, thrown))
+  return app
+}
+
+/** The Open Inference Protocol, but for `infer`. */
+function addProtocolRoutes(app: App, gateway: Gateway): void {
+  app.get('/v2', () => respond(reply(200, { name: 'countersign', version: gateway.version, extensions: [] })))
+  app.get('/v2/health/live', () => respond(reply(200, { live: true })))
+  app.get('/v2/health/ready', () => respond(reply(gateway.isReady() ? 200 : 503, { ready: gateway.isReady() })))
+  app.get('/v2/models/:name', (c) => respond(reply(200, gateway.modelMetadata(c.req.param('name')))))
+  app.get('/v2/models/:name/ready', (c) => {
+    gateway.deployment(c.req.param('name'))
+    return respond(reply(200, { name: c.req.param('name'), ready: true }))
+  })
+  app.all('/v2/models/:name/infer', (c) => {
+    gateway.deployment(c.req.param('name'))
+    return fail(gateway, new CountersignError('request/wrong-method', 'use POST'), { allow: 'POST' })
+  })
+}
+
+function addReceiptRoutes(app: App, gateway: Gateway): void {
+  app.get('/receipts/:id', async (c) => {
+    const id = readReceiptId(c)
+    authorise(c, gateway, id)
+    const row = gateway.receipts.find(id)
+    const promise = { 'countersign-promise': formatPromiseHeader(gateway.receipts.promise(row)) }
+    if (!(await gateway.log.waitForHead(row.index, readWaitMs(c)))) {
+      return respond(reply(202, { receipt: id, status: 'promised' }, promise))
+    }
+    return respond(reply(200, gateway.receipts.bundle(row), { ...promise, 'content-type': BUNDLE_TYPE }))
+  })
+  app.get('/dossiers/:id', async (c) => {
+    const id = readReceiptId(c)
+    authorise(c, gateway, id)
+    const row = gateway.receipts.find(id)
+    if (!(await gateway.log.waitForHead(row.index, readWaitMs(c)))) {
+      return respond(reply(202, { receipt: id, status: 'promised' }))
+    }
+    const seed = gateway.receipts.saltSeed(row)
+    const salts: Reply['headers'] = seed === undefined ? {} : { 'countersign-salts': toBase64Url(seed) }
+    return respond(reply(200, gateway.receipts.dossier(row), { ...salts, 'cache-control': 'no-store' }))
+  })
+  app.delete('/receipts/:id/content', async (c) => {
+    const id = readReceiptId(c)
+    authoriseOperator(c, gateway)
+    const asked = c.req.query('reason') ?? 'requested'
+    const reason = ERASURE_REASONS.find((known) => known === asked)
+    if (reason === undefined) {
+      throw new CountersignError('request/malformed', `reason: expected one of ${ERASURE_REASONS.join(', ')}`)
+    }
+    await gateway.log.perform({ kind: 'erase', receipt: id, reason })
+    return respond(reply(200, { receipt: id, erased: true }))
+  })
+  app.delete('/receipts/:id/secret', async (c) => {
+    const id = readReceiptId(c)
+    authorise(c, gateway, id)
+    await gateway.log.perform({ kind: 'revoke-secret', receipt: id })
+    return respond(reply(200, { receipt: id, revoked: true }))
+  })
+}
+
+function addStatementRoutes(app: App, gateway: Gateway): void {
+  app.get('/deployments', () => respond(reply(200, gateway.deploymentList())))
+  app.get('/statements/:digest', (c) => {
+    const row = gateway.statements.byDigest(readDigest(c))
+    if (row === undefined) throw new CountersignError('receipt/not-found', 'there is no such statement')
+    if (row.kind === 'inference') authorise(c, gateway, gateway.receipts.inference(row).receipt)
+    return respond(reply(200, statementReply(gateway, row)))
+  })
+  app.post('/statements', async (c) => {
+    const length = Number(c.req.header('content-length') ?? 'NaN')
+    if (!(length <= MAX_STATEMENT_BODY_BYTES)) {
+      throw new CountersignError('request/too-large', `send content-length, of at most ${MAX_STATEMENT_BODY_BYTES}`)
+    }
+    const result = await acceptStatement(gateway, new Uint8Array(await c.req.arrayBuffer()))
+    return respond(reply(result.isNew ? 201 : 200, { statement: result.statement, index: result.index }))
+  })
+}
+
+/** The log, as any C2SP client reads it. */
+function addLogRoutes(app: App, gateway: Gateway): void {
+  const { limits } = gateway.config
+  const limit = createRateLimit(limits.logRequestsPerSecond, limits.logRequestsBurst)
+  app.use('/log/*', async (c, next) => {
+    if (!limit.admit((c.env as Peer).address, Date.now())) {
+      throw new CountersignError('rate/limited', 'too many requests for the log from this address')
+    }
+    await next()
+  })
+  app.get('/log/checkpoint', () => {
+    const note = gateway.publishedCheckpoint()
+    if (note === undefined) throw new CountersignError('request/not-found', 'nothing is published yet')
+    return respond({
+      status: 200,
+      headers: { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'max-age=1' },
+      body: note,
+    })
+  })
+  app.get('/log/tile/*', (c) => {
+    const tile = parseTilePath(c.req.path.slice('/log/'.length))
+    const available = tileWidth(tile.level, tile.index, gateway.log.head?.size ?? 0)
+    if (tile.width > available) throw new CountersignError('request/not-found', 'the log has no such tile yet')
+    return respond({
+      status: 200,
+      headers: {
+        'content-type': 'application/octet-stream',
+        'cache-control': tile.width === TILE_WIDTH ? 'public, max-age=31536000, immutable' : 'public, max-age=3600',
+      },
+      body: gateway.log.reader.tile(tile),
+    })
+  })
+}
+
+function statementReply(gateway: Gateway, row: StatementRow): Json {
+  const covered = (gateway.log.head?.size ?? 0) > row.index
+  const keyId = toHex(gateway.crypto.sha256(row.spki))
+  return {
+    statement: toHex(row.digest),
+    index: row.index,
+    envelope: formatEnvelope({ payload: row.payload, signature: row.signature, keyId }),
+    ...(covered ? { bundle: gateway.receipts.bundle(row) } : {}),
+  }
+}
+
+/** The receipt's secret, or the operator's token. @throws {CountersignError} `auth/missing`, `auth/wrong` */
+function authorise(c: Context, gateway: Gateway, receipt: string): void {
+  const id = new Uint8Array(Buffer.from(receipt, 'hex'))
+  const expected = receiptSecret(gateway.rootKey, id, gateway.statements.secretGeneration(id))
+  const given = readBearer(c)
+  if (!sameSecret(given, expected) && !sameSecret(given, gateway.operatorToken)) throw wrongSecret()
+}
+
+function authoriseOperator(c: Context, gateway: Gateway): void {
+  if (!sameSecret(readBearer(c), gateway.operatorToken)) throw wrongSecret()
+}
+
+function wrongSecret(): CountersignError {
+  return new CountersignError('auth/wrong', 'this secret does not open that')
+}
+
+function readBearer(c: Context): string {
+  const [, token] = /^Bearer ([!-~]{1,256})$/.exec(c.req.header('authorization') ?? '') ?? []
+  if (token === undefined) {
+    throw new CountersignError('auth/missing', 'send the receipt’s secret: Authorization: Bearer <Countersign-Secret>')
+  }
+  return token
+}
+
+function readReceiptId(c: Context): string {
+  const id = c.req.param('id') ?? ''
+  try {
+    parseHex(id, 16)
+    return id
+  } catch {
+    throw new CountersignError('receipt/not-found', 'a receipt id has 32 lower-case hexadecimal digits')
+  }
+}
+
+function readDigest(c: Context): string {
+  const digest = c.req.param('digest') ?? ''
+  try {
+    parseHex(digest, 32)
+    return digest
+  } catch {
+    throw new CountersignError('receipt/not-found', 'a statement digest has 64 lower-case hexadecimal digits')
+  }
+}
+
+/** `Prefer: wait=5`. @spec RFC 7240 §4.3 */
+function readWaitMs(c: Context): number {
+  const [, seconds] = /(?:^|[,;\s])wait=(\d{1,3})(?:$|[,;\s])/.exec(c.req.header('prefer') ?? '') ?? []
+  return Math.min(Number(seconds ?? 0), MAX_WAIT_SECONDS) * 1000
+}
+
+function fail(gateway: Gateway, thrown: unknown, headers: Reply['headers'] = {}): Response {
+  const error = errorReply(thrown, gateway.logError)
+  return respond({ ...error, headers: { ...error.headers, ...headers } })
+}
+
+function respond({ status, headers, body }: Reply): Response {
+  const bytes = typeof body === 'string' ? utf8(body) : body
+  return new Response(bytes as Uint8Array<ArrayBuffer>, { status, headers: { ...headers } })
+}

@@ -1,0 +1,36 @@
+/** Reads a request's body within its limit. */
+import type { IncomingMessage } from 'node:http'
+import { CountersignError } from '@countersign/verify'
+
+/**
+ * The whole body.
+ *
+ * @throws {CountersignError} `request/too-large`, `request/unsupported-encoding`, `request/malformed` when the client
+ *   leaves before its end
+ */
+export function readBody(request: IncomingMessage, maxBytes: number): Promise<Uint8Array> {
+  const encoding = request.headers['content-encoding']
+  if (encoding !== undefined && encoding !== 'identity') {
+    throw new CountersignError('request/unsupported-encoding', 'send the body without content-encoding')
+  }
+  if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge(maxBytes)
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let length = 0
+    request.on('data', (chunk: Buffer) => {
+      length += chunk.length
+      if (length > maxBytes) reject(tooLarge(maxBytes))
+      else chunks.push(chunk)
+    })
+    request.on('end', () => {
+      const [only] = chunks
+      resolve(chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks, length))
+    })
+    request.on('error', () => reject(new CountersignError('request/malformed', 'the request ended before its body')))
+    request.on('aborted', () => reject(new CountersignError('request/malformed', 'the request ended before its body')))
+  })
+}
+
+function tooLarge(maxBytes: number): CountersignError {
+  return new CountersignError('request/too-large', `the body has more than ${maxBytes} bytes`)
+}

@@ -1,0 +1,7 @@
+/** Serves answers, writes the log, hands out receipts. */
+export { type Config, DEFAULT_LISTEN, exampleConfig } from './config/config.ts'
+export { parseConfig, readConfigFile } from './config/config-file.ts'
+export { type DataFolder, dataFolderAt } from './data/data-folder.ts'
+export { ed25519Spki, formatPublicPem, keyPaths, loadStatementKey, readP256PublicKey } from './data/keys.ts'
+export { acceptancePayload } from './deployments/deployments.ts'
+export { Gateway, type GatewayOptions, type Notices, VERSION } from './gateway.ts'

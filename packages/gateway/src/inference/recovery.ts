@@ -1,0 +1,44 @@
+/** What a crash interrupted: admitted requests without a statement get one that says so. */
+import type { Intent } from '../journal/intent-journal.ts'
+import type { LogService } from '../log/log-service.ts'
+import type { StatementReader } from '../store/statement-reader.ts'
+import { splitPayload, type UnsequencedPredicate } from './predicate.ts'
+
+/** Appends an `interrupted` statement for each intent that the log does not know; how many there were. */
+export async function recoverIntents(
+  intents: readonly Intent[],
+  log: LogService,
+  statements: StatementReader,
+  epoch: string,
+): Promise<number> {
+  const lost = intents.filter((intent) => statements.byReceipt(intent.receipt) === undefined)
+  await Promise.all(lost.map((intent) => log.append(interrupted(intent, log.clock.read().timeMs, epoch))))
+  return lost.length
+}
+
+function interrupted(intent: Intent, endedAtMs: number, epoch: string) {
+  const predicate: UnsequencedPredicate = {
+    receipt: intent.receipt,
+    deployment: { name: intent.deployment, statement: intent.manifest },
+    model: { requested: intent.deployment, served: intent.model, digestSource: 'unknown' },
+    parameters: {},
+    usage: 'unknown',
+    finish: { reason: 'interrupted', by: 'gateway', deliveredBytes: 0 },
+    price: [],
+    attempts: [],
+    observations: [],
+    evidence: [],
+    parents: [],
+    startedAtMs: intent.startedAtMs,
+    endedAtMs,
+    checkpoint: intent.checkpoint,
+    epoch,
+  }
+  return {
+    kind: 'inference' as const,
+    deployment: intent.deployment,
+    receipt: new Uint8Array(Buffer.from(intent.receipt, 'hex')),
+    ...splitPayload(predicate, [['request-received', intent.request]]),
+    vault: null,
+  }
+}

@@ -1,0 +1,197 @@
+/** Receipts and dossiers out of what is stored. */
+import {
+  CountersignError,
+  type Crypto,
+  type DossierOpening,
+  formatBundle,
+  formatDossier,
+  formatLeaf,
+  formatPromise,
+  fullKeyId,
+  type Inference,
+  type Json,
+  parseDeployment,
+  parseInference,
+  parseNote,
+  parseStatement,
+  type StatementDigest,
+  saltFor,
+  toHex,
+  utf8,
+} from '@countersign/verify'
+import type { LogKey } from '../data/keys.ts'
+import type { LogService } from '../log/log-service.ts'
+import type { SignedHead } from '../log/sequencer.ts'
+import type { StatementReader, StatementRow } from '../store/statement-reader.ts'
+import type { KeyStore } from '../vault/key-store.ts'
+import { openContent, saltSeed } from '../vault/record.ts'
+
+/** Acceptances looked through for the one of a manifest. */
+const MAX_ACCEPTANCES = 100
+
+export interface ReceiptsOptions {
+  readonly crypto: Crypto
+  readonly log: LogService
+  readonly logKey: LogKey
+  readonly statements: StatementReader
+  /** Reads keys; never writes. */
+  readonly vaultKeys: KeyStore
+}
+
+export class Receipts {
+  readonly #options: ReceiptsOptions
+
+  constructor(options: ReceiptsOptions) {
+    this.#options = options
+  }
+
+  /** The answer's row. @throws {CountersignError} `receipt/not-found` */
+  find(receipt: string): StatementRow {
+    const row = this.#options.statements.byReceipt(receipt)
+    if (row === undefined) throw new CountersignError('receipt/not-found', 'there is no such receipt')
+    return row
+  }
+
+  /**
+   * The receipt of a statement under the newest head, as a Sigstore bundle.
+   *
+   * @throws {CountersignError} `receipt/not-yet-included`
+   */
+  bundle(row: StatementRow, head: SignedHead = this.coveringHead(row)): Json {
+    const { crypto, log, logKey } = this.#options
+    const { payload, signature, spki } = row
+    const keyId = toHex(crypto.sha256(spki))
+    return formatBundle({
+      envelope: { payload, signature, keyId },
+      keyHint: keyId,
+      logKeyId: fullKeyId(crypto, logKey.note),
+      index: row.index,
+      treeSize: head.size,
+      root: head.root,
+      path: log.reader.inclusionPath(row.index, head.size),
+      checkpoint: head.note,
+      leafBytes: formatLeaf({ payloadHash: row.digest, signature, spki }),
+    })
+  }
+
+  /** The newest head, when it covers the statement. @throws {CountersignError} `receipt/not-yet-included` */
+  coveringHead(row: StatementRow): SignedHead {
+    const { head } = this.#options.log
+    if (head === undefined || head.size <= row.index) {
+      throw new CountersignError(
+        'receipt/not-yet-included',
+        'no signed head covers this statement yet; ask again in a second',
+      )
+    }
+    return head
+  }
+
+  /** The promise that went out with an answer: the same bytes, for its signature is deterministic. */
+  promise(row: StatementRow): string {
+    const { logKey } = this.#options
+    const { index, leafHash, coverBySeconds } = row
+    const receipt = this.inference(row).receipt
+    const statement = toHex(row.digest)
+    return logKey.signNote(
+      formatPromise({ origin: logKey.note.name, receipt, statement, index, leafHash, coverBySeconds }),
+    )
+  }
+
+  /**
+   * The dossier of an answer: its receipt, its openings, and the receipts of the statements that it leads to, all under
+   * one head.
+   *
+   * @throws {CountersignError} `receipt/not-yet-included`, `vault/wrong-key`, `data/damaged`
+   */
+  dossier(row: StatementRow): Json {
+    const { log } = this.#options
+    const head = this.coveringHead(row)
+    const inference = this.inference(row)
+    const { size } = inference.checkpoint
+    return formatDossier({
+      receiptId: inference.receipt,
+      bundle: this.bundle(row, head),
+      promise: parseNote(utf8(this.promise(row))),
+      openings: this.#openings(row, inference),
+      statements: this.#linked(inference).map((each) => this.bundle(each, head)),
+      consistency:
+        size === 0 ? [] : [{ size, root: log.reader.root(size), path: log.reader.consistencyPath(size, head.size) }],
+      evidence: [],
+    })
+  }
+
+  /** The seed of the receipt's salts, or `undefined` when its key is not kept or was destroyed. */
+  saltSeed(row: StatementRow): Uint8Array | undefined {
+    const key = this.#vaultKey(row)
+    return key && saltSeed(key, this.#receiptBytes(this.inference(row)))
+  }
+
+  inference(row: StatementRow): Inference {
+    return parseInference(parseStatement(row.payload))
+  }
+
+  #openings(row: StatementRow, inference: Inference): readonly DossierOpening[] {
+    const { crypto, statements } = this.#options
+    const record = statements.vaultRow(row.index)?.record
+    const key = this.#vaultKey(row)
+    if (record === undefined || record === null || key === undefined) return []
+    const receipt = this.#receiptBytes(inference)
+    const seed = saltSeed(key, receipt)
+    return [...openContent(key, receipt, record)].map(([label, content]) => ({
+      subjects: subjectsOf(label, inference),
+      salt: saltFor(crypto, seed, label),
+      content,
+    }))
+  }
+
+  #vaultKey(row: StatementRow): Uint8Array | undefined {
+    const { statements, vaultKeys } = this.#options
+    const vault = statements.vaultRow(row.index)
+    return vault && vaultKeys.find(vault.keyId)
+  }
+
+  /** The manifest, the registrations of its models, and the newest acceptance of it. */
+  #linked(inference: Inference): readonly StatementRow[] {
+    const { statements } = this.#options
+    const { name, statement } = inference.deployment
+    const manifest = this.#required(statement)
+    const models = parseDeployment(parseStatement(manifest.payload)).models
+    const registrations = models.map((model) => this.#required(model.registration))
+    const acceptance = statements
+      .newest('acceptance', name, MAX_ACCEPTANCES)
+      .find((row) => parseStatement(row.payload).subjects.some((subject) => subject.digest.sha256 === statement))
+    return [manifest, ...registrations, ...(acceptance === undefined ? [] : [acceptance])]
+  }
+
+  #required(digest: StatementDigest): StatementRow {
+    const row = this.#options.statements.byDigest(digest)
+    if (row === undefined) throw new CountersignError('data/damaged', `statement ${digest} is missing`)
+    return row
+  }
+
+  #receiptBytes({ receipt }: Inference): Uint8Array {
+    return new Uint8Array(Buffer.from(receipt, 'hex'))
+  }
+}
+
+/** Which subjects a vault label opens: one label serves both where nothing was changed on the way. */
+function subjectsOf(label: string, { commitments }: Inference): DossierOpening['subjects'] {
+  switch (label) {
+    case 'request':
+      return commitments['request-sent'] === commitments['request-received']
+        ? ['request-received', 'request-sent']
+        : ['request-received']
+    case 'response':
+      return commitments['response-delivered'] === commitments['response-received']
+        ? ['response-received', 'response-delivered']
+        : ['response-delivered']
+    case 'request-sent':
+    case 'response-received':
+    case 'request-patch':
+    case 'parameters':
+    case 'provider-signature':
+      return [label]
+    default:
+      throw new CountersignError('data/damaged', 'the vault holds content of an unknown kind')
+  }
+}

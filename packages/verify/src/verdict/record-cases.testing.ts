@@ -1,0 +1,183 @@
+/** Ways for the record to hold, and to stay unproven. */
+import { toBase64 } from '../bytes/base64.ts'
+import { withValueAt } from '../bytes/json-edit.testing.ts'
+import { logSigner, NOW_MS, TestLog, witnessSigner } from '../fixture.testing.ts'
+import { formatNoteKey } from '../log/note.ts'
+import { buildScene, logLine, partyText, type Scene, sceneDossier, trustText } from '../scene.testing.ts'
+import {
+  expectRows,
+  NO_OWNERS,
+  NOT_RUN,
+  PLAIN_FAILING,
+  type VerdictCase,
+  verdictCase,
+} from './verdict-case.testing.ts'
+
+const DAY_MS = 86_400_000
+const NO_TRUST_FAILING = ['record/key', 'record/log', 'record/promise', 'record/quorum']
+
+export function recordCases(): readonly VerdictCase[] {
+  const scene = buildScene()
+  return [...holdingCases(scene), ...trustCases(scene), ...requirementCases(scene), ...witnessCases(scene)]
+}
+
+function holdingCases(scene: Scene): readonly VerdictCase[] {
+  const honest = sceneDossier(scene)
+  const early = scene.log.checkpoint(scene.index + 1)
+  const holds = (name: string, description: string, dossier = honest, notChecked: readonly string[] = []) =>
+    verdictCase(name, description, {
+      trust: scene.trustText,
+      dossier,
+      expect: expectRows({}, [...notChecked, ...PLAIN_FAILING]),
+    })
+  const first = buildScene({
+    predicate: { checkpoint: { origin: scene.log.signer.key.name, size: 0, root: '00'.repeat(32) } },
+  })
+  return [
+    holds('honest', 'An honest dossier: what was shown holds, all else is unproven.'),
+    holds('smallest-head', 'The head covers the entry and nothing after it.', sceneDossier(scene, early, scene.index + 1)),
+    holds('without-promise', 'No promise is carried; the record holds without.', withValueAt(honest, ['promise'], undefined), [
+      'record/promise',
+    ]),
+    holds('without-consistency', 'No proof from the cited head is carried.', withValueAt(honest, ['consistency'], []), [
+      'record/consistency',
+    ]),
+    holds('without-openings', 'Nothing is opened: the record holds, and shows no content.', withValueAt(honest, ['openings'], [])),
+    {
+      ...holds('cites-the-empty-log', 'The statement cites the empty log.', sceneDossier(first), ['record/consistency']),
+      trust: first.trustText,
+    },
+    holds(
+      'evidence-is-not-read',
+      'Evidence of a kind that this version does not read changes nothing.',
+      withValueAt(honest, ['evidence'], [{ mediaType: 'application/octet-stream', content: 'AAAA' }]),
+    ),
+  ]
+}
+
+function trustCases(scene: Scene): readonly VerdictCase[] {
+  const dossier = sceneDossier(scene)
+  const { log, trustText: text, operator, index } = scene
+  const unproven = (name: string, description: string, trust: string | undefined, failing: readonly string[]) =>
+    verdictCase(name, description, {
+      ...(trust === undefined ? {} : { trust }),
+      dossier,
+      expect: expectRows({ record: 'unproven' }, failing),
+    })
+  const ranged = (range: string) => text.replace(toBase64(operator.spki), `${toBase64(operator.spki)}\n    ${range}`)
+  const otherLog = new TestLog(logSigner('example.org/another-log'))
+  const aged = `${text}maximumAgeDays: 30\n`
+  const plain = expectRows({}, PLAIN_FAILING)
+  const at = (name: string, description: string, trust: string, atMs: number, expect = plain) =>
+    verdictCase(name, description, { trust, dossier, atMs, expect })
+  return [
+    unproven('no-trust-file', 'No trust file is given.', undefined, NO_TRUST_FAILING),
+    unproven('unknown-log', 'The trust file knows another log.', text.replace(logLine(log), logLine(otherLog)), [
+      'record/log',
+      'record/promise',
+    ]),
+    unproven('unknown-statement-key', 'The trust file has another key for the operator.', text.replace('[operator]', '[auditor]'), [
+      'record/key',
+    ]),
+    unproven('key-not-yet-valid', 'The key is trusted from a later index.', ranged(`fromIndex: ${index + 1}`), ['record/key']),
+    unproven('key-no-longer-valid', 'The key is trusted up to this index.', ranged(`untilIndex: ${index}`), ['record/key']),
+    at('key-last-valid', 'This is the last index that the key is trusted for.', ranged(`untilIndex: ${index + 1}`), NOW_MS),
+    at('oldest-allowed', 'Exactly as old as the trust file allows.', aged, NOW_MS + 3 + 30 * DAY_MS),
+    at(
+      'stale',
+      'A millisecond older than the trust file allows.',
+      aged,
+      NOW_MS + 4 + 30 * DAY_MS,
+      expectRows({ record: 'unproven' }, ['record/age']),
+    ),
+  ]
+}
+
+/** The same dossier under trust files that require more of it. */
+function requirementCases(scene: Scene): readonly VerdictCase[] {
+  const dossier = sceneDossier(scene)
+  const required = (name: string, description: string, require: string, satisfaction: 'satisfied' | 'unproven') =>
+    verdictCase(name, description, {
+      trust: `${scene.trustText}require:\n  ${require}\n`,
+      dossier,
+      expect: { ...expectRows({}, PLAIN_FAILING), satisfaction },
+    })
+  return [
+    required('requirement-met', 'A required claim holds at its grade.', 'model: operator-asserted', 'satisfied'),
+    required('requirement-grade-unmet', 'A required claim holds at a weaker grade.', 'model: provider-signed', 'unproven'),
+    required('requirement-claim-unmet', 'A required claim is unproven.', 'output: any', 'unproven'),
+  ]
+}
+
+/** Policies with two witnesses: who cosigned, who owns them, and what the quorum asks. */
+function witnessCases(scene: Scene): readonly VerdictCase[] {
+  const { log } = scene
+  const [a, b] = [witnessSigner('witness.example/a'), witnessSigner('witness.example/b')]
+  const time = NOW_MS / 1000
+  const lines = `${logLine(log)}\nwitness a ${formatNoteKey(a.key)}\nwitness b ${formatNoteKey(b.key)}\n`
+  const note = (signers: readonly (typeof a)[]) =>
+    log.checkpoint(log.size, signers.map(({ cosign }) => (text: string) => cosign(text, time)))
+  const owner = (name: string, witness: string, owned = `${name} Ltd`) =>
+    `- name: ${name}\n  owner: ${owned}\n  witnesses: [${witness}]\n`
+  const build = (name: string, description: string, quorum: string, signers: readonly (typeof a)[], more: string) => ({
+    name,
+    description,
+    atMs: NOW_MS,
+    trust: trustText(`${lines}group both all a b\ngroup some any both\nquorum ${quorum}\n`, scene, more),
+    dossier: sceneDossier(scene, note(signers)),
+  })
+  const apart = owner('A', 'a') + owner('B', 'b')
+  const independent = expectRows({ record: 'witnessed', independence: 'witnessed' }, [NOT_RUN])
+  const dependent = expectRows({ record: 'witnessed' }, PLAIN_FAILING)
+  const unmet = expectRows({ record: 'unproven' }, ['record/quorum'])
+  const lone = lines.replace(/witness b .*\n/, '')
+  return [
+    { ...build('quorum-met', 'Two witnesses of two owners cosigned.', 'both', [a, b], apart), expect: independent },
+    { ...build('quorum-by-nested-group', 'The quorum is a group of a group.', 'some', [a, b], apart), expect: independent },
+    { ...build('quorum-unmet', 'One of two needed witnesses cosigned.', 'both', [a], apart), expect: unmet },
+    { ...build('quorum-without-cosignatures', 'Nobody cosigned.', 'a', [], apart), expect: unmet },
+    { ...build('quorum-by-the-wrong-witness', 'Another witness than the quorum cosigned.', 'a', [b], apart), expect: unmet },
+    {
+      ...build('one-owner-twice', 'Two witnesses of one owner count once.', 'both', [a, b], owner('A', 'a, b')),
+      expect: dependent,
+    },
+    {
+      ...build(
+        'one-owner-by-two-names',
+        'Two parties of one owner count once.',
+        'both',
+        [a, b],
+        owner('A', 'a', 'One Ltd') + owner('B', 'b', 'One Ltd'),
+      ),
+      expect: dependent,
+    },
+    {
+      ...build(
+        'operators-own-witness',
+        'A witness of the operator’s owner counts for nothing.',
+        'both',
+        [a, b],
+        owner('A', 'a') + owner('B', 'b', 'Example Operator Ltd'),
+      ),
+      expect: dependent,
+    },
+    { ...build('unknown-owner', 'A witness whose owner nobody knows counts for nothing.', 'both', [a, b], owner('A', 'a')), expect: dependent },
+    {
+      ...build('one-owner-is-enough', 'The trust file asks for one owner.', 'a', [a], `${apart}minimumOwners: 1\n`),
+      expect: independent,
+    },
+    {
+      ...build('unknown-witness-ignored', 'A line by a witness that the policy does not know changes nothing.', 'both', [a, b], ''),
+      trust: trustText(`${lone}quorum a\n`, scene, owner('A', 'a')),
+      expect: dependent,
+    },
+    {
+      ...build('second-operator', 'The log’s entry is by a second operator that the trust file knows.', 'both', [a, b], ''),
+      trust: trustText(`${lone}quorum none\n`, scene, partyText('Second Operator', 'operator', scene.publisher)).replace(
+        partyText('Example Publisher', 'publisher', scene.publisher),
+        '',
+      ),
+      expect: expectRows({}, [NOT_RUN, NO_OWNERS]),
+    },
+  ]
+}
