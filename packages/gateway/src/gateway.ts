@@ -19,7 +19,7 @@ import { LogService } from './log/log-service.ts'
 import { checkpointPath } from './log/open-log.ts'
 import { Receipts } from './receipts/receipts.ts'
 import { openDatabase } from './store/database.ts'
-import { readIdentity } from './store/identity.ts'
+import { type Identity, readIdentity } from './store/identity.ts'
 import { StatementReader } from './store/statement-reader.ts'
 import { KeyStore } from './vault/key-store.ts'
 
@@ -91,9 +91,10 @@ export class Gateway {
     checkListen(options)
     const { config, now = Date.now } = options
     const folder = openDataFolder(config.dataRoot)
+    let gateway: Gateway | undefined
     try {
       const parts = await openParts(options, folder)
-      const gateway = new Gateway(options, parts)
+      gateway = new Gateway(options, parts)
       const deployments = {
         crypto: parts.crypto,
         config,
@@ -108,7 +109,8 @@ export class Gateway {
       await gateway.#listen()
       return gateway
     } catch (thrown) {
-      folder.release()
+      if (gateway === undefined) folder.release()
+      else await gateway.close()
       throw thrown
     }
   }
@@ -158,17 +160,23 @@ export class Gateway {
   }
 
   isReady(): boolean {
-    return !this.#isDraining && !this.#isDiskFull
+    return !this.#isDraining && !this.#isDiskFull && this.log.isOpen
   }
 
   health() {
     const { head, origin, publishedSize } = this.log
     return {
-      status: this.isReady() ? 'ok' : this.#isDraining ? 'draining' : 'disk-full',
+      status: this.#status(),
       version: VERSION,
       log: { origin, size: head?.size ?? 0, published: publishedSize },
       inFlight: this.#inFlight,
     }
+  }
+
+  #status(): 'ok' | 'draining' | 'disk-full' | 'log-stopped' {
+    if (this.#isDraining) return 'draining'
+    if (!this.log.isOpen) return 'log-stopped'
+    return this.#isDiskFull ? 'disk-full' : 'ok'
   }
 
   /** Metadata of a model. @spec Open Inference Protocol v2, "Model Metadata" */
@@ -257,10 +265,7 @@ async function openParts(options: GatewayOptions, folder: LockedDataFolder): Pro
   const { config, notices, now = Date.now } = options
   const crypto = createNodeCrypto()
   const paths = keyPaths(folder.keys)
-  const isNew = !existsSync(folder.database)
-  const database = openDatabase(folder.database)
-  const { origin, epoch } = readIdentity(database, config.origin)
-  database.close()
+  const { isNew, origin, epoch } = openIdentity(folder, config)
   loadStatementKey(paths.statement, isNew)
   const logKey = loadLogKey(paths.log, origin, isNew)
   const rootKey = loadSecret(paths.root, isNew)
@@ -272,12 +277,28 @@ async function openParts(options: GatewayOptions, folder: LockedDataFolder): Pro
   }
   const onNotice = (message: string) => notices.info(message)
   const log = await LogService.start({ crypto, folder, origin, vaultWrappingKey, now, onHalt, onNotice })
-  const statements = new StatementReader(crypto, log.database)
-  const interrupted = await recoverIntents(readIntents(folder.journal), log, statements, epoch)
-  if (interrupted > 0) notices.info(`recorded ${interrupted} requests that a crash had interrupted`)
-  const journal = await IntentJournal.open(folder.journal)
-  const vaultKeys = new KeyStore(folder.vaultKeys, vaultWrappingKey)
-  return { folder, crypto, log, logKey, journal, rootKey, epoch, vaultKeys, operatorToken }
+  try {
+    const statements = new StatementReader(crypto, log.database)
+    const interrupted = await recoverIntents(readIntents(folder.journal), log, statements, epoch)
+    if (interrupted > 0) notices.info(`recorded ${interrupted} requests that a crash had interrupted`)
+    const journal = await IntentJournal.open(folder.journal)
+    const vaultKeys = new KeyStore(folder.vaultKeys, vaultWrappingKey)
+    return { folder, crypto, log, logKey, journal, rootKey, epoch, vaultKeys, operatorToken }
+  } catch (thrown) {
+    await log.close()
+    throw thrown
+  }
+}
+
+/** Who this log is. Keys are made for as long as it is empty: a first start that was cut short has signed nothing. */
+function openIdentity(folder: LockedDataFolder, config: Config): Identity & { readonly isNew: boolean } {
+  const database = openDatabase(folder.database)
+  try {
+    const isNew = database.prepare('SELECT 1 FROM entries LIMIT 1').get() === undefined
+    return { isNew, ...readIdentity(database, config.origin) }
+  } finally {
+    database.close()
+  }
 }
 
 /** The key that wraps the vault's keys: from the environment, a file elsewhere, or made in the data folder. */

@@ -26,7 +26,8 @@ export const ERROR_CODES = [
   // statements
   'dsse/wrong-payload-type',
   'statement/wrong-type',
-  'statement/leaf-too-large',
+  'statement/too-large',
+  'statement/mismatch',
   'opening/commitment-mismatch',
   'opening/missing',
   // log
@@ -41,6 +42,7 @@ export const ERROR_CODES = [
   'checkpoint/wrong-origin',
   'policy/malformed',
   'policy/unknown-log',
+  'policy/quorum-unmet',
   'tile/malformed',
   'leaf/malformed',
   'leaf/mismatch',
@@ -52,12 +54,15 @@ export const ERROR_CODES = [
   'trust/malformed',
   'require/malformed',
   'misbehaviour/not-proven',
+  'misbehaviour/proven',
   // execution
   'execution/unsupported',
   'execution/model-not-found',
   'execution/model-digest-mismatch',
   'execution/profile-unmet',
   'execution/failed',
+  'execution/output-differs',
+  'execution/inexact',
   'tensor/malformed',
   'tensor/wrong-name',
   'tensor/wrong-shape',

@@ -99,14 +99,14 @@ export {
 } from './log/tile.ts'
 export { parseTlogPolicy, type TlogPolicy } from './log/tlog-policy.ts'
 export {
-  MISBEHAVIOUR_FORMAT,
   MISBEHAVIOUR_KINDS,
   type Misbehaviour,
   type MisbehaviourKind,
-  parseMisbehaviour,
   type UnverifiedMisbehaviour,
+  type UnverifiedPlace,
   verifyMisbehaviour,
 } from './misbehaviour/misbehaviour.ts'
+export { MISBEHAVIOUR_FORMAT, parseMisbehaviour } from './misbehaviour/proof-file.ts'
 export {
   COMMITMENT_ALGORITHM,
   commit,

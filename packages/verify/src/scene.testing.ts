@@ -157,7 +157,8 @@ export function partyText(name: string, role: string, { spki }: StatementSigner,
   return `- name: ${name}\n  owner: ${name} Ltd\n  roles: [${role}]\n  keys:\n  - spki: ${toBase64(spki)}\n${range}`
 }
 
-function inferenceStatement(openings: readonly DossierOpening[], predicate: InferencePredicate): Statement {
+/** The statement of an answer with those commitments. */
+export function inferenceStatement(openings: readonly DossierOpening[], predicate: InferencePredicate): Statement {
   return {
     subjects: openings.flatMap(({ subjects, ...rest }) =>
       subjects.map((name) => ({ name, digest: { [COMMITMENT_ALGORITHM]: commit(crypto, rest) } })),
@@ -187,7 +188,7 @@ function deploymentStatement(registration: string, accountableKeyId: string, opt
     prices: [],
     accountable: { party: 'Example Accountable', keyId: accountableKeyId, contact: 'appeals@example.org' },
     deadlines: DEADLINES,
-    example: true,
+    example: false,
     ...options.deployment,
   }
   return {

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { CountersignError, utf8 } from '@countersign/verify'
 import Database from 'better-sqlite3'
-import { makeFolderDurably, writeDurably } from './durable-file.ts'
+import { makeFolderDurably, makePrivateFile, writeDurably } from './durable-file.ts'
 
 /** Version of the folder's layout and of everything in it. A newer one is refused. */
 export const DATA_VERSION = 1
@@ -66,6 +66,7 @@ export function openDataFolder(root: string): LockedDataFolder {
 
 /** SQLite's own file lock: the kernel drops it when the process dies, however it dies. */
 function lock(path: string): () => void {
+  makePrivateFile(path)
   const database = new Database(path, { timeout: 0 })
   try {
     database.pragma('locking_mode = EXCLUSIVE')

@@ -22,6 +22,18 @@ export function writeDurably(path: string, bytes: Uint8Array, mode = PRIVATE_FIL
   syncFolder(dirname(path))
 }
 
+/**
+ * Makes an empty file for its owner alone, where there is none. SQLite gives the files beside it the same mode. A file
+ * that is there is not even opened: closing it again would drop the locks that this process has on it (POSIX).
+ */
+export function makePrivateFile(path: string): void {
+  try {
+    closeSync(openSync(path, 'ax', PRIVATE_FILE))
+  } catch (thrown) {
+    if ((thrown as { code?: unknown }).code !== 'EEXIST') throw thrown
+  }
+}
+
 /** Makes a folder and what leads to it; each new name is synced into its parent. */
 export function makeFolderDurably(path: string, mode = PRIVATE_FOLDER): void {
   const first = mkdirSync(path, { recursive: true, mode })

@@ -13,6 +13,7 @@ import {
   modelStatement,
   parseHex,
   preAuthEncoding,
+  quote,
   type ServedModel,
   type StatementDigest,
   toHex,
@@ -80,6 +81,7 @@ export function allowedWriters({ crypto, config, exampleAccountableKey }: Deploy
 
 async function startDeployment(options: DeploymentsOptions, config: DeploymentConfig): Promise<Deployment> {
   const { crypto, log, statements } = options
+  checkModelName(basename(config.model.path))
   const bytes = readModelFile(config.model.path)
   const digest = toHex(crypto.sha256(bytes))
   const profile = findProfile(config.model.profile)
@@ -105,6 +107,13 @@ async function startDeployment(options: DeploymentsOptions, config: DeploymentCo
   const statement = toHex(row.digest)
   if (options.config.example) await acceptExample(options, config, manifest, statement)
   return { name: config.name, manifest, statement, served, model }
+}
+
+/** The file's name becomes the model's, in statements that must be readable again. */
+function checkModelName(fileName: string): void {
+  if (/^[!-~]{1,128}$/.test(basename(fileName, extname(fileName)))) return
+  const message = `the model file ${quote(fileName)} needs a name of 1 to 128 visible ASCII characters; rename it`
+  throw new CountersignError('config/malformed', message)
 }
 
 function manifestOf(options: DeploymentsOptions, config: DeploymentConfig, served: ServedModel): DeploymentPredicate {

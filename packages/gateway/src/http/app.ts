@@ -16,7 +16,7 @@ import {
 import { type Context, Hono } from 'hono'
 import type { Gateway } from '../gateway.ts'
 import { receiptSecret, sameSecret } from '../receipts/receipt-secret.ts'
-import { acceptStatement } from '../receipts/statements.ts'
+import { createStatementIntake } from '../receipts/statements.ts'
 import type { StatementRow } from '../store/statement-reader.ts'
 import { createRateLimit } from './rate-limit.ts'
 import { errorReply, type Reply, reply } from './reply.ts'
@@ -104,6 +104,7 @@ function addReceiptRoutes(app: App, gateway: Gateway): void {
 }
 
 function addStatementRoutes(app: App, gateway: Gateway): void {
+  const accept = createStatementIntake(gateway)
   app.get('/deployments', () => respond(reply(200, gateway.deploymentList())))
   app.get('/statements/:digest', (c) => {
     const row = gateway.statements.byDigest(readDigest(c))
@@ -116,7 +117,7 @@ function addStatementRoutes(app: App, gateway: Gateway): void {
     if (!(length <= MAX_STATEMENT_BODY_BYTES)) {
       throw new CountersignError('request/too-large', `send content-length, of at most ${MAX_STATEMENT_BODY_BYTES}`)
     }
-    const result = await acceptStatement(gateway, new Uint8Array(await c.req.arrayBuffer()))
+    const result = await accept(new Uint8Array(await c.req.arrayBuffer()))
     return respond(reply(result.isNew ? 201 : 200, { statement: result.statement, index: result.index }))
   })
 }

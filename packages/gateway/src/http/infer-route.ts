@@ -6,7 +6,10 @@ import { type InferAnswer, infer } from '../inference/infer.ts'
 import { readBody } from './body.ts'
 import { errorReply, JSON_TYPE, type Reply } from './reply.ts'
 
-const ROUTE = /^\/v2\/models\/([^/?]{1,128})\/infer$/
+const ROUTE = /^\/v2\/models\/([^/?]{1,128})\/infer(?:\?.*)?$/
+
+/** How long a refused client may go on sending, so that it gets to read why. */
+const LINGER_MS = 2000
 
 /** The deployment's name when the request is an inference, else `undefined`. */
 export function matchInfer(request: IncomingMessage): string | undefined {
@@ -23,7 +26,7 @@ export async function handleInfer(
   try {
     const release = gateway.admit()
     try {
-      const deployment = gateway.deployment(decodeURIComponent(name))
+      const deployment = gateway.deployment(decodeName(name))
       const body = await readBody(request, gateway.config.limits.bodyBytes)
       const answer = await infer(gateway.inferServices, deployment, { body, nonce: readNonce(request) })
       send(response, answerReply(answer))
@@ -32,8 +35,23 @@ export async function handleInfer(
     }
   } catch (thrown) {
     send(response, errorReply(thrown, gateway.logError))
-    // What is left of a body that was too large is not read.
-    if (!request.complete) request.destroy()
+    if (!request.complete) linger(request)
+  }
+}
+
+/** Throws away what is left of a body. To close at once would reset the connection, and the reply with it. */
+function linger(request: IncomingMessage): void {
+  const timer = setTimeout(() => request.destroy(), LINGER_MS)
+  request.once('close', () => clearTimeout(timer))
+  request.resume()
+}
+
+/** A name that is not percent-encoded as it should be is nobody's. */
+function decodeName(name: string): string {
+  try {
+    return decodeURIComponent(name)
+  } catch {
+    return name
   }
 }
 

@@ -5,11 +5,10 @@
  * @spec docs/operating.md, "What a crash leaves"
  */
 import { createHash } from 'node:crypto'
-import { closeSync, existsSync, fsyncSync, openSync, readSync, statSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
-import { dirname } from 'node:path'
 import { CountersignError, concat, equalBytes, Fields, PAYLOAD_LIMITS, parseJson, utf8 } from '@countersign/verify'
-import { PRIVATE_FILE, syncFolder } from '../data/durable-file.ts'
+import { writeDurably } from '../data/durable-file.ts'
 
 /** What is known of a request when it is admitted. */
 export interface Intent {
@@ -66,16 +65,9 @@ export function readIntents(path: string): readonly Intent[] {
   return intents
 }
 
-/** Allocates an empty journal, durably: afterwards, writing to it needs no new space on the disk. */
+/** Allocates an empty journal, durably, whole or not at all: afterwards, writing to it needs no new space on the disk. */
 export function createJournalFile(path: string): void {
-  const file = openSync(path, 'w', PRIVATE_FILE)
-  try {
-    writeSync(file, new Uint8Array(JOURNAL_SLOTS * SLOT_BYTES))
-    fsyncSync(file)
-  } finally {
-    closeSync(file)
-  }
-  syncFolder(dirname(path))
+  writeDurably(path, new Uint8Array(JOURNAL_SLOTS * SLOT_BYTES))
 }
 
 export class IntentJournal {
@@ -98,13 +90,14 @@ export class IntentJournal {
    * Takes a slot and writes the intent there. `durable` settles when it is on the disk; whoever sends nothing before the
    * statement is durable need not wait for it.
    *
-   * @throws {CountersignError} `queue/full` when all slots are taken
+   * @throws {CountersignError} `queue/full` when all slots are taken, `request/malformed` when the names are too long
    */
   write(intent: Intent): { readonly slot: Slot; readonly durable: Promise<void> } {
+    const bytes = formatSlot(intent)
     const slot = this.#free.shift()
     if (slot === undefined) throw new CountersignError('queue/full', 'too many requests are under way; try again later')
     const durable = new Promise<void>((resolve, reject) => {
-      this.#waiting.push({ slot, bytes: formatSlot(intent), resolve, reject })
+      this.#waiting.push({ slot, bytes, resolve, reject })
     })
     // Nobody may be waiting: a failed write then shows when the statement cannot be committed either.
     durable.catch(() => undefined)

@@ -45,6 +45,8 @@ export type FromCommitThread =
   | { readonly type: 'failed'; readonly tickets: readonly number[]; readonly code: ErrorCode; readonly message: string }
   | { readonly type: 'head'; readonly head: SignedHead }
   | { readonly type: 'pool'; readonly keys: readonly VaultKey[] }
+  /** No pool could be made; whoever waits for a key is refused. */
+  | { readonly type: 'no-pool'; readonly code: ErrorCode; readonly message: string }
   | { readonly type: 'done'; readonly ticket: number }
   /** The log must not go on; the gateway stops. */
   | { readonly type: 'halted'; readonly code: ErrorCode; readonly message: string }

@@ -83,11 +83,21 @@ class CommitThread {
   #handle(message: Exclude<ToCommitThread, { type: 'append' }>): void {
     switch (message.type) {
       case 'refill':
-        return this.#send({ type: 'pool', keys: this.#keys.createPool() })
+        this.#refill()
+        return
       case 'task':
-        return this.#perform(message.ticket, message.task, message.timeMs)
+        this.#perform(message.ticket, message.task, message.timeMs)
+        return
       case 'close':
-        return this.#close()
+        this.#close()
+    }
+  }
+
+  #refill(): void {
+    try {
+      this.#send({ type: 'pool', keys: this.#keys.createPool() })
+    } catch (thrown) {
+      this.#send({ type: 'no-pool', ...asError(thrown) })
     }
   }
 
@@ -116,7 +126,7 @@ class CommitThread {
     } catch (thrown) {
       const { code, message } = asError(thrown)
       this.#send({ type: 'failed', tickets: batch.map((each) => each.ticket), code, message })
-      if (code !== 'disk/full' && code !== 'statement/leaf-too-large') this.#send({ type: 'halted', code, message })
+      if (code !== 'disk/full' && code !== 'statement/too-large') this.#send({ type: 'halted', code, message })
     }
   }
 
@@ -126,13 +136,17 @@ class CommitThread {
       const head = this.#sequencer.advanceHead(this.#lastTimeMs)
       if (head !== undefined) this.#send({ type: 'head', head })
     } catch (thrown) {
-      this.#send({ type: 'halted', ...asError(thrown) })
+      const error = asError(thrown)
+      // What is committed stays so; a head over it can be signed when there is room again.
+      if (error.code === 'disk/full') this.#headTimer = setTimeout(() => this.#advanceHead(), HEAD_INTERVAL_MS)
+      else this.#send({ type: 'halted', ...error })
     }
   }
 
   #close(): void {
     clearTimeout(this.#headTimer)
     this.#advanceHead()
+    clearTimeout(this.#headTimer)
     this.#keys.close()
     this.#database.close()
     this.#send({ type: 'closed' })

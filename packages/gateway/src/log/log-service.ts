@@ -42,12 +42,17 @@ interface Waiter {
   readonly timer: NodeJS.Timeout
 }
 
+interface KeyWaiter {
+  readonly resolve: (key: VaultKey) => void
+  readonly reject: (error: CountersignError) => void
+}
+
 export class LogService {
   readonly #options: LogServiceOptions
   readonly #commits: Worker
   readonly #pending = new Map<number, Pending>()
   readonly #waiters = new Set<Waiter>()
-  readonly #keyWaiters: ((key: VaultKey) => void)[] = []
+  #keyWaiters: KeyWaiter[] = []
   #clock: Clock = createClock(() => 0, 0)
   #publisher: Worker | undefined
   #publishTimer: NodeJS.Timeout | undefined
@@ -78,8 +83,13 @@ export class LogService {
     const data: CommitThreadData = { dataRoot: folder.root, origin, vaultWrappingKey }
     const commits = new Worker(new URL('./commit-worker.js', import.meta.url), { workerData: data })
     const service = new LogService(options, commits)
-    await service.#untilReady()
-    service.#clock.read()
+    try {
+      await service.#untilReady()
+      service.#clock.read()
+    } catch (thrown) {
+      await commits.terminate()
+      throw thrown
+    }
     service.#database = openDatabaseReadOnly(folder.database)
     service.#reader = new TileReader(options.crypto, service.#database, folder.log)
     service.#startPublisher()
@@ -103,6 +113,11 @@ export class LogService {
     return this.#clock
   }
 
+  /** Whether statements are still taken in. */
+  get isOpen(): boolean {
+    return this.#halted === undefined
+  }
+
   /** Hashes and tiles of what is committed. */
   get reader(): TileReader {
     if (this.#reader === undefined) throw new CountersignError('log/closed', 'the log is not open')
@@ -118,7 +133,7 @@ export class LogService {
   /**
    * Appends a statement. When this resolves it is durable and has its place; when it rejects, nothing was recorded.
    *
-   * @throws {CountersignError} `disk/full`, `log/closed`, `statement/leaf-too-large`, `data/damaged`
+   * @throws {CountersignError} `disk/full`, `log/closed`, `statement/too-large`, `data/damaged`
    */
   append(draft: Draft, seal?: Ticketed['seal']): Promise<Committed> {
     if (this.#halted !== undefined) return Promise.reject(this.#halted)
@@ -134,13 +149,18 @@ export class LogService {
     })
   }
 
-  /** A vault key that nobody else gets, durable already. */
+  /**
+   * A vault key that nobody else gets, durable already.
+   *
+   * @throws {CountersignError} `disk/full`, `log/closed`, `data/damaged`
+   */
   takeKey(): VaultKey | Promise<VaultKey> {
+    if (this.#halted !== undefined) return Promise.reject(this.#halted)
     if (this.#keys.length < REFILL_BELOW) this.#refill()
     const key = this.#keys.pop()
     if (key !== undefined) return key
-    return new Promise((resolve) => {
-      this.#keyWaiters.push(resolve)
+    return new Promise((resolve, reject) => {
+      this.#keyWaiters.push({ resolve, reject })
     })
   }
 
@@ -257,6 +277,10 @@ export class LogService {
         while (this.#keyWaiters.length > 0 && this.#keys.length > 0) this.#giveKey()
         if (this.#keyWaiters.length > 0) this.#refill()
         return
+      case 'no-pool':
+        this.#refilling = false
+        this.#refuseKeys(new CountersignError(message.code, message.message))
+        return
       case 'done':
         this.#takePending(message.ticket)?.resolve(undefined)
         return
@@ -271,7 +295,12 @@ export class LogService {
   #giveKey(): void {
     const key = this.#keys.pop()
     const waiter = this.#keyWaiters.shift()
-    if (key !== undefined && waiter !== undefined) waiter(key)
+    if (key !== undefined && waiter !== undefined) waiter.resolve(key)
+  }
+
+  #refuseKeys(error: CountersignError): void {
+    for (const { reject } of this.#keyWaiters) reject(error)
+    this.#keyWaiters = []
   }
 
   #takePending(ticket: number): Pending | undefined {
@@ -290,6 +319,7 @@ export class LogService {
     if (this.#halted !== undefined) return
     this.#halted = error
     for (const ticket of [...this.#pending.keys()]) this.#takePending(ticket)?.reject(error)
+    this.#refuseKeys(error)
     this.#whenClosed?.()
     this.#options.onHalt(error)
   }
@@ -305,6 +335,9 @@ export class LogService {
         this.#options.onNotice(`publishing failed, and will be tried again: ${message.message}`)
     })
     this.#publisher.on('error', (error) => this.#options.onNotice(`the publishing thread failed: ${error.message}`))
+    this.#publisher.on('exit', () => {
+      this.#publisher = undefined
+    })
     this.#publishTimer = setInterval(() => this.#publish(), PUBLISH_INTERVAL_MS)
   }
 

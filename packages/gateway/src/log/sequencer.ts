@@ -124,7 +124,7 @@ export class Sequencer {
   /**
    * Signs a batch and commits it in one transaction. Either all of it is in the log, durably, or none of it.
    *
-   * @throws {CountersignError} `disk/full`, `data/damaged`, `statement/leaf-too-large`
+   * @throws {CountersignError} `disk/full`, `data/damaged`, `statement/too-large`
    */
   commit(drafts: readonly Draft[], timeMs: number): readonly Committed[] {
     const coverBySeconds = Math.ceil(timeMs / 1000) + PROMISE_SECONDS
@@ -144,7 +144,8 @@ export class Sequencer {
   /**
    * Signs a head over everything committed and makes it the head; `undefined` when the head covers all of it already.
    *
-   * @throws {CountersignError} `log/head-changed` when another process has moved the head: stop at once
+   * @throws {CountersignError} `log/head-changed` when another process has moved the head: stop at once; `disk/full`,
+   *   `data/damaged`
    */
   advanceHead(timeMs: number): SignedHead | undefined {
     const { tree, logKey } = this.#options
@@ -153,11 +154,7 @@ export class Sequencer {
     const root = tree.root()
     const note = logKey.signNote(formatCheckpoint({ origin: logKey.note.name, size: tree.size, root }))
     const head: SignedHead = { size: tree.size, root, note, timeMs }
-    const swapped =
-      old === undefined
-        ? this.#sql.firstHead.run(head.size, head.root, note, timeMs)
-        : this.#sql.nextHead.run(head.size, head.root, note, timeMs, old.size, old.root)
-    if (swapped.changes !== 1) {
+    if (!this.#swapHead(old, head)) {
       throw new CountersignError(
         'log/head-changed',
         'another process has moved the tree head; two gateways share one data folder',
@@ -167,11 +164,24 @@ export class Sequencer {
     return head
   }
 
+  #swapHead(old: SignedHead | undefined, { size, root, note, timeMs }: SignedHead): boolean {
+    const { firstHead, nextHead } = this.#sql
+    try {
+      const swapped =
+        old === undefined
+          ? firstHead.run(size, root, note, timeMs)
+          : nextHead.run(size, root, note, timeMs, old.size, old.root)
+      return swapped.changes === 1
+    } catch (thrown) {
+      throw storageError(thrown)
+    }
+  }
+
   #makeReady(draft: Draft, index: number, next: Map<string, number>): Ready {
     const { crypto, statementKey } = this.#options
     const payload = draft.kind === 'inference' ? this.#numbered(draft, next) : draft.payload
     if (payload.length > MAX_PAYLOAD_BYTES) {
-      throw new CountersignError('statement/leaf-too-large', `a statement has at most ${MAX_PAYLOAD_BYTES} bytes`)
+      throw new CountersignError('statement/too-large', `a statement has at most ${MAX_PAYLOAD_BYTES} bytes`)
     }
     const signature = draft.kind === 'foreign' ? draft.signature : statementKey.sign(preAuthEncoding(payload))
     const spki = draft.kind === 'foreign' ? draft.spki : statementKey.spki
@@ -188,8 +198,8 @@ export class Sequencer {
 
   #store(ready: readonly Ready[], next: ReadonlyMap<string, number>, coverBySeconds: number): void {
     const sql = this.#sql
-    sql.begin.run()
     try {
+      sql.begin.run()
       for (const { draft, payload, digest, signature, spki, leafHash, index } of ready) {
         const isAnswer = draft.kind === 'inference'
         sql.entry.run(index, leafHash)

@@ -23,13 +23,23 @@ export interface AcceptedStatement {
 
 const SECONDS_PER_DAY = 86_400
 
+/** Takes statements in one after the other: what is known, and how many there were today, must not change meanwhile. */
+export function createStatementIntake(gateway: Gateway): (body: Uint8Array) => Promise<AcceptedStatement> {
+  let last: Promise<unknown> = Promise.resolve()
+  return (body) => {
+    const result = last.then(() => acceptStatement(gateway, body))
+    last = result.catch(() => undefined)
+    return result
+  }
+}
+
 /**
  * Takes in a signed statement of an allow-listed key, and logs it. The same statement again is not logged again.
  *
  * @throws {CountersignError} `writer/not-allowed`, `writer/quota`, `signature/*`, `statement/wrong-type`, `shape/*`,
- *   `json/*`, `dsse/*`, `leaf/mismatch` when it is about no deployment of this gateway
+ *   `json/*`, `dsse/*`, `statement/mismatch` when it is about no deployment of this gateway
  */
-export async function acceptStatement(gateway: Gateway, body: Uint8Array): Promise<AcceptedStatement> {
+async function acceptStatement(gateway: Gateway, body: Uint8Array): Promise<AcceptedStatement> {
   const envelope = parseEnvelope(parseJson(body, FILE_LIMITS))
   const writer = gateway.writers.find((each) => each.keyId === envelope.keyId)
   if (writer === undefined) {
@@ -68,7 +78,7 @@ function checkAcceptance(gateway: Gateway, payload: Uint8Array, writer: Writer):
   const [subject] = statement.subjects
   const known = row?.kind === 'deployment' && row.name === name
   if (!known || statement.subjects.length !== 1 || subject?.digest.sha256 !== manifest) {
-    throw new CountersignError('leaf/mismatch', 'the acceptance is not about a manifest of this gateway')
+    throw new CountersignError('statement/mismatch', 'the acceptance is not about a manifest of this gateway')
   }
   if (acceptance.party !== writer.party) {
     throw new CountersignError('writer/not-allowed', 'the key is not listed for the party that the statement names')

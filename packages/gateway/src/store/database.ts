@@ -1,6 +1,7 @@
 /** The SQLite database: entries and statements, vault records, the head. */
 import { CountersignError } from '@countersign/verify'
 import Database from 'better-sqlite3'
+import { makePrivateFile } from '../data/durable-file.ts'
 
 export type Sqlite = Database.Database
 
@@ -95,6 +96,7 @@ export function setDurable(database: Sqlite): void {
 
 function openWith(path: string, options: Database.Options): Sqlite {
   try {
+    if (options.readonly !== true) makePrivateFile(path)
     const database = new Database(path, options)
     database.pragma('cache_size = -16384')
     return database

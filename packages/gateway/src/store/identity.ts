@@ -1,7 +1,9 @@
 /** What a log is called and which history of sequence numbers it counts: made once, kept for ever. */
 import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { CountersignError, quote } from '@countersign/verify'
-import type { Sqlite } from './database.ts'
+import { dataFolderAt } from '../data/data-folder.ts'
+import { openDatabaseReadOnly, type Sqlite } from './database.ts'
 
 export interface Identity {
   /** Name of the log. */
@@ -16,7 +18,7 @@ export interface Identity {
  * @throws {CountersignError} `config/malformed` when the configuration names another log than the data
  */
 export function readIdentity(database: Sqlite, configuredOrigin: string | undefined): Identity {
-  const known = readMeta(database)
+  const known = findIdentity(database)
   if (known !== undefined) {
     if (configuredOrigin !== undefined && configuredOrigin !== known.origin) {
       throw new CountersignError(
@@ -36,9 +38,20 @@ export function readIdentity(database: Sqlite, configuredOrigin: string | undefi
   return identity
 }
 
-function readMeta(database: Sqlite): Identity | undefined {
+/** The identity in the database, if it has one. */
+function findIdentity(database: Sqlite): Identity | undefined {
   const select = database.prepare('SELECT value FROM meta WHERE name = ?').pluck()
   const origin = select.get('origin') as string | undefined
   const epoch = select.get('epoch') as string | undefined
   return origin === undefined || epoch === undefined ? undefined : { origin, epoch }
+}
+
+/** The identity in a data folder. @throws {CountersignError} `data/damaged` where the folder holds no log */
+export function findIdentityAt(dataRoot: string): Identity {
+  const { database: path } = dataFolderAt(dataRoot)
+  const database = existsSync(path) ? openDatabaseReadOnly(path) : undefined
+  const identity = database && findIdentity(database)
+  database?.close()
+  if (identity === undefined) throw new CountersignError('data/damaged', 'the data folder holds no log')
+  return identity
 }

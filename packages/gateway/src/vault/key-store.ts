@@ -5,6 +5,7 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 import { CountersignError, concat, utf8 } from '@countersign/verify'
 import Database from 'better-sqlite3'
+import { makePrivateFile } from '../data/durable-file.ts'
 import { type Sqlite, setDurable, storageError } from '../store/database.ts'
 
 /** A key for one receipt. */
@@ -31,6 +32,7 @@ export class KeyStore {
   /** @throws {CountersignError} `data/unsafe-journal-mode`, `data/damaged` */
   constructor(path: string, wrappingKey: Uint8Array) {
     this.#wrappingKey = wrappingKey
+    makePrivateFile(path)
     this.#database = new Database(path)
     // Overwrites what is deleted, so that the file does not keep a destroyed key.
     this.#database.pragma('secure_delete = ON')

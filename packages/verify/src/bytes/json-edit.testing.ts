@@ -24,7 +24,8 @@ export function withValueAt(value: Json, path: JsonPath, replacement: Json | und
   if (value === null || typeof value !== 'object') throw new Error(`nothing to change at ${step}`)
   const child = (value as { readonly [key: string]: Json })[String(step)]
   const changed = rest.length === 0 ? replacement : withValueAt(child ?? null, rest, replacement)
-  if (Array.isArray(value)) return value.flatMap((item: Json, i) => (i !== step ? [item] : changed === undefined ? [] : [changed]))
+  if (Array.isArray(value))
+    return value.flatMap((item: Json, i) => (i !== step ? [item] : changed === undefined ? [] : [changed]))
   const entries = Object.entries(value).filter(([key]) => key !== step)
   if (changed === undefined) return Object.fromEntries(entries)
   if (child === undefined) return Object.fromEntries([...entries, [String(step), changed]])

@@ -12,7 +12,13 @@ export type Path = string
 export interface TextLimits {
   readonly maxLength?: number
   readonly pattern?: RegExp
+  /** Whether line feeds may stand in it. */
+  readonly isMultiline?: boolean
+  readonly mayBeEmpty?: boolean
 }
+
+/** Control characters, and those that turn the direction of text: they make a terminal or a page show what is not there. */
+const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/
 
 /** Longest text of a field unless it says otherwise, in UTF-16 units. */
 const DEFAULT_MAX_TEXT_LENGTH = 1024
@@ -153,6 +159,10 @@ export function readText(value: Json, path: Path, limits: TextLimits = {}): stri
   if (typeof value !== 'string') throw new ShapeError('shape/wrong-type', path, 'expected a text')
   if (value.length > maxLength)
     throw new ShapeError('shape/bad-value', path, `expected at most ${maxLength} characters`)
+  if (value === '' && limits.mayBeEmpty !== true) throw new ShapeError('shape/bad-value', path, 'expected a text')
+  if (UNPRINTABLE.test(limits.isMultiline === true ? value.replaceAll('\n', '') : value)) {
+    throw new ShapeError('shape/bad-value', path, 'the text has control characters')
+  }
   if (limits.pattern !== undefined && !limits.pattern.test(value)) {
     throw new ShapeError('shape/bad-value', path, `${quote(value)} is not of the form ${limits.pattern.source}`)
   }

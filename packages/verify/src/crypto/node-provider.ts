@@ -43,7 +43,8 @@ export function createNodeCrypto(): Crypto {
     },
 
     p256Accepts(publicKey, message, signature) {
-      if (publicKey.length !== 65 || signature.length !== 64) return false
+      // OpenSSL would also read the hybrid form, which begins with 6 or 7.
+      if (publicKey.length !== 65 || publicKey[0] !== 4 || signature.length !== 64) return false
       const key = keyOf(P256_SPKI_HEADER, publicKey)
       return key !== undefined && verify('sha256', message, { key, dsaEncoding: 'ieee-p1363' }, signature)
     },

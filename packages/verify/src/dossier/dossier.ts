@@ -61,7 +61,9 @@ export function parseDossier(bytes: Uint8Array): UnverifiedDossier {
   const dossier: UnverifiedDossier = {
     receiptId: fields.hex('receipt', 16),
     receipt: parseBundle(fields.required('bundle'), fields.at('bundle')),
-    promise: fields.optional('promise', () => parseNote(utf8(fields.text('promise', { maxLength: MAX_NOTE_BYTES })))),
+    promise: fields.optional('promise', () =>
+      parseNote(utf8(fields.text('promise', { maxLength: MAX_NOTE_BYTES, isMultiline: true }))),
+    ),
     openings: fields.list('openings', MAX_DOSSIER_ITEMS, readOpening),
     statements: fields.list('statements', MAX_DOSSIER_ITEMS, parseBundle),
     consistency: fields.list('consistency', MAX_DOSSIER_ITEMS, readConsistency),
@@ -76,7 +78,7 @@ function readOpening(item: Json, path: Path): DossierOpening {
   const opening = {
     subjects: fields.list('subjects', COMMITTED_SUBJECTS.length, readSubject),
     salt: parseBase64(fields.text('salt', { maxLength: 44 })),
-    content: parseBase64(fields.text('content', { maxLength: FILE_LIMITS.maxBytes })),
+    content: parseBase64(fields.text('content', { maxLength: FILE_LIMITS.maxBytes, mayBeEmpty: true })),
   }
   fields.end()
   if (opening.salt.length !== SALT_BYTES) {
@@ -107,7 +109,7 @@ function readEvidence(item: Json, path: Path): EvidenceFile {
   const fields = new Fields(item, path)
   const file = {
     mediaType: fields.text('mediaType', { maxLength: 128 }),
-    content: parseBase64(fields.text('content', { maxLength: FILE_LIMITS.maxBytes })),
+    content: parseBase64(fields.text('content', { maxLength: FILE_LIMITS.maxBytes, mayBeEmpty: true })),
   }
   fields.end()
   return file

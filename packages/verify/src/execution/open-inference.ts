@@ -30,7 +30,7 @@ const LIMITS: JsonLimits = { maxBytes: 32 * 1024 * 1024, maxDepth: MAX_REQUEST_D
  */
 export function parseInferenceRequest(bytes: Uint8Array): InferenceRequest {
   const fields = new Fields(parseJson(bytes, LIMITS), 'request')
-  const id = fields.optional('id', () => fields.text('id', { maxLength: 256 }))
+  const id = fields.optional('id', () => fields.text('id', { maxLength: 256, mayBeEmpty: true }))
   fields.optional('parameters', () => fields.any('parameters'))
   const inputs = fields.list('inputs', MAX_TENSORS, parseTensor)
   const outputs = fields.optional('outputs', () => fields.list('outputs', MAX_TENSORS, readRequestedOutput)) ?? []
@@ -55,7 +55,7 @@ export function parseInferenceResponse(bytes: Uint8Array): InferenceResponse {
   const fields = new Fields(parseJson(bytes, LIMITS), 'response')
   const response = {
     modelName: fields.text('model_name', { maxLength: 256 }),
-    id: fields.optional('id', () => fields.text('id', { maxLength: 256 })),
+    id: fields.optional('id', () => fields.text('id', { maxLength: 256, mayBeEmpty: true })),
     outputs: fields.list('outputs', MAX_TENSORS, parseTensor),
   }
   fields.optional('model_version', () => fields.any('model_version'))

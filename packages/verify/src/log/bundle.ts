@@ -59,10 +59,10 @@ function readEntry(item: Json, path: Path): Omit<UnverifiedReceipt, 'envelope' |
   kindVersion.literal('version', '0.0.2')
   fields.optional('integratedTime', () => fields.literal('integratedTime', '0'))
   const proof = readProof(fields.object('inclusionProof'))
-  const index = readCount(fields.text('logIndex'), fields.at('logIndex'))
+  const index = readOptionalCount(fields, 'logIndex')
   if (index !== proof.index) throw new CountersignError('bundle/malformed', `${path}: two log indexes that differ`)
   const leafBytes = parseBase64(fields.text('canonicalizedBody', { maxLength: 90_000 }))
-  const logKeyId = parseBase64(logId.text('keyId'))
+  const logKeyId = readHash(logId.required('keyId'), logId.at('keyId'))
   for (const each of [logId, kindVersion, fields]) each.end()
   return { ...proof, logKeyId, leaf: parseLeaf(leafBytes), leafBytes }
 }
@@ -70,11 +70,11 @@ function readEntry(item: Json, path: Path): Omit<UnverifiedReceipt, 'envelope' |
 function readProof(fields: Fields): Pick<UnverifiedReceipt, 'index' | 'treeSize' | 'root' | 'path' | 'checkpoint'> {
   const checkpoint = fields.object('checkpoint')
   const proof = {
-    index: readCount(fields.text('logIndex'), fields.at('logIndex')),
+    index: readOptionalCount(fields, 'logIndex'),
     treeSize: readCount(fields.text('treeSize'), fields.at('treeSize')),
     root: readHash(fields.required('rootHash'), fields.at('rootHash')),
     path: fields.optional('hashes', () => fields.list('hashes', MAX_PROOF_HASHES, readHash)) ?? [],
-    checkpoint: parseNote(utf8(checkpoint.text('envelope', { maxLength: MAX_NOTE_BYTES }))),
+    checkpoint: parseNote(utf8(checkpoint.text('envelope', { maxLength: MAX_NOTE_BYTES, isMultiline: true }))),
   }
   checkpoint.end()
   fields.end()
@@ -109,6 +109,11 @@ export function formatBundle(
     },
     dsseEnvelope: formatEnvelope(receipt.envelope),
   }
+}
+
+/** Protobuf's JSON form leaves out a number that is zero. */
+function readOptionalCount(fields: Fields, name: string): number {
+  return fields.optional(name, () => readCount(fields.text(name), fields.at(name))) ?? 0
 }
 
 /** An unsigned 53-bit integer written as text, as protobuf's JSON form does with 64-bit ones. */

@@ -51,6 +51,7 @@ export function parsePromise(text: string): LogPromise {
     if (hash.length !== HASH_BYTES) throw malformed('the leaf hash has the wrong length')
     return { origin, receipt, statement, index: count(index), leafHash: hash, coverBySeconds: count(coverBy) }
   } catch (thrown) {
+    if (thrown instanceof CountersignError && thrown.code === 'promise/malformed') throw thrown
     throw malformed(thrown instanceof Error ? thrown.message : 'a line cannot be read')
   }
 }

@@ -8,7 +8,7 @@ import type { UnverifiedReceipt } from './bundle.ts'
 import { type Checkpoint, openCheckpoint } from './checkpoint.ts'
 import { verifyLeaf } from './leaf.ts'
 import { type Hash, hashLeaf, verifyInclusion } from './merkle.ts'
-import type { NoteKey } from './note.ts'
+import { fullKeyId, type NoteKey } from './note.ts'
 
 /** A statement that the log holds under `checkpoint`, signed by the key with `keyId`; whose key that is, is not checked. */
 export interface OpenedReceipt {
@@ -39,13 +39,16 @@ export function openReceipt(crypto: Crypto, receipt: UnverifiedReceipt, logKey: 
 }
 
 /**
- * The checkpoint of a receipt, after the log's signature was checked, and that the bundle's own copy of size and root
- * says the same.
+ * The checkpoint of a receipt, after the log's signature was checked, and that the bundle names this log, and size and
+ * root as the checkpoint does.
  *
  * @throws {CountersignError} `note/*`, `checkpoint/*`, `proof/root-mismatch`
  */
 export function openHead(crypto: Crypto, receipt: UnverifiedReceipt, logKey: NoteKey): Checkpoint {
   const checkpoint = openCheckpoint(crypto, receipt.checkpoint, logKey)
+  if (!equalBytes(receipt.logKeyId, fullKeyId(crypto, logKey))) {
+    throw new CountersignError('checkpoint/wrong-origin', 'the bundle names another log key than its checkpoint')
+  }
   if (checkpoint.size !== receipt.treeSize || !equalBytes(checkpoint.root, receipt.root)) {
     throw new CountersignError('proof/root-mismatch', 'the bundle and its checkpoint name different tree heads')
   }

@@ -1,4 +1,5 @@
 /** Which log keys to trust, and whose cosignatures a checkpoint needs. @spec C2SP tlog-policy (draft) */
+import { equalBytes } from '../bytes/bytes.ts'
 import type { Crypto } from '../crypto/crypto.ts'
 import { CountersignError, quote } from '../errors.ts'
 import { NOTE_COSIGNATURE, NOTE_ED25519, type NoteKey, parseNoteKey } from './note.ts'
@@ -83,6 +84,7 @@ function readLog(crypto: Crypto, draft: Draft, [vkey, url, ...rest]: readonly st
   if (vkey === undefined || rest.length > 0) throw malformed(line, 'expected "log <key> [<url>]"')
   const key = readKey(crypto, vkey, NOTE_ED25519, line)
   if (draft.logs.some((log) => log.key.name === key.name)) throw malformed(line, 'this log is there already')
+  checkNewKey(draft, key, line)
   return url === undefined ? { key } : { key, url }
 }
 
@@ -93,8 +95,7 @@ function readWitness(crypto: Crypto, draft: Draft, words: readonly string[], lin
   }
   checkNewName(draft, name, line)
   const key = readKey(crypto, vkey, NOTE_COSIGNATURE, line)
-  const same = (other: PolicyWitness) => other.key.publicKey.every((byte, i) => byte === key.publicKey[i])
-  if (draft.witnesses.some(same)) throw malformed(line, 'this witness key is there already')
+  checkNewKey(draft, key, line)
   return url === undefined ? { name, key } : { name, key, url }
 }
 
@@ -123,6 +124,12 @@ function readQuorum(draft: Draft, [name, ...rest]: readonly string[], line: numb
 
 function isDefined(draft: Draft, name: string): boolean {
   return [...draft.witnesses, ...draft.groups].some((each) => each.name === name)
+}
+
+/** One key for one log or witness: else one holder would count as two. */
+function checkNewKey(draft: Draft, key: NoteKey, line: number): void {
+  const known = [...draft.logs, ...draft.witnesses].some((each) => equalBytes(each.key.publicKey, key.publicKey))
+  if (known) throw malformed(line, 'this key is there already')
 }
 
 function checkNewName(draft: Draft, name: string, line: number): void {

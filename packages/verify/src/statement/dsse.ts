@@ -31,7 +31,7 @@ export function preAuthEncoding(payload: Uint8Array): Uint8Array {
 /**
  * Reads an envelope; checks no signature.
  *
- * @throws {CountersignError} `shape/*`, `bytes/bad-base64`, `bytes/too-large`, `dsse/wrong-payload-type`
+ * @throws {CountersignError} `shape/*`, `bytes/bad-base64`, `dsse/wrong-payload-type`
  */
 export function parseEnvelope(value: Json, path: Path = 'envelope'): UnverifiedEnvelope {
   const fields = new Fields(value, path)
@@ -39,12 +39,14 @@ export function parseEnvelope(value: Json, path: Path = 'envelope'): UnverifiedE
   if (payloadType !== STATEMENT_PAYLOAD_TYPE) {
     throw new CountersignError('dsse/wrong-payload-type', `the payload type is not ${STATEMENT_PAYLOAD_TYPE}`)
   }
-  const payload = parseBase64(fields.text('payload', { maxLength: Math.ceil(MAX_PAYLOAD_BYTES / 3) * 4 }))
+  const payload = parseBase64(
+    fields.text('payload', { mayBeEmpty: true, maxLength: Math.ceil(MAX_PAYLOAD_BYTES / 3) * 4 }),
+  )
   const signatures = fields.list('signatures', 1, (item, itemPath) => {
     const signature = new Fields(item, itemPath)
     const parsed = {
       signature: parseBase64(signature.text('sig', { maxLength: 256 })),
-      keyId: signature.optional('keyid', () => signature.text('keyid', { maxLength: 128 })) ?? '',
+      keyId: signature.optional('keyid', () => signature.text('keyid', { maxLength: 128, mayBeEmpty: true })) ?? '',
     }
     signature.end()
     return parsed

@@ -1,4 +1,4 @@
-/** An erasure: the operator's word that the keys and salts of some receipts are destroyed. @spec spec/vault.md */
+/** An erasure: the operator's word that the keys and salts of some receipts are destroyed. @spec spec/erasure.md */
 import { Fields, readHex } from '../bytes/shape.ts'
 import { CountersignError } from '../errors.ts'
 import type { ReceiptId } from './inference.ts'

@@ -169,6 +169,12 @@ export function parseInference(statement: Statement): Inference {
     commitments: readCommitments(statement),
   }
   fields.end()
+  if (inference.endedAtMs < inference.startedAtMs) {
+    throw new CountersignError('shape/bad-value', 'the answer ended before it started')
+  }
+  if (new Set(inference.observations).size !== inference.observations.length) {
+    throw new CountersignError('shape/bad-value', 'an observation stands twice')
+  }
   return inference
 }
 
@@ -183,8 +189,12 @@ function readCommitments(statement: Statement): Inference['commitments'] {
   for (const subject of statement.subjects) {
     const name = COMMITTED_SUBJECTS.find((known) => known === subject.name)
     const digest = name && subjectDigest(statement, name, COMMITMENT_ALGORITHM)
-    if (name === undefined || digest === undefined) {
-      throw new CountersignError('shape/bad-value', 'an inference commits to known subjects, each once')
+    // Another digest beside the commitment would give away what the salt hides.
+    if (name === undefined || digest === undefined || Object.keys(subject.digest).length !== 1) {
+      throw new CountersignError(
+        'shape/bad-value',
+        'an inference commits to known subjects, each once and by that alone',
+      )
     }
     commitments[name] = digest
   }
@@ -194,6 +204,7 @@ function readCommitments(statement: Statement): Inference['commitments'] {
   return commitments
 }
 
+/** Reads the name of a deployment and the digest of its manifest. */
 export function readDeploymentReference(fields: Fields): InferencePredicate['deployment'] {
   const reference = { name: fields.text('name', NAME), statement: fields.hex('statement', 32) }
   fields.end()
@@ -214,6 +225,7 @@ function readModel(fields: Fields): InferencePredicate['model'] {
   return model
 }
 
+/** Reads `{ sha256 }`. */
 export function readSha256(fields: Fields): { readonly sha256: string } {
   const digest = { sha256: fields.hex('sha256', 32) }
   fields.end()
@@ -231,11 +243,11 @@ function readEngine(fields: Fields): NonNullable<InferencePredicate['engine']> {
 }
 
 function readParameters(fields: Fields): Parameters {
-  const decimal = { maxLength: 32, pattern: /^-?[0-9.eE+-]+$/ }
+  const decimal = { maxLength: 32, pattern: /^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$/ }
   const parameters = {
     ...optionalField('temperature', fields, () => fields.text('temperature', decimal)),
     ...optionalField('topP', fields, () => fields.text('topP', decimal)),
-    ...optionalField('seed', fields, () => fields.text('seed', { maxLength: 32, pattern: /^-?[0-9]+$/ })),
+    ...optionalField('seed', fields, () => fields.text('seed', { maxLength: 32, pattern: /^-?(0|[1-9][0-9]*)$/ })),
     ...optionalField('maxTokens', fields, () => fields.integer('maxTokens')),
   }
   fields.end()

@@ -3,7 +3,7 @@
  *
  * @spec OpenSSF Model Signing v1.0
  */
-import { concat, parseHex, toHex } from '../bytes/bytes.ts'
+import { concat, parseHex, toHex, utf8 } from '../bytes/bytes.ts'
 import type { Json } from '../bytes/json.ts'
 import { Fields, type Path } from '../bytes/shape.ts'
 import type { Crypto } from '../crypto/crypto.ts'
@@ -59,6 +59,9 @@ export function parseModel(crypto: Crypto, statement: Statement): Model {
   readSerialization(fields.object('serialization'))
   const files = fields.list('resources', MAX_FILES, readFile)
   fields.end()
+  if (files.length === 0 || new Set(files.map((file) => file.name)).size !== files.length) {
+    throw new CountersignError('shape/bad-value', 'a model has at least one file, and each file once')
+  }
   const [subject] = statement.subjects
   const rootDigest = modelRootDigest(crypto, files)
   if (statement.subjects.length !== 1 || subject?.digest.sha256 !== rootDigest) {
@@ -84,5 +87,14 @@ function readFile(item: Json, path: Path): ModelFile {
 }
 
 function sortByName(files: readonly ModelFile[]): readonly ModelFile[] {
-  return [...files].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
+  return [...files].sort((a, b) => compareBytes(utf8(a.name), utf8(b.name)))
+}
+
+/** UTF-8 sorts as code points do, which is how others sort names; JavaScript's own order is another beyond U+FFFF. */
+function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  for (let i = 0; i < Math.min(a.length, b.length); i++) {
+    const difference = (a[i] ?? 0) - (b[i] ?? 0)
+    if (difference !== 0) return difference
+  }
+  return a.length - b.length
 }

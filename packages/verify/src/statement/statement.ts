@@ -1,13 +1,16 @@
 /** in-toto statements: the one form of every signed claim. @spec in-toto Statement v1 */
 import { toHex, utf8 } from '../bytes/bytes.ts'
 import { type Json, PAYLOAD_LIMITS, parseJson } from '../bytes/json.ts'
-import { Fields, type Path, readHex } from '../bytes/shape.ts'
+import { Fields, type Path, readHex, ShapeError } from '../bytes/shape.ts'
 import type { Crypto } from '../crypto/crypto.ts'
 
 const STATEMENT_TYPE = 'https://in-toto.io/Statement/v1'
 
 /** Most subjects of one statement: an erasure may name this many receipts. */
 export const MAX_SUBJECTS = 1024
+
+/** Names of digest algorithms. */
+const ALGORITHM = /^[a-z0-9][a-z0-9-]{0,63}$/
 
 /** One thing a statement is about: a name, and one digest per algorithm, in hexadecimal. */
 export interface Subject {
@@ -25,6 +28,7 @@ export interface Statement {
 /** SHA-256 of a statement's payload in hexadecimal: the name by which other statements refer to it. */
 export type StatementDigest = string
 
+/** The digest of a payload: what other statements name it by. */
 export function statementDigest(crypto: Crypto, payload: Uint8Array): StatementDigest {
   return toHex(crypto.sha256(payload))
 }
@@ -49,7 +53,11 @@ function readSubject(item: Json, path: Path): Subject {
   const name = fields.text('name', { maxLength: 256 })
   const digests = fields.object('digest')
   const digest: { [algorithm: string]: string } = {}
-  for (const algorithm of digests.names(8)) {
+  const algorithms = digests.names(8)
+  if (algorithms.length === 0) throw new ShapeError('shape/missing-field', digests.path, 'expected a digest')
+  for (const algorithm of algorithms) {
+    if (!ALGORITHM.test(algorithm))
+      throw new ShapeError('shape/bad-value', digests.path, 'not the name of an algorithm')
     digest[algorithm] = readHex(digests.required(algorithm), digests.at(algorithm), 32)
   }
   fields.end()

@@ -20,6 +20,8 @@ export type Role = (typeof ROLES)[number]
 
 /** A statement key, valid for entries of a range of log indexes. */
 export interface PartyKey {
+  /** The log whose indexes the range is of; any log of the policy when missing. */
+  readonly log: string | undefined
   readonly spki: Uint8Array
   /** SHA-256 of the SPKI, hexadecimal. */
   readonly keyId: string
@@ -136,7 +138,7 @@ function notPlain(why: string): CountersignError {
 function readTrust(crypto: Crypto, value: Json): Trust {
   const fields = new Fields(value, 'trust')
   fields.literal('format', FORMAT)
-  const policy = parseTlogPolicy(crypto, fields.text('policy', { maxLength: 64 * 1024 }))
+  const policy = parseTlogPolicy(crypto, fields.text('policy', { maxLength: 64 * 1024, isMultiline: true }))
   const parties = fields.list('parties', MAX_PARTIES, (item, path) => readParty(crypto, policy, item, path))
   const requirements = fields.optional('require', () => readRequire(fields.object('require')))
   const days = fields.optional('maximumAgeDays', () => fields.integer('maximumAgeDays', 1, 100_000))
@@ -153,7 +155,7 @@ function readTrust(crypto: Crypto, value: Json): Trust {
 }
 
 function readRequire(fields: Fields): readonly Requirement[] {
-  const text = fields.names(16).map((claim) => `${claim}:${fields.text(claim)}`)
+  const text = fields.names(16).map((claim) => `${claim}:${fields.text(claim, { pattern: /^[a-z-]+$/ })}`)
   return parseRequirements(text.join(','))
 }
 
@@ -185,10 +187,11 @@ function readKey(crypto: Crypto, item: Json, path: Path): PartyKey {
   const fields = new Fields(item, path)
   const spki = parseBase64(fields.text('spki'))
   parseP256Spki(spki)
+  const log = fields.optional('log', () => fields.text('log', { maxLength: 256 }))
   const fromIndex = fields.optional('fromIndex', () => fields.integer('fromIndex')) ?? 0
   const untilIndex = fields.optional('untilIndex', () => fields.integer('untilIndex')) ?? Number.MAX_SAFE_INTEGER
   fields.end()
-  return { spki, keyId: toHex(crypto.sha256(spki)), fromIndex, untilIndex }
+  return { spki, keyId: toHex(crypto.sha256(spki)), log, fromIndex, untilIndex }
 }
 
 /** One name, one key, one witness for one party: else who signed would depend on the order of lines. */
@@ -202,17 +205,21 @@ function checkDistinct(parties: readonly Party[]): void {
   if (twice !== undefined) throw new CountersignError('trust/malformed', `${quote(twice)} stands twice`)
 }
 
-/** A trusted key that is valid at `index`, with its party; `undefined` for a key that the trust file does not know. */
+/** A trusted key that is valid at `index` of the log `origin`, with its party; `undefined` for a key that the trust file does not know. */
 export function findSigner(
   trust: Trust,
   keyId: string,
   role: Role,
-  index: number,
+  { origin, index }: { readonly origin: string; readonly index: number },
 ): { readonly party: Party; readonly key: PartyKey } | undefined {
   for (const party of trust.parties) {
     if (!party.roles.includes(role)) continue
-    const key = party.keys.find((each) => each.keyId === keyId && index >= each.fromIndex && index < each.untilIndex)
+    const key = party.keys.find((each) => each.keyId === keyId && isValidAt(each, origin, index))
     if (key !== undefined) return { party, key }
   }
   return undefined
+}
+
+function isValidAt({ log, fromIndex, untilIndex }: PartyKey, origin: string, index: number): boolean {
+  return (log === undefined || log === origin) && index >= fromIndex && index < untilIndex
 }

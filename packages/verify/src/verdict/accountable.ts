@@ -7,6 +7,7 @@ import {
   type DeploymentPredicate,
   parseAcceptance,
 } from '../statement/deployment.ts'
+import type { StatementDigest } from '../statement/statement.ts'
 import { Checklist, type ClaimRow } from './checklist.ts'
 import type { RecordedAnswer, SignedStatement } from './evidence.ts'
 import { openDeployment } from './model.ts'
@@ -21,7 +22,8 @@ export function decideAccountable(answer: RecordedAnswer): ClaimRow {
   const { inference, linked } = answer
   const list = new Checklist('accountable')
   const deployment = list.attempt('deployment', () => openDeployment(answer))
-  const digest = linked.ofType(ACCEPTANCE_TYPE, inference.deployment.statement)
+  const carried = linked.about(inference.deployment.statement, ACCEPTANCE_TYPE)
+  const digest = carried.find((each) => opens(answer, each)) ?? carried[0]
   if (digest === undefined) list.missing('acceptance', 'the dossier carries no acceptance of this deployment by anyone')
   const signed =
     digest === undefined ? undefined : list.attempt('acceptance', () => linked.open(digest, ['accountable']))
@@ -29,20 +31,30 @@ export function decideAccountable(answer: RecordedAnswer): ClaimRow {
   if (deployment && signed && acceptance) {
     list.attempt('same-manifest', () => checkAcceptance(answer, deployment, signed, acceptance))
   }
-  const late = signed && signed.index > answer.index ? ', though it accepted only after this answer' : ''
+  const isLater = signed && signed.origin === answer.head.origin && signed.index > answer.index
+  const late = isLater ? ', though it accepted only after this answer' : ''
   const example = deployment?.example ? ' This is a labelled example: nobody real answers.' : ''
-  const own = signed && signed.signer.owner === answer.operator.owner
+  const isOwn = deployment?.example || signed?.signer.owner === answer.operator.owner
   return list.row(
     {
-      grade: own ? 'operator-asserted' : 'provider-signed',
-      reason: `${acceptance?.party} accepted to answer for this deployment${late}; contact ${acceptance?.contact}.${example}`,
+      grade: isOwn ? 'operator-asserted' : 'provider-signed',
+      reason: `${signed?.signer.name} accepted to answer for this deployment${late}; contact ${acceptance?.contact}.${example}`,
     },
     {
       basis: [`statement ${inference.deployment.statement}`, ...(digest ? [`statement ${digest}`] : [])],
-      trusts: acceptance ? [`accountable party ${acceptance.party}`] : [],
+      trusts: signed ? [`accountable party ${signed.signer.name}`] : [],
       doesNotProve: DOES_NOT_PROVE,
     },
   )
+}
+
+function opens({ linked }: RecordedAnswer, digest: StatementDigest): boolean {
+  try {
+    linked.open(digest, ['accountable'])
+    return true
+  } catch {
+    return false
+  }
 }
 
 function checkAcceptance(
@@ -55,13 +67,12 @@ function checkAcceptance(
     ['another manifest', acceptance.deployment.statement === inference.deployment.statement],
     ['another deployment', acceptance.deployment.name === inference.deployment.name],
     ['a party other than the manifest names', acceptance.party === deployment.accountable.party],
-    ['a party other than the key is trusted for', acceptance.party === signed.signer.name],
     ['a key other than the manifest names', signed.keyId === deployment.accountable.keyId],
     ['another contact', acceptance.contact === deployment.accountable.contact],
     ['other deadlines', sameDeadlines(acceptance.deadlines, deployment.deadlines)],
   ]
   const other = same.find(([, equal]) => !equal)
-  if (other !== undefined) throw new CountersignError('leaf/mismatch', `the acceptance is for ${other[0]}`)
+  if (other !== undefined) throw new CountersignError('statement/mismatch', `the acceptance is for ${other[0]}`)
 }
 
 function sameDeadlines(a: Deadlines, b: Deadlines): boolean {

@@ -38,12 +38,14 @@ export interface ClaimRow {
 const NOT_SHOWN: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'signature/unknown-key',
   'policy/unknown-log',
+  'policy/quorum-unmet',
   'opening/missing',
   'execution/unsupported',
   'execution/model-not-found',
   'execution/model-digest-mismatch',
   'execution/profile-unmet',
   'execution/failed',
+  'execution/inexact',
 ])
 
 /** Collects checks for one claim. Every error of ours becomes a check that did not pass; others are bugs and pass on. */

@@ -1,6 +1,7 @@
 /** Ways for the claims that rest on the record to hold, to be refuted, and to stay unproven. */
-import type { Json } from '../bytes/json.ts'
+
 import { toBase64 } from '../bytes/base64.ts'
+import type { Json } from '../bytes/json.ts'
 import { withValueAt } from '../bytes/json-edit.testing.ts'
 import { formatTensor } from '../execution/tensor.ts'
 import { statementSigner } from '../fixture.testing.ts'
@@ -32,7 +33,12 @@ function played(
 }
 
 function modelCases(): readonly VerdictCase[] {
-  const model = { requested: 'credit', served: 'credit', digestSource: 'loaded-file', digest: { sha256: OTHER_DIGEST } } as const
+  const model = {
+    requested: 'credit',
+    served: 'credit',
+    digestSource: 'loaded-file',
+    digest: { sha256: OTHER_DIGEST },
+  } as const
   return [
     played(
       'model-registered-by-publisher',
@@ -46,12 +52,41 @@ function modelCases(): readonly VerdictCase[] {
       'The statement names no digest of the weights.',
       { predicate: { model: { requested: 'credit', served: 'credit', digestSource: 'unknown' } } },
       { model: 'unproven' },
-      ['model/digest', 'model/manifest', ...PLAIN_FAILING],
+      ['model/digest', ...PLAIN_FAILING],
     ),
-    played('model-not-in-manifest', 'The manifest allows no model with that digest.', { predicate: { model } }, { model: 'unproven' }, [
+    played(
+      'model-not-in-manifest',
+      'The manifest allows no model with that digest.',
+      { predicate: { model } },
+      { model: 'refuted' },
+      ['model/manifest', ...PLAIN_FAILING],
       'model/manifest',
-      ...PLAIN_FAILING,
-    ]),
+    ),
+    played(
+      'model-on-another-engine',
+      'The manifest allows the model, on another version of the engine.',
+      { predicate: { engine: { name: 'onnxruntime-node', version: '1.29.0', profile: 'served-profile' } } },
+      { model: 'refuted' },
+      ['model/manifest', ...PLAIN_FAILING],
+      'model/manifest',
+    ),
+    played(
+      'model-digest-reported-by-upstream',
+      'The digest is what an upstream said.',
+      { predicate: { model: { ...model, digestSource: 'upstream-reported', digest: { sha256: MODEL_DIGEST } } } },
+      { model: 'unproven' },
+      ['model/digest', ...PLAIN_FAILING],
+    ),
+    {
+      ...played(
+        'model-registered-by-the-operators-own-publisher',
+        'The publisher and the operator have one owner.',
+        { registrar: statementSigner('publisher') },
+        {},
+        PLAIN_FAILING,
+      ),
+      trust: buildScene().trustText.replace('owner: Example Publisher Ltd', 'owner: Example Operator Ltd'),
+    },
     played(
       'model-registered-by-a-stranger',
       'The registration is signed with a key that the trust file does not know.',
@@ -82,28 +117,34 @@ function missingCases(): readonly VerdictCase[] {
   const scene = buildScene()
   const honest = sceneDossier(scene)
   const without = (position: number) => withValueAt(honest, ['statements', position], undefined)
-  const build = (name: string, description: string, dossier: Json, rows: Rows, failing: readonly string[], by?: string) =>
-    verdictCase(name, description, { trust: scene.trustText, dossier, expect: expectRows(rows, failing, by) })
-  const forged = withValueAt(
-    honest,
-    ['statements', 1, 'dsseEnvelope', 'payload'],
-    toBase64(scene.log.entry(0).payload),
-  )
+  const build = (
+    name: string,
+    description: string,
+    dossier: Json,
+    rows: Rows,
+    failing: readonly string[],
+    by?: string,
+  ) => verdictCase(name, description, { trust: scene.trustText, dossier, expect: expectRows(rows, failing, by) })
+  const forged = withValueAt(honest, ['statements', 1, 'dsseEnvelope', 'payload'], toBase64(scene.log.entry(0).payload))
   return [
     build('registration-missing', 'The registration is not carried.', without(0), { model: 'unproven' }, [
       'model/registration',
       ...PLAIN_FAILING,
     ]),
-    build('deployment-missing', 'The manifest is not carried.', without(1), { model: 'unproven', accountable: 'unproven' }, [
-      'model/deployment',
-      ...PLAIN_FAILING,
-      'accountable/deployment',
-    ]),
-    build('deployment-swapped', 'In the place of the manifest stands another payload.', forged, { model: 'unproven', accountable: 'unproven' }, [
-      'model/deployment',
-      ...PLAIN_FAILING,
-      'accountable/deployment',
-    ]),
+    build(
+      'deployment-missing',
+      'The manifest is not carried.',
+      without(1),
+      { model: 'unproven', accountable: 'unproven' },
+      ['model/deployment', ...PLAIN_FAILING, 'accountable/deployment'],
+    ),
+    build(
+      'deployment-swapped',
+      'In the place of the manifest stands another payload.',
+      forged,
+      { model: 'unproven', accountable: 'unproven' },
+      ['model/deployment', ...PLAIN_FAILING, 'accountable/deployment'],
+    ),
     build('acceptance-missing', 'No acceptance is carried.', without(ACCEPTANCE), { accountable: 'unproven' }, [
       ...PLAIN_FAILING,
       'accountable/acceptance',
@@ -141,7 +182,14 @@ function outputCases(): readonly VerdictCase[] {
     ...{ statement: scene.statement, outcome: 'unavailable', code },
     reason: 'the model could not be run here',
   })
-  const build = (name: string, description: string, execution: Json, rows: Rows, failing: readonly string[], by?: string) =>
+  const build = (
+    name: string,
+    description: string,
+    execution: Json,
+    rows: Rows,
+    failing: readonly string[],
+    by?: string,
+  ) =>
     verdictCase(name, description, {
       trust: scene.trustText,
       dossier: honest,
@@ -152,21 +200,72 @@ function outputCases(): readonly VerdictCase[] {
   const disagrees = ['output/agreement'] as const
   return [
     build('output-re-executed', 'Running the model again gave the same output.', same, { output: 're-executed' }, []),
-    build('output-differs', 'Exact agreement is promised, and the output differs.', ran([tensor(0.2500001)]), { output: 'refuted' }, disagrees, disagrees[0]),
-    build('output-of-another-shape', 'The output has another shape.', ran([tensor(0.25, [1])]), { output: 'refuted' }, disagrees, disagrees[0]),
-    build('output-with-one-more', 'There is an output more than the answer has.', ran([tensor(0.25), tensor(1)]), { output: 'refuted' }, disagrees, disagrees[0]),
+    build(
+      'output-differs',
+      'Exact agreement is promised, and the output differs.',
+      ran([tensor(0.2500001)]),
+      { output: 'refuted' },
+      disagrees,
+      disagrees[0],
+    ),
+    build(
+      'output-of-another-shape',
+      'The output has another shape.',
+      ran([tensor(0.25, [1])]),
+      { output: 'refuted' },
+      disagrees,
+      disagrees[0],
+    ),
+    build(
+      'output-with-one-more',
+      'There is an output more than the answer has.',
+      ran([tensor(0.25), tensor(1)]),
+      { output: 'refuted' },
+      disagrees,
+      disagrees[0],
+    ),
     {
-      ...build('output-differs-tolerated', 'The output differs, and only tolerant agreement is promised.', ran([tensor(0.26)], { statement: tolerant.statement }), { output: 'unproven' }, disagrees),
+      ...build(
+        'output-differs-tolerated',
+        'The output differs, and only tolerant agreement is promised.',
+        ran([tensor(0.26)], { statement: tolerant.statement }),
+        { output: 'unproven' },
+        disagrees,
+      ),
       trust: tolerant.trustText,
       dossier: sceneDossier(tolerant),
     },
-    build('output-for-another-statement', 'The execution is for another statement.', ran([tensor(0.25)], { statement: OTHER_DIGEST }), {}, [NOT_RUN]),
-    build('output-in-another-profile', 'Another profile was run than the manifest names.', ran([tensor(0.25)], { profile: 'served-profile' }), {}, ['output/model-file']),
-    build('output-of-another-file', 'Another file was run than the manifest names.', ran([tensor(0.25)], { modelDigest: OTHER_DIGEST }), {}, ['output/model-file']),
-    build('output-model-unavailable', 'The model’s file was not found.', unavailable('execution/model-not-found'), {}, [NOT_RUN]),
-    build('output-file-unreadable', 'The model’s file could not be read.', unavailable('file/unreadable'), {}, [NOT_RUN]),
+    build(
+      'output-for-another-statement',
+      'The execution is for another statement.',
+      ran([tensor(0.25)], { statement: OTHER_DIGEST }),
+      {},
+      [NOT_RUN],
+    ),
+    build(
+      'output-in-another-profile',
+      'Another profile was run than the manifest names.',
+      ran([tensor(0.25)], { profile: 'served-profile' }),
+      {},
+      ['output/model-file'],
+    ),
+    build(
+      'output-of-another-file',
+      'Another file was run than the manifest names.',
+      ran([tensor(0.25)], { modelDigest: OTHER_DIGEST }),
+      {},
+      ['output/model-file'],
+    ),
+    build('output-model-unavailable', 'The model’s file was not found.', unavailable('execution/model-not-found'), {}, [
+      NOT_RUN,
+    ]),
+    build('output-file-unreadable', 'The model’s file could not be read.', unavailable('file/unreadable'), {}, [
+      NOT_RUN,
+    ]),
     {
-      ...build('output-not-opened', 'The response is not opened, so there is nothing to compare with.', same, {}, ['output/answer']),
+      ...build('output-not-opened', 'The response is not opened, so there is nothing to compare with.', same, {}, [
+        'output/answer',
+      ]),
       dossier: withValueAt(honest, ['openings', 1], undefined),
     },
   ]
@@ -174,17 +273,44 @@ function outputCases(): readonly VerdictCase[] {
 
 function acceptanceCases(): readonly VerdictCase[] {
   const refuted = (name: string, description: string, options: SceneOptions) =>
-    played(name, description, options, { accountable: 'refuted' }, [...PLAIN_FAILING, 'accountable/same-manifest'], 'accountable/same-manifest')
+    played(
+      name,
+      description,
+      options,
+      { accountable: 'refuted' },
+      [...PLAIN_FAILING, 'accountable/same-manifest'],
+      'accountable/same-manifest',
+    )
   const manifest = (statement: string, name = 'credit') => ({ acceptance: { deployment: { name, statement } } })
   return [
-    refuted('acceptance-of-another-manifest', 'The acceptance is for another manifest than it is filed under.', manifest(OTHER_DIGEST)),
+    refuted(
+      'acceptance-of-another-manifest',
+      'The acceptance is for another manifest than it is filed under.',
+      manifest(OTHER_DIGEST),
+    ),
     refuted('acceptance-of-other-deadlines', 'The party accepted other deadlines than the manifest promises.', {
       acceptance: { deadlines: { ...DEADLINES, respondDays: 31 } },
     }),
-    refuted('acceptance-with-another-contact', 'The party named another contact.', { acceptance: { contact: 'nobody@example.org' } }),
-    refuted('acceptance-in-another-name', 'The acceptance names another party.', { acceptance: { party: 'Somebody Else' } }),
-    played('acceptance-after-the-answer', 'The party accepted after the answer; the reason says so.', { acceptedLate: true }, {}, PLAIN_FAILING),
-    played('not-an-example', 'The deployment is a real one; the reason says nothing of an example.', { deployment: { example: false } }, {}, PLAIN_FAILING),
+    refuted('acceptance-with-another-contact', 'The party named another contact.', {
+      acceptance: { contact: 'nobody@example.org' },
+    }),
+    refuted('acceptance-in-another-name', 'The acceptance names another party.', {
+      acceptance: { party: 'Somebody Else' },
+    }),
+    played(
+      'acceptance-after-the-answer',
+      'The party accepted after the answer; the reason says so.',
+      { acceptedLate: true },
+      {},
+      PLAIN_FAILING,
+    ),
+    played(
+      'labelled-example',
+      'The deployment is a labelled example; the reason says that nobody real answers.',
+      { deployment: { example: true } },
+      { accountable: 'operator-asserted' },
+      PLAIN_FAILING,
+    ),
   ]
 }
 

@@ -6,10 +6,11 @@ import { CountersignError } from '../errors.ts'
 import type { ExecutionResult } from '../execution/comparison.ts'
 import type { Confirmation } from '../independence/confirmation.ts'
 import type { UnverifiedReceipt } from '../log/bundle.ts'
-import { type Checkpoint, openCheckpoint } from '../log/checkpoint.ts'
+import type { Checkpoint } from '../log/checkpoint.ts'
 import { type Leaf, verifyLeaf } from '../log/leaf.ts'
 import { type Hash, hashLeaf, verifyInclusion } from '../log/merkle.ts'
-import { formatNote, type NoteKey } from '../log/note.ts'
+import { formatNote, formatNoteKey, type NoteKey } from '../log/note.ts'
+import { openHead } from '../log/receipt.ts'
 import type { Misbehaviour } from '../misbehaviour/misbehaviour.ts'
 import { openEnvelope, type UnverifiedEnvelope } from '../statement/dsse.ts'
 import type { CommittedSubject, Inference } from '../statement/inference.ts'
@@ -47,6 +48,8 @@ export interface RecordedAnswer {
 export interface SignedStatement {
   readonly statement: Statement
   readonly digest: StatementDigest
+  /** The log that holds it, and where. */
+  readonly origin: string
   readonly index: number
   readonly signer: Party
   readonly keyId: string
@@ -62,10 +65,11 @@ export class Prover {
     this.#memory = memory ?? createMemory()
   }
 
-  /** The checkpoint of a note, after the log's signature on it was checked. */
+  /** The head of a receipt, after the log's signature on it was checked. */
   openHead(receipt: UnverifiedReceipt, logKey: NoteKey): Checkpoint {
-    const name = `${toHex(logKey.publicKey)} ${logKey.name} ${formatNote(receipt.checkpoint)}`
-    return this.#memory.recall('head', name, () => openCheckpoint(this.crypto, receipt.checkpoint, logKey))
+    const claimed = `${receipt.treeSize} ${toHex(receipt.root)} ${toHex(receipt.logKeyId)}`
+    const name = `${formatNoteKey(logKey)} ${claimed} ${formatNote(receipt.checkpoint)}`
+    return this.#memory.recall('head', name, () => openHead(this.crypto, receipt, logKey))
   }
 
   /** The leaf hash, after the leaf was found to be for this envelope. */
@@ -108,9 +112,9 @@ export class LinkedStatements {
     }))
   }
 
-  /** Digest of a carried statement that says it is of that type and about `subject` (a SHA-256), true or not. */
-  ofType(predicateType: string, subject: StatementDigest): StatementDigest | undefined {
-    return this.#receipts.find((each) => claimsToBe(each.receipt, predicateType, subject))?.digest
+  /** Digests of carried statements that say they are of that type and about `subject` (a SHA-256), true or not. */
+  about(subject: StatementDigest, predicateType: string): readonly StatementDigest[] {
+    return this.#receipts.filter((each) => claimsToBe(each.receipt, predicateType, subject)).map((each) => each.digest)
   }
 
   /**
@@ -131,14 +135,15 @@ export class LinkedStatements {
     const payload = this.#prover.openEnvelope(receipt.envelope, receipt.leaf, leafHash, false)
     this.#prover.verifyInclusion(receipt, head, leafHash, false)
     const keyId = toHex(this.#prover.crypto.sha256(receipt.leaf.spki))
-    const signer = roles.map((role) => findSigner(this.#trust, keyId, role, receipt.index)).find((each) => each)
+    const place = { origin: head.origin, index: receipt.index }
+    const signer = roles.map((role) => findSigner(this.#trust, keyId, role, place)).find((each) => each)
     if (signer === undefined) {
       throw new CountersignError(
         'signature/unknown-key',
         `no party with role ${roles.join(' or ')} in the trust file has key ${keyId}`,
       )
     }
-    return { statement: parseStatement(payload), digest, index: receipt.index, signer: signer.party, keyId }
+    return { statement: parseStatement(payload), digest, ...place, signer: signer.party, keyId }
   }
 }
 

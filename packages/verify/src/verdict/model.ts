@@ -1,6 +1,7 @@
 /** The claim `model`: which weights produced the answer? */
 import { CountersignError } from '../errors.ts'
 import { parseDeployment, type ServedModel } from '../statement/deployment.ts'
+import type { Inference } from '../statement/inference.ts'
 import { parseModel } from '../statement/model.ts'
 import type { Grade } from '../trust/requirement.ts'
 import { Checklist, type ClaimRow } from './checklist.ts'
@@ -15,21 +16,30 @@ const DOES_NOT_PROVE = [
 export function decideModel(answer: RecordedAnswer, { crypto }: VerdictInput): ClaimRow {
   const { inference, linked } = answer
   const list = new Checklist('model')
+  const { digestSource } = inference.model
   const digest = inference.model.digest?.sha256
-  if (digest === undefined) list.missing('digest', 'the statement names no digest of the weights')
+  if (digestSource !== 'loaded-file') {
+    list.missing('digest', `the operator did not load the weights itself; where their digest is from: ${digestSource}`)
+  }
 
   const deployment = list.attempt('deployment', () => openDeployment(answer))
+  // A manifest lists models by digest: where there is none, it neither allows nor forbids.
   const served =
-    deployment && list.attempt('manifest', () => findServed(deployment.models, inference.model.served, digest))
+    deployment && digest !== undefined
+      ? list.attempt('manifest', () => findServed(deployment.models, inference))
+      : undefined
   const registration =
     served &&
     list.attempt('registration', () => {
       const signed = linked.open(served.registration, ['publisher', 'operator'])
       const model = parseModel(crypto, signed.statement)
       if (model.files.some((file) => file.digest === served.digest.sha256)) return signed
-      throw new CountersignError('leaf/mismatch', 'the registered model has no file of that digest')
+      throw new CountersignError('statement/mismatch', 'the registered model has no file of that digest')
     })
-  const grade: Grade = registration?.signer.roles.includes('publisher') ? 'provider-signed' : 'operator-asserted'
+  // A publisher that the operator owns adds nothing to the operator's word.
+  const isPublished =
+    registration?.signer.roles.includes('publisher') && registration.signer.owner !== answer.operator.owner
+  const grade: Grade = isPublished ? 'provider-signed' : 'operator-asserted'
   const registrar = grade === 'provider-signed' ? `publisher ${registration?.signer.name}` : 'the operator itself'
   const reason = `the operator says that it loaded the file ${digest}, which its manifest allows and ${registrar} registered`
   return list.row(
@@ -49,24 +59,35 @@ export function decideModel(answer: RecordedAnswer, { crypto }: VerdictInput): C
 /**
  * The manifest that the answer's statement names.
  *
- * @throws {CountersignError} what opening the statement throws; `leaf/mismatch` when it is for another name
+ * @throws {CountersignError} what opening the statement throws; `statement/mismatch` when it is for another name
  */
 export function openDeployment({ inference, linked }: RecordedAnswer) {
   const signed = linked.open(inference.deployment.statement, ['operator'])
   const deployment = parseDeployment(signed.statement)
   if (deployment.name !== inference.deployment.name) {
-    throw new CountersignError('leaf/mismatch', 'the manifest is for a deployment of another name')
+    throw new CountersignError('statement/mismatch', 'the manifest is for a deployment of another name')
   }
   return deployment
 }
 
-function findServed(models: readonly ServedModel[], name: string, digest: string | undefined): ServedModel {
-  const served = models.find((model) => model.name === name && model.digest.sha256 === digest)
+/**
+ * The model of the manifest that the answer's statement says served it.
+ *
+ * @throws {CountersignError} `statement/mismatch` when the manifest allows no such model, or not on that engine
+ */
+export function findServed(models: readonly ServedModel[], { model, engine }: Inference): ServedModel {
+  const digest = model.digest?.sha256
+  const served = models.find((each) => each.name === model.served && each.digest.sha256 === digest)
   if (served === undefined) {
     throw new CountersignError(
-      'execution/model-not-found',
-      `the manifest allows no model ${name} with digest ${digest}`,
+      'statement/mismatch',
+      `the manifest allows no model ${model.served} with digest ${digest}`,
     )
   }
+  const sameEngine =
+    engine?.name === served.engine.name &&
+    engine.version === served.engine.version &&
+    engine.profile === served.engine.profile
+  if (!sameEngine) throw new CountersignError('statement/mismatch', 'the manifest allows this model on another engine')
   return served
 }

@@ -6,17 +6,18 @@ import type { ServedModel } from '../statement/deployment.ts'
 import type { CommittedSubject } from '../statement/inference.ts'
 import { Checklist, type ClaimRow } from './checklist.ts'
 import type { RecordedAnswer, VerdictInput } from './evidence.ts'
-import { openDeployment } from './model.ts'
+import { findServed, openDeployment } from './model.ts'
 
 const DOES_NOT_PROVE = [
   'that these weights ran: another model may give the same output for this input',
   'that the output is correct, fair or useful for the person it concerns',
+  'that the client was sent what the model gave, where the statement commits to two different answers',
 ]
 
 /**
  * What to run in order to settle `output`, for an answer whose record holds.
  *
- * @throws {CountersignError} `opening/missing`, `execution/unsupported`, `execution/model-not-found`, `tensor/*`, `json/*`,
+ * @throws {CountersignError} `opening/missing`, `execution/unsupported`, `statement/mismatch`, `tensor/*`, `json/*`,
  *   `shape/*`, and what opening the manifest throws
  */
 export function planExecution(answer: RecordedAnswer): ExecutionRequest {
@@ -65,10 +66,11 @@ type Ran = Extract<ExecutionResult, { outcome: 'ran' }>
 function compare(list: Checklist, answer: RecordedAnswer, ran: Ran): void {
   const model = list.attempt('manifest', () => servedModel(answer))
   if (model === undefined) return
-  list.attempt('model-file', () => {
-    if (ran.modelDigest === model.digest.sha256 && ran.profile === model.referenceProfile) return
+  const isSame = list.attempt('model-file', () => {
+    if (ran.modelDigest === model.digest.sha256 && ran.profile === model.referenceProfile) return true
     throw new CountersignError('execution/unsupported', 'another file or profile was run than the manifest names')
   })
+  if (isSame === undefined) return
   const claimed = list.attempt('answer', () => parseInferenceResponse(contentOf(answer, 'response-received')).outputs)
   if (claimed === undefined) return
   const difference = firstDifference(claimed, ran.outputs)
@@ -76,17 +78,13 @@ function compare(list: Checklist, answer: RecordedAnswer, ran: Ran): void {
     if (difference === undefined) return
     const place = difference.position === undefined ? '' : ` at ${difference.position}`
     const why = `${difference.tensor}${place}: the answer has ${difference.claimed}, running it again gave ${difference.computed}`
-    if (model.agreement === 'exact') throw new CountersignError('opening/commitment-mismatch', why)
-    throw new CountersignError('execution/unsupported', `${why}; the manifest promises no exact agreement`)
+    if (model.agreement === 'exact') throw new CountersignError('execution/output-differs', why)
+    throw new CountersignError('execution/inexact', `${why}; the manifest promises no exact agreement`)
   })
 }
 
 function servedModel(answer: RecordedAnswer): ServedModel {
-  const { served, digest } = answer.inference.model
-  const models = openDeployment(answer).models
-  const model = models.find((each) => each.name === served && each.digest.sha256 === digest?.sha256)
-  if (model === undefined) throw new CountersignError('execution/model-not-found', 'the manifest allows no such model')
-  return model
+  return findServed(openDeployment(answer).models, answer.inference)
 }
 
 function contentOf(answer: RecordedAnswer, subject: CommittedSubject): Uint8Array {

@@ -18,6 +18,10 @@ const DOES_NOT_PROVE = [
   'that the answer is right, or that the model and hardware are the ones named: see the other claims',
   'that nothing was left out of the log before this answer was given',
 ]
+/** How far the operator's clock may be ahead of the relying party's. */
+const MAX_CLOCK_SKEW_MS = 300_000
+const MS_PER_DAY = 86_400_000
+
 const NOBODY_ELSE = 'that anyone but the operator was shown this log: no witness confirmed a single history'
 
 /** The row, and what it opened when the record holds. */
@@ -39,9 +43,9 @@ export function decideRecord(dossier: UnverifiedDossier, input: VerdictInput): R
   }
   const inference = list.attempt('statement', () => parseInference(parseStatement(receipt.envelope.payload)))
   if (inference !== undefined) list.attempt('receipt-id', () => checkReceiptId(dossier, inference))
-  const operator = list.attempt('key', () => findOperator(input, dossier))
   const logKey = list.attempt('log', () => logKeyFor(trust, receipt))
-  const head = list.attempt('checkpoint', () => readHead(prover, dossier, logKey))
+  const operator = list.attempt('key', () => findOperator(input, dossier, logKey))
+  const head = readHead(list, prover, dossier, logKey)
   if (head !== undefined) checkPlace(list, prover, dossier, head, leafHash)
   if (inference !== undefined && leafHash !== undefined) {
     checkPromise(list, input, dossier, inference, leafHash, logKey)
@@ -49,7 +53,7 @@ export function decideRecord(dossier: UnverifiedDossier, input: VerdictInput): R
   if (inference !== undefined && head !== undefined) checkConsistency(list, input, dossier, inference, head)
   const content = inference === undefined ? new Map() : checkOpenings(list, input, dossier, inference)
   const confirmations = list.attempt('quorum', () => checkQuorum(input, receipt.checkpoint)) ?? []
-  list.attempt('misbehaviour', () => checkMisbehaviour(input, head))
+  checkMisbehaviour(list, input, head)
   if (inference !== undefined) checkAge(list, input, inference)
 
   const row = list.row(held(trust, logKey, confirmations), {
@@ -73,9 +77,14 @@ function checkReceiptId(dossier: UnverifiedDossier, inference: Inference): void 
   }
 }
 
-function findOperator({ crypto, trust }: VerdictInput, { receipt }: UnverifiedDossier): Party {
+function findOperator(
+  { crypto, trust }: VerdictInput,
+  { receipt }: UnverifiedDossier,
+  logKey: NoteKey | undefined,
+): Party {
   const keyId = toHex(crypto.sha256(receipt.leaf.spki))
-  const signer = trust && findSigner(trust, keyId, 'operator', receipt.index)
+  const place = { origin: logKey?.name ?? '', index: receipt.index }
+  const signer = trust && findSigner(trust, keyId, 'operator', place)
   if (signer === undefined) {
     const why = trust === undefined ? 'no trust file was given' : `no operator in the trust file has it at this index`
     throw new CountersignError('signature/unknown-key', `the statement is signed with key ${keyId}; ${why}`)
@@ -84,12 +93,15 @@ function findOperator({ crypto, trust }: VerdictInput, { receipt }: UnverifiedDo
 }
 
 /** The head, signed where its log is trusted; else as it stands, so that what contradicts itself is still refuted. */
-function readHead(prover: Prover, { receipt }: UnverifiedDossier, logKey: NoteKey | undefined): Checkpoint {
-  const head = logKey === undefined ? parseCheckpoint(receipt.checkpoint.text) : prover.openHead(receipt, logKey)
-  if (head.size !== receipt.treeSize || !equalBytes(head.root, receipt.root)) {
-    throw new CountersignError('proof/root-mismatch', 'the receipt and its checkpoint name different tree heads')
-  }
-  return head
+function readHead(
+  list: Checklist,
+  prover: Prover,
+  { receipt }: UnverifiedDossier,
+  logKey: NoteKey | undefined,
+): Checkpoint | undefined {
+  if (logKey !== undefined) return list.attempt('checkpoint', () => prover.openHead(receipt, logKey))
+  list.notChecked('checkpoint', 'its log is not trusted')
+  return list.attempt('checkpoint-text', () => parseCheckpoint(receipt.checkpoint.text))
 }
 
 function checkPlace(
@@ -182,22 +194,31 @@ function checkQuorum({ crypto, trust }: VerdictInput, note: UnverifiedNote): rea
     throw new CountersignError('policy/unknown-log', 'no trust file was given, so no policy either')
   const confirmations = openConfirmations(crypto, note, trust.policy)
   if (meetsQuorum(trust.policy, confirmations)) return confirmations
-  const why = `the policy's quorum ${JSON.stringify(trust.policy.quorum)} is not met by ${confirmations.length} witnesses`
-  throw new CountersignError('signature/unknown-key', why)
+  const quorum = JSON.stringify(trust.policy.quorum)
+  throw new CountersignError(
+    'policy/quorum-unmet',
+    `${confirmations.length} witnesses do not meet the quorum ${quorum}`,
+  )
 }
 
-function checkMisbehaviour({ misbehaviour = [] }: VerdictInput, head: Checkpoint | undefined): void {
-  const proven = misbehaviour.find((each) => each.log === head?.origin)
-  if (proven !== undefined) {
-    throw new CountersignError('log/fork', `proven misbehaviour of this log (${proven.kind}): ${proven.summary}`)
+function checkMisbehaviour(list: Checklist, { misbehaviour }: VerdictInput, head: Checkpoint | undefined): void {
+  if (misbehaviour === undefined) {
+    list.notChecked('misbehaviour', 'no proofs of misbehaviour were supplied')
+    return
   }
+  list.attempt('misbehaviour', () => {
+    const proven = misbehaviour.find((each) => each.log === head?.origin)
+    if (proven === undefined) return
+    throw new CountersignError('misbehaviour/proven', `this log misbehaved (${proven.kind}): ${proven.summary}`)
+  })
 }
 
-function checkAge(list: Checklist, { trust, atMs }: VerdictInput, inference: Inference): void {
-  if (trust?.maximumAgeMs === undefined) return
-  const ageDays = (atMs - inference.endedAtMs) / 86_400_000
-  if (atMs - inference.endedAtMs > trust.maximumAgeMs) {
-    list.missing('age', `the answer is ${ageDays.toFixed(1)} days old, older than the trust file allows`)
+function checkAge(list: Checklist, { trust, atMs }: VerdictInput, { endedAtMs }: Inference): void {
+  if (endedAtMs > atMs + MAX_CLOCK_SKEW_MS) {
+    list.missing('age', 'the answer says that it ended after the time that this verdict is for')
+  } else if (trust?.maximumAgeMs !== undefined && atMs - endedAtMs > trust.maximumAgeMs) {
+    const days = ((atMs - endedAtMs) / MS_PER_DAY).toFixed(1)
+    list.missing('age', `the answer is ${days} days old, older than the trust file allows`)
   }
 }
 
@@ -207,7 +228,8 @@ function held(trust: Trust | undefined, logKey: NoteKey | undefined, confirmatio
     const reason = `log ${log} holds this statement, under a head confirmed by ${names(confirmations).join(', ')}`
     return { grade: 'witnessed' as const, reason }
   }
-  const reason = `log ${log} holds this statement; the policy asks for no witness, and nobody else confirmed it`
+  const others = confirmations.length === 0 ? 'nobody else' : names(confirmations).join(', ')
+  const reason = `log ${log} holds this statement; the policy asks for no witness, and ${others} confirmed it`
   return { grade: 'operator-asserted' as const, reason }
 }
 

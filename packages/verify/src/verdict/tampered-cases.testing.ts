@@ -41,7 +41,13 @@ export function tamperedCases(): readonly VerdictCase[] {
   ]
 }
 
-type Refuted = (name: string, description: string, dossier: Json, failing: readonly string[], by?: string) => VerdictCase
+type Refuted = (
+  name: string,
+  description: string,
+  dossier: Json,
+  failing: readonly string[],
+  by?: string,
+) => VerdictCase
 
 function contentCases(honest: Json, refuted: Refuted): readonly VerdictCase[] {
   const changed = (opening: number, from: string, to: string) => {
@@ -51,14 +57,18 @@ function contentCases(honest: Json, refuted: Refuted): readonly VerdictCase[] {
   }
   const otherSubject = withValueAt(honest, ['openings', 1, 'subjects'], ['response-received', 'parameters'])
   return [
-    refuted('changed-input', 'The request that the dossier opens is not the one that was committed to.', changed(0, '1.5', '1.6'), [
-      'record/opening-request-received',
-      'record/opening-request-sent',
-    ]),
-    refuted('changed-output', 'The response that the dossier opens is not the one that was committed to.', changed(1, '0.25', '0.75'), [
-      'record/opening-response-received',
-      'record/opening-response-delivered',
-    ]),
+    refuted(
+      'changed-input',
+      'The request that the dossier opens is not the one that was committed to.',
+      changed(0, '1.5', '1.6'),
+      ['record/opening-request-received', 'record/opening-request-sent'],
+    ),
+    refuted(
+      'changed-output',
+      'The response that the dossier opens is not the one that was committed to.',
+      changed(1, '0.25', '0.75'),
+      ['record/opening-response-received', 'record/opening-response-delivered'],
+    ),
     refuted('opening-of-nothing', 'An opening names a subject that the statement does not commit to.', otherSubject, [
       'record/opening-parameters',
     ]),
@@ -85,7 +95,9 @@ function statementCases(scene: Scene, honest: Json, refuted: Refuted): readonly 
     toBase64(signature),
   )
   return [
-    refuted('swapped-model', 'The signed payload names another model digest than was signed.', swapped, ['record/leaf']),
+    refuted('swapped-model', 'The signed payload names another model digest than was signed.', swapped, [
+      'record/leaf',
+    ]),
     refuted(
       'swapped-model-and-leaf',
       'The payload names another model digest, and the log entry was made to fit.',
@@ -124,9 +136,12 @@ function proofCases({ log, index }: Scene, honest: Json, refuted: Refuted): read
       'record/inclusion',
       'record/promise',
     ]),
-    refuted('another-statements-entry', "The whole log entry is another statement's.", withValueAt(honest, ENTRY, otherEntry), [
-      'record/leaf',
-    ]),
+    refuted(
+      'another-statements-entry',
+      "The whole log entry is another statement's.",
+      withValueAt(honest, ENTRY, otherEntry),
+      ['record/leaf'],
+    ),
     refuted(
       'proof-too-short',
       'The last hash of the inclusion proof is missing.',
@@ -154,7 +169,9 @@ function headCases({ log, index }: Scene, honest: Json, refuted: Refuted): reado
   const forger = logSigner(ORIGIN, 'forger')
   const trueId = log.signer.sign(text).split(' ')[2] ?? ''
   const forgedLine = forger.sign(text).split(' ')[2] ?? ''
-  const grafted = toBase64(Uint8Array.of(...parseBase64(trueId.trim()).slice(0, 4), ...parseBase64(forgedLine.trim()).slice(4)))
+  const grafted = toBase64(
+    Uint8Array.of(...parseBase64(trueId.trim()).slice(0, 4), ...parseBase64(forgedLine.trim()).slice(4)),
+  )
   const otherRoot = crypto.sha256(utf8('another root'))
   const rootText = formatCheckpoint({ origin: ORIGIN, size: log.size, root: otherRoot })
   const signature = log.signer.sign(text)
@@ -168,12 +185,18 @@ function headCases({ log, index }: Scene, honest: Json, refuted: Refuted): reado
       }),
       ['record/coverage'],
     ),
-    refuted('forged-checkpoint-same-key-id', "Signed with another key, under the trusted key's id.", withCheckpoint(`${text}\n— ${ORIGIN} ${grafted}\n`), [
-      'record/checkpoint',
-    ]),
-    refuted('forged-checkpoint-own-key-id', 'Signed with another key, under its own id.', withCheckpoint(`${text}\n${forger.sign(text)}`), [
-      'record/checkpoint',
-    ]),
+    refuted(
+      'forged-checkpoint-same-key-id',
+      "Signed with another key, under the trusted key's id.",
+      withCheckpoint(`${text}\n— ${ORIGIN} ${grafted}\n`),
+      ['record/checkpoint'],
+    ),
+    refuted(
+      'forged-checkpoint-own-key-id',
+      'Signed with another key, under its own id.',
+      withCheckpoint(`${text}\n${forger.sign(text)}`),
+      ['record/checkpoint'],
+    ),
     refuted(
       'changed-root',
       'The root was changed, in the checkpoint and in the bundle, and the signature kept.',
@@ -201,12 +224,18 @@ function wordCases(scene: Scene, honest: Json, refuted: Refuted): readonly Verdi
   const falseLine = witness.cosign('another text\n', 1_790_000_000)
   const badNote = log.checkpoint(log.size, [() => falseLine])
   return [
-    refuted('promise-for-another-place', 'The promise is for another index.', withValueAt(honest, ['promise'], log.promise(index + 1, receiptId)), [
-      'record/promise',
-    ]),
-    refuted('promise-for-another-receipt', 'The promise is for another receipt.', withValueAt(honest, ['promise'], log.promise(index, 'ff'.repeat(16))), [
-      'record/promise',
-    ]),
+    refuted(
+      'promise-for-another-place',
+      'The promise is for another index.',
+      withValueAt(honest, ['promise'], log.promise(index + 1, receiptId)),
+      ['record/promise'],
+    ),
+    refuted(
+      'promise-for-another-receipt',
+      'The promise is for another receipt.',
+      withValueAt(honest, ['promise'], log.promise(index, 'ff'.repeat(16))),
+      ['record/promise'],
+    ),
     refuted(
       'forged-promise',
       'The promise is signed with a key that is not the log’s.',
@@ -214,13 +243,18 @@ function wordCases(scene: Scene, honest: Json, refuted: Refuted): readonly Verdi
       ['record/promise'],
     ),
     {
-      ...refuted('cited-head-of-another-log', 'The statement cites a head of another log.', cited, ['record/consistency']),
+      ...refuted('cited-head-of-another-log', 'The statement cites a head of another log.', cited, [
+        'record/consistency',
+      ]),
       trust: elsewhere.trustText,
     },
     {
-      ...refuted('forged-cosignature', 'A cosignature in the name of a trusted witness does not check.', sceneDossier(scene, badNote), [
-        'record/quorum',
-      ]),
+      ...refuted(
+        'forged-cosignature',
+        'A cosignature in the name of a trusted witness does not check.',
+        sceneDossier(scene, badNote),
+        ['record/quorum'],
+      ),
       trust: trustText(`${logLine(log)}\nwitness a ${formatNoteKey(witness.key)}\nquorum none\n`, scene),
     },
   ]

@@ -8,7 +8,8 @@ import { parseDossier } from '../dossier/dossier.ts'
 import type { ExecutionResult } from '../execution/comparison.ts'
 import { parseTensor } from '../execution/tensor.ts'
 import { jsonBytes, NOW_MS } from '../fixture.testing.ts'
-import { parseMisbehaviour, verifyMisbehaviour } from '../misbehaviour/misbehaviour.ts'
+import { verifyMisbehaviour } from '../misbehaviour/misbehaviour.ts'
+import { parseMisbehaviour } from '../misbehaviour/proof-file.ts'
 import type { ClaimName, Grade } from '../trust/requirement.ts'
 import { parseTrustFile } from '../trust/trust-file.ts'
 import type { ClaimStatus } from './checklist.ts'
@@ -40,7 +41,7 @@ export interface VerdictCase {
   readonly atMs: number
   /** Results of re-execution; outputs in the JSON form of tensors. */
   readonly executions?: readonly Json[]
-  /** Proofs of misbehaviour, as files. */
+  /** Proofs of misbehaviour, as files; when missing, nobody looked for any. */
   readonly misbehaviour?: readonly Json[]
   readonly expect: Expectation
 }
@@ -88,7 +89,7 @@ export function verdictCase(
   description: string,
   rest: Omit<VerdictCase, 'name' | 'description' | 'atMs'> & { readonly atMs?: number },
 ): VerdictCase {
-  return { name, description, atMs: NOW_MS, ...rest }
+  return { name, description, atMs: NOW_MS, misbehaviour: [], ...rest }
 }
 
 /** `dossier` with the JSON inside a base64 text changed. */
@@ -104,12 +105,14 @@ export function runVerdictCase(
   memory?: Memory,
 ): { readonly verdict: Verdict; readonly satisfaction: Satisfaction } {
   const trust = each.trust === undefined ? undefined : parseTrustFile(crypto, utf8(each.trust))
-  const proofs = (each.misbehaviour ?? []).map((file) => parseMisbehaviour(jsonBytes(file)))
+  const misbehaviour = each.misbehaviour?.flatMap((file) =>
+    trust === undefined ? [] : [verifyMisbehaviour(crypto, trust, parseMisbehaviour(jsonBytes(file)))],
+  )
   const verdict = decideVerdict(parseDossier(jsonBytes(each.dossier)), {
     crypto,
     atMs: each.atMs,
     executions: (each.executions ?? []).map(readExecution),
-    misbehaviour: trust === undefined ? [] : proofs.map((proof) => verifyMisbehaviour(crypto, trust, proof)),
+    ...(misbehaviour === undefined ? {} : { misbehaviour }),
     ...(trust === undefined ? {} : { trust }),
     ...(memory === undefined ? {} : { memory }),
   })
@@ -119,7 +122,10 @@ export function runVerdictCase(
 function readExecution(value: Json): ExecutionResult {
   const result = value as unknown as ExecutionResult
   if (result.outcome !== 'ran') return result
-  return { ...result, outputs: result.outputs.map((output, i) => parseTensor(output as unknown as Json, `outputs[${i}]`)) }
+  return {
+    ...result,
+    outputs: result.outputs.map((output, i) => parseTensor(output as unknown as Json, `outputs[${i}]`)),
+  }
 }
 
 /** What a verdict says, in the form of an expectation. */

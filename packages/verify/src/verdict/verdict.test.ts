@@ -5,39 +5,112 @@ import { createNobleCrypto } from '../crypto/noble-provider.ts'
 import { createNodeCrypto } from '../crypto/node-provider.ts'
 import { parseDossier } from '../dossier/dossier.ts'
 import { jsonBytes, NOW_MS } from '../fixture.testing.ts'
-import { buildScene, MODEL_DIGEST, sceneDossier } from '../scene.testing.ts'
+import { buildScene, sceneDossier } from '../scene.testing.ts'
 import { parseTrustFile } from '../trust/trust-file.ts'
-import { assessVerdict, decideVerdict, findRow } from './verdict.ts'
+import { createMemory } from './memory.ts'
+import { decideVerdict, findRow } from './verdict.ts'
+import { observed, runVerdictCase, type VerdictCase } from './verdict-case.testing.ts'
+import { verdictCases } from './verdict-cases.testing.ts'
 
-for (const [name, crypto] of [
-  ['node', createNodeCrypto()],
+const cases = verdictCases()
+const nodeCrypto = createNodeCrypto()
+
+for (const [provider, crypto] of [
+  ['node', nodeCrypto],
   ['noble', createNobleCrypto()],
 ] as const) {
-  test(`an honest dossier holds, as far as was checked (${name})`, () => {
-    const scene = buildScene()
-    const dossier = parseDossier(jsonBytes(sceneDossier(scene)))
-    const trust = parseTrustFile(crypto, utf8(scene.trustText))
-    const executions = [
-      {
-        statement: scene.statement,
-        outcome: 'ran' as const,
-        modelDigest: MODEL_DIGEST,
-        profile: 'reference-profile',
-        outputs: [{ name: 'y', datatype: 'FP32' as const, shape: [1, 1], data: Float32Array.of(0.25) }],
-      },
-    ]
-    const verdict = decideVerdict(dossier, { crypto, trust, atMs: NOW_MS, executions })
-    const rows = verdict.claims.map((row) => `${row.claim} ${row.status} ${row.grade}`)
-    assert.deepEqual(rows, [
-      'record holds operator-asserted',
-      'model holds operator-asserted',
-      'place unproven null',
-      'output holds re-executed',
-      'independence unproven null',
-      'outcome unproven null',
-      'accountable holds provider-signed',
-    ])
-    assert.equal(assessVerdict(verdict, []), 'satisfied')
-    assert.match(findRow(verdict, 'independence').reason, /nobody but the operator/)
-  })
+  for (const each of cases) {
+    test(`${each.name} (${provider}): ${each.description}`, () => {
+      const { verdict, satisfaction } = runVerdictCase(each, crypto)
+      assert.deepEqual(observed(verdict, satisfaction), each.expect)
+    })
+  }
 }
+
+test('every case has a name of its own', () => {
+  assert.equal(new Set(cases.map(({ name }) => name)).size, cases.length)
+})
+
+test('a verdict states all seven claims, and a grade exactly where one holds', () => {
+  for (const each of cases) {
+    const { verdict } = runVerdictCase(each, nodeCrypto)
+    const names = verdict.claims.map(({ claim }) => claim)
+    assert.deepEqual(names, ['record', 'model', 'place', 'output', 'independence', 'outcome', 'accountable'])
+    for (const row of verdict.claims) {
+      assert.equal(row.grade === null, row.status !== 'holds', `${each.name} ${row.claim}`)
+      assert.notEqual(row.reason, '')
+    }
+  }
+})
+
+function reasonOf(name: string, claim: 'record' | 'output' | 'independence' | 'accountable'): string {
+  const found = cases.find((each) => each.name === name)
+  assert.ok(found, name)
+  return findRow(runVerdictCase(found, nodeCrypto).verdict, claim).reason
+}
+
+test('reasons say what a reader must know', () => {
+  assert.match(reasonOf('labelled-example', 'accountable'), /This is a labelled example: nobody real answers/)
+  assert.doesNotMatch(reasonOf('honest', 'accountable'), /labelled example/)
+  assert.match(reasonOf('acceptance-after-the-answer', 'accountable'), /accepted only after this answer/)
+  assert.doesNotMatch(reasonOf('honest', 'accountable'), /only after/)
+  assert.match(reasonOf('honest', 'record'), /nobody else confirmed it/)
+  assert.match(reasonOf('honest', 'independence'), /nobody but the operator/)
+  assert.match(reasonOf('one-owner-twice', 'independence'), /only A Ltd/)
+  assert.match(reasonOf('stale', 'record'), /^record\/age: the answer is 30\.0 days old/)
+  assert.match(reasonOf('output-differs', 'output'), /y at 0: the answer has 0\.25, running it again gave 0\.25/)
+  assert.match(reasonOf('output-file-unreadable', 'output'), /could not be run here/)
+})
+
+test('a record that does not hold leaves every other claim unproven, and names no statement', () => {
+  for (const each of cases.filter(({ expect }) => expect.claims.record.status !== 'holds')) {
+    const { verdict } = runVerdictCase(each, nodeCrypto)
+    assert.equal(verdict.statement, null)
+    assert.ok(verdict.claims.slice(1).every((row) => row.status === 'unproven'))
+  }
+})
+
+function verdictText(each: VerdictCase, memory?: ReturnType<typeof createMemory>): string {
+  return JSON.stringify(runVerdictCase(each, nodeCrypto, memory).verdict)
+}
+
+test('memory shared by all cases, in either order, changes no verdict', () => {
+  for (const capacity of [1, 4096]) {
+    const memory = createMemory(capacity)
+    for (const each of [...cases, ...cases.toReversed()]) {
+      assert.equal(verdictText(each, memory), verdictText(each), each.name)
+    }
+  }
+})
+
+test('a cheat is caught after an honest dossier, with memory shared', () => {
+  const honest = cases.find(({ name }) => name === 'honest')
+  assert.ok(honest)
+  for (const each of cases.filter(({ expect }) => expect.refutedBy !== undefined)) {
+    const memory = createMemory()
+    assert.equal(verdictText(honest, memory), verdictText(honest))
+    const { verdict, satisfaction } = runVerdictCase(each, nodeCrypto, memory)
+    assert.equal(observed(verdict, satisfaction).refutedBy, each.expect.refutedBy, each.name)
+  }
+})
+
+test('control: a memory that forgets what went into a proof would be noticed', () => {
+  const known = new Map<string, unknown>()
+  const careless = {
+    recall<T>(kind: string, _key: string, prove: () => T): T {
+      if (!known.has(kind)) known.set(kind, prove())
+      return known.get(kind) as T
+    },
+  }
+  const changed = cases.filter((each) => verdictText(each, careless) !== verdictText(each))
+  assert.ok(changed.length > 0)
+})
+
+test('the verdict is for the time it is asked for, and says so', () => {
+  const scene = buildScene()
+  const trust = parseTrustFile(nodeCrypto, utf8(scene.trustText))
+  const dossier = parseDossier(jsonBytes(sceneDossier(scene)))
+  for (const atMs of [0, NOW_MS, NOW_MS * 2]) {
+    assert.equal(decideVerdict(dossier, { crypto: nodeCrypto, trust, atMs }).atMs, atMs)
+  }
+})

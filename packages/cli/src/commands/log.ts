@@ -1,0 +1,63 @@
+/** `countersign log`: what stock tools need to check a log, and a check of one's own. */
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { checkLog, readTrustedRoot } from '@countersign/gateway'
+import { CountersignError } from '@countersign/verify'
+import type { Command } from 'commander'
+import { EXIT } from '../exit-codes.ts'
+import { formatJson, writeOutput } from '../files.ts'
+import { createProgress, paint, print } from '../terminal.ts'
+
+interface LogOptions {
+  readonly data: string
+  readonly out?: string
+  readonly json?: boolean
+}
+
+export function addLog(program: Command): void {
+  const log = program.command('log').description('work with a gateway’s log')
+  log
+    .command('trusted-root')
+    .description('print the Sigstore trusted root of a gateway’s log')
+    .option('--data <folder>', 'data folder of the gateway', 'countersign-data')
+    .option('--out <file>', 'write it there')
+    .addHelpText('after', '\nExamples:\n  countersign log trusted-root --data countersign-data --out trusted-root.json')
+    .action((options: LogOptions) => {
+      const text = formatJson(readTrustedRoot(requireData(options)))
+      if (options.out === undefined) print(text.trimEnd())
+      else writeOutput(options.out, text)
+    })
+  log
+    .command('fsck')
+    .description('check every entry, signature, head and tile of a stopped gateway; changes nothing')
+    .option('--data <folder>', 'data folder of the gateway', 'countersign-data')
+    .option('--json', 'print JSON')
+    .addHelpText('after', '\nExamples:\n  countersign log fsck --data countersign-data\n\nExit codes: 0 clean; 1 errors found; 2 cannot be checked.')
+    .action((options: LogOptions) => {
+      process.exitCode = fsck(requireData(options), options.json ?? false)
+    })
+}
+
+function fsck(data: string, json: boolean): number {
+  let progress: ReturnType<typeof createProgress> | undefined
+  const report = checkLog(data, {
+    onProgress: (done, total) => {
+      progress ??= createProgress('checking', total)
+      progress.update(done)
+    },
+  })
+  const errors = report.findings.filter((finding) => finding.severity === 'error')
+  if (json) {
+    print(JSON.stringify(report))
+  } else {
+    for (const { check, severity, detail } of report.findings) print(`${paint(severity === 'error' ? 'red' : 'yellow', severity)}  ${check}: ${detail}`)
+    print(`${report.entries} entries, ${report.tiles} tiles: ${errors.length === 0 ? 'clean' : `${errors.length} errors`}`)
+  }
+  return errors.length === 0 ? EXIT.ok : EXIT.refuted
+}
+
+function requireData({ data }: LogOptions): string {
+  const folder = resolve(data)
+  if (!existsSync(folder)) throw new CountersignError('usage/invalid', `there is no data folder ${folder}; pass --data`)
+  return folder
+}

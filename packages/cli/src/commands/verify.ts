@@ -1,0 +1,155 @@
+/** `countersign verify`: dossiers in, verdicts out. */
+import { createModelStore, type ModelStore, reexecute } from '@countersign/engines'
+import {
+  assessVerdict,
+  CountersignError,
+  createMemory,
+  decideRecord,
+  decideVerdict,
+  type ExecutionResult,
+  type Memory,
+  type Misbehaviour,
+  parseDossier,
+  parseMisbehaviour,
+  parseRequirements,
+  parseTrustFile,
+  planExecution,
+  type Requirement,
+  type Satisfaction,
+  type Trust,
+  type UnverifiedDossier,
+  type Verdict,
+  type VerdictInput,
+  verifyMisbehaviour,
+} from '@countersign/verify'
+import { createNodeCrypto } from '@countersign/verify/crypto/node'
+import type { Command } from 'commander'
+import { type ExitCode, errorJson, exitCodeOf, gravest, EXIT } from '../exit-codes.ts'
+import { bundledModels, formatJson, readInput } from '../files.ts'
+import { createProgress, paint, print } from '../terminal.ts'
+import { formatVerdict } from '../verdict-table.ts'
+
+export const REPORT_FORMAT = 'countersign-report/v1'
+
+interface VerifyOptions {
+  readonly trust?: string
+  readonly require?: string
+  readonly execute?: boolean
+  readonly models?: string
+  readonly at?: string
+  readonly misbehaviour?: readonly string[]
+  readonly json?: boolean
+}
+
+/** What came of one file. */
+type FileResult =
+  | { readonly file: string; readonly satisfaction: Satisfaction; readonly verdict: Verdict }
+  | { readonly file: string; readonly error: { readonly code: string; readonly message: string } }
+
+const EXAMPLES = `
+Examples:
+  countersign verify answer.json --trust trust.yaml
+  countersign verify *.json --trust trust.yaml --execute --require output:re-executed,accountable
+  countersign verify old.json --trust trust.yaml --at 2026-01-31T00:00:00Z --json
+
+Exit codes: 0 the record and all required claims hold; 1 something is refuted; 3 a required claim is unproven;
+2 bad usage, or a file that cannot be read. With several files the gravest wins: 1, then 2, then 3.`
+
+export function addVerify(program: Command): void {
+  program
+    .command('verify')
+    .description('check dossiers offline and say, claim by claim, what holds')
+    .argument('<dossier...>', 'dossier files')
+    .option('--trust <file>', 'whom you trust: log keys, policy, parties (YAML); without it nothing holds')
+    .option('--require <claims>', 'claims that must hold, as claim[:grade],…; adds to those of the trust file')
+    .option('--execute', 'run the model again and compare the output')
+    .option('--models <folder>', 'where model files are, found by digest (default: the bundled ones)')
+    .option('--at <time>', 'the time to judge by, ISO 8601 (default: now)')
+    .option('--misbehaviour <file...>', 'proofs of misbehaviour to take into account')
+    .option('--json', 'print a report for programs')
+    .addHelpText('after', EXAMPLES)
+    .action(async (files: readonly string[], options: VerifyOptions) => {
+      process.exitCode = await verifyFiles(files, options)
+    })
+}
+
+async function verifyFiles(files: readonly string[], options: VerifyOptions): Promise<ExitCode> {
+  const crypto = createNodeCrypto()
+  const trust = options.trust === undefined ? undefined : parseTrustFile(crypto, readInput(options.trust))
+  const requirements = [...(trust?.requirements ?? []), ...parseRequirements(options.require ?? '')]
+  const misbehaviour = readProofs(options, trust)
+  const models = options.execute ? createModelStore({ folders: [options.models ?? bundledModels()] }) : undefined
+  const input = {
+    crypto,
+    atMs: readTime(options.at),
+    memory: createMemory(),
+    ...(trust === undefined ? {} : { trust }),
+    ...(misbehaviour === undefined ? {} : { misbehaviour }),
+  }
+  const results: FileResult[] = []
+  const progress = createProgress('verifying', files.length)
+  for (const file of files) {
+    results.push(await verifyFile(file, input, requirements, models))
+    progress.update(results.length)
+  }
+  await models?.close()
+  const exitCode = gravest(results.map((each) => ('error' in each ? EXIT.usage : exitCodeOf(each.satisfaction))))
+  if (options.json) print(formatJson({ format: REPORT_FORMAT, results, exitCode }).trimEnd())
+  else printResults(results, trust)
+  return exitCode
+}
+
+async function verifyFile(
+  file: string,
+  input: VerdictInput & { readonly memory: Memory },
+  requirements: readonly Requirement[],
+  models: ModelStore | undefined,
+): Promise<FileResult> {
+  try {
+    const dossier = parseDossier(readInput(file))
+    const executions = models === undefined ? [] : await execute(dossier, input, models)
+    const verdict = decideVerdict(dossier, { ...input, executions })
+    return { file, satisfaction: assessVerdict(verdict, requirements), verdict }
+  } catch (thrown) {
+    if (!(thrown instanceof CountersignError)) throw thrown
+    return { file, error: errorJson(thrown) }
+  }
+}
+
+/** Runs what would settle `output`; nothing where the record does not hold, for then it is not known what to run. */
+async function execute(
+  dossier: UnverifiedDossier,
+  input: VerdictInput,
+  models: ModelStore,
+): Promise<readonly ExecutionResult[]> {
+  const { answer } = decideRecord(dossier, input)
+  if (answer === undefined) return []
+  try {
+    return [await reexecute(planExecution(answer), { models })]
+  } catch (thrown) {
+    if (!(thrown instanceof CountersignError)) throw thrown
+    return [{ statement: answer.statement, outcome: 'unavailable', code: thrown.code, reason: thrown.message }]
+  }
+}
+
+function readProofs({ misbehaviour }: VerifyOptions, trust: Trust | undefined): readonly Misbehaviour[] | undefined {
+  if (misbehaviour === undefined) return undefined
+  if (trust === undefined) throw new CountersignError('usage/invalid', '--misbehaviour needs --trust: whose keys bind whom?')
+  const crypto = createNodeCrypto()
+  return misbehaviour.map((file) => verifyMisbehaviour(crypto, trust, parseMisbehaviour(readInput(file))))
+}
+
+function readTime(text: string | undefined): number {
+  const time = text === undefined ? Date.now() : Date.parse(text)
+  if (Number.isNaN(time)) throw new CountersignError('usage/invalid', `--at: ${text} is not an ISO 8601 time`)
+  return time
+}
+
+function printResults(results: readonly FileResult[], trust: Trust | undefined): void {
+  for (const result of results) {
+    print(paint('bold', result.file))
+    if ('error' in result) print(`${paint('red', 'cannot be read')}  ${result.error.code}: ${result.error.message}\n`)
+    else print(formatVerdict(result.verdict))
+  }
+  if (trust === undefined) print('No trust file was given, so nothing can hold: pass --trust FILE (see spec/trust-file.md).')
+}

@@ -1,0 +1,78 @@
+/** Talks to a gateway. */
+import { CountersignError, type Json } from '@countersign/verify'
+
+export const DEFAULT_GATEWAY = 'http://127.0.0.1:8787'
+const TIMEOUT_MS = 30_000
+
+/** An answer with what came along in its headers. */
+export interface ClientAnswer {
+  readonly body: Uint8Array
+  readonly receipt: string
+  readonly secret: string
+  readonly promise: string
+}
+
+/**
+ * Sends one inference.
+ *
+ * @throws {CountersignError} `gateway/unreachable`, `gateway/refused`
+ */
+export async function postInference(gateway: string, model: string, body: Uint8Array): Promise<ClientAnswer> {
+  const response = await send(`${gateway}/v2/models/${encodeURIComponent(model)}/infer`, { method: 'POST', body })
+  const header = (name: string) => response.headers.get(name) ?? ''
+  return {
+    body: new Uint8Array(await response.arrayBuffer()),
+    receipt: header('countersign-receipt'),
+    secret: header('countersign-secret'),
+    promise: header('countersign-promise'),
+  }
+}
+
+/** The dossier of an answer, as soon as a head covers it. @throws {CountersignError} `gateway/*`, `receipt/not-yet-included` */
+export async function fetchDossier(gateway: string, receipt: string, secret: string): Promise<Json> {
+  const headers = { authorization: `Bearer ${secret}`, prefer: 'wait=10' }
+  const response = await send(`${gateway}/dossiers/${receipt}`, { headers })
+  if (response.status === 202) {
+    throw new CountersignError('receipt/not-yet-included', 'no signed head covers the answer yet; ask again in a second')
+  }
+  return (await response.json()) as Json
+}
+
+/** @throws {CountersignError} `gateway/unreachable`, `gateway/refused` */
+export async function getJson(url: string): Promise<Json> {
+  return (await (await send(url, {})).json()) as Json
+}
+
+/** @throws {CountersignError} `gateway/unreachable`, `gateway/refused` */
+export async function postJson(url: string, value: Json): Promise<Json> {
+  const headers = { 'content-type': 'application/json' }
+  return (await (await send(url, { method: 'POST', headers, body: Buffer.from(JSON.stringify(value)) })).json()) as Json
+}
+
+interface Sent {
+  readonly method?: string
+  readonly headers?: { readonly [name: string]: string }
+  readonly body?: Uint8Array
+}
+
+async function send(url: string, { body, ...rest }: Sent): Promise<Response> {
+  let response: Response
+  try {
+    const init = body === undefined ? rest : { ...rest, body: Buffer.from(body) }
+    response = await fetch(url, { ...init, signal: AbortSignal.timeout(TIMEOUT_MS) })
+  } catch {
+    throw new CountersignError('gateway/unreachable', `no gateway answers at ${new URL(url).origin}; start one with: countersign serve`)
+  }
+  if (response.ok) return response
+  const text = (await response.text()).slice(0, 500)
+  throw new CountersignError('gateway/refused', `the gateway answered ${response.status}: ${messageOf(text)}`)
+}
+
+function messageOf(text: string): string {
+  try {
+    const { error, code } = JSON.parse(text) as { error?: unknown; code?: unknown }
+    return `${String(error)} (${String(code)})`
+  } catch {
+    return text
+  }
+}

@@ -1,0 +1,40 @@
+/** The `countersign` command. */
+import { VERSION } from '@countersign/gateway'
+import { CountersignError } from '@countersign/verify'
+import { Command, CommanderError } from 'commander'
+import { addAccept } from './commands/accept.ts'
+import { addConfig } from './commands/config.ts'
+import { addDemo } from './commands/demo.ts'
+import { addInfer } from './commands/infer.ts'
+import { addInspect } from './commands/inspect.ts'
+// import { addLog } from './commands/log.ts'
+import { addServe } from './commands/serve.ts'
+import { addVerify } from './commands/verify.ts'
+import { EXIT } from './exit-codes.ts'
+import { warn } from './terminal.ts'
+
+function createProgram(): Command {
+  const program = new Command('countersign')
+    .description('AI answers with receipts that anyone can check')
+    .version(VERSION)
+    .showHelpAfterError('(--help shows what is possible)')
+    .exitOverride()
+  for (const add of [addDemo, addServe, addInfer, addAccept, addVerify, addInspect, addConfig]) add(program)
+  return program
+}
+
+async function main(): Promise<void> {
+  try {
+    await createProgram().parseAsync()
+  } catch (thrown) {
+    if (thrown instanceof CommanderError) {
+      process.exitCode = thrown.exitCode === 0 ? EXIT.ok : EXIT.usage
+      return
+    }
+    process.exitCode = EXIT.usage
+    if (thrown instanceof CountersignError) warn(`${thrown.code}: ${thrown.message}`)
+    else warn(thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown))
+  }
+}
+
+await main()

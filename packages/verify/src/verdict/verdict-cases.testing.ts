@@ -1,0 +1,10 @@
+import { claimCases } from './claim-cases.testing.ts'
+import { knownMisbehaviourCases } from './misbehaviour-cases.testing.ts'
+import { recordCases } from './record-cases.testing.ts'
+import { tamperedCases } from './tampered-cases.testing.ts'
+import type { VerdictCase } from './verdict-case.testing.ts'
+
+/** Every way to hold and every way to fail that we know. */
+export function verdictCases(): readonly VerdictCase[] {
+  return [...recordCases(), ...tamperedCases(), ...claimCases(), ...knownMisbehaviourCases()]
+}
