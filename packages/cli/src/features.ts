@@ -1,7 +1,7 @@
 /** Turns an application, as people write it, into the tensor that the credit model takes. @spec models/credit/features.json */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { CountersignError, Fields, FILE_LIMITS, type Json, parseJson, type Path } from '@countersign/verify'
+import { CountersignError, FILE_LIMITS, Fields, type Json, type Path, parseJson } from '@countersign/verify'
 
 type Feature =
   | { readonly name: string; readonly kind: 'category'; readonly codes: readonly string[] }
@@ -51,7 +51,10 @@ export function encodeApplication(schema: FeatureSchema, application: Json): Uin
     if (feature.kind === 'category') return feature.codes.indexOf(fields.oneOf(feature.name, feature.codes))
     const value = readNumber(fields, feature.name)
     if (value < feature.minimum || value > feature.maximum) {
-      throw new CountersignError('shape/bad-value', `${fields.at(feature.name)}: expected ${feature.minimum} to ${feature.maximum}`)
+      throw new CountersignError(
+        'shape/bad-value',
+        `${fields.at(feature.name)}: expected ${feature.minimum} to ${feature.maximum}`,
+      )
     }
     return value
   })

@@ -33,7 +33,10 @@ export async function fetchDossier(gateway: string, receipt: string, secret: str
   const headers = { authorization: `Bearer ${secret}`, prefer: 'wait=10' }
   const response = await send(`${gateway}/dossiers/${receipt}`, { headers })
   if (response.status === 202) {
-    throw new CountersignError('receipt/not-yet-included', 'no signed head covers the answer yet; ask again in a second')
+    throw new CountersignError(
+      'receipt/not-yet-included',
+      'no signed head covers the answer yet; ask again in a second',
+    )
   }
   return (await response.json()) as Json
 }
@@ -61,7 +64,10 @@ async function send(url: string, { body, ...rest }: Sent): Promise<Response> {
     const init = body === undefined ? rest : { ...rest, body: Buffer.from(body) }
     response = await fetch(url, { ...init, signal: AbortSignal.timeout(TIMEOUT_MS) })
   } catch {
-    throw new CountersignError('gateway/unreachable', `no gateway answers at ${new URL(url).origin}; start one with: countersign serve`)
+    throw new CountersignError(
+      'gateway/unreachable',
+      `no gateway answers at ${new URL(url).origin}; start one with: countersign serve`,
+    )
   }
   if (response.ok) return response
   const text = (await response.text()).slice(0, 500)

@@ -7,7 +7,7 @@ import { addConfig } from './commands/config.ts'
 import { addDemo } from './commands/demo.ts'
 import { addInfer } from './commands/infer.ts'
 import { addInspect } from './commands/inspect.ts'
-// import { addLog } from './commands/log.ts'
+import { addLog } from './commands/log.ts'
 import { addServe } from './commands/serve.ts'
 import { addVerify } from './commands/verify.ts'
 import { EXIT } from './exit-codes.ts'
@@ -19,7 +19,7 @@ function createProgram(): Command {
     .version(VERSION)
     .showHelpAfterError('(--help shows what is possible)')
     .exitOverride()
-  for (const add of [addDemo, addServe, addInfer, addAccept, addVerify, addInspect, addConfig]) add(program)
+  for (const add of [addDemo, addServe, addInfer, addAccept, addVerify, addInspect, addLog, addConfig]) add(program)
   return program
 }
 

@@ -6,7 +6,7 @@ type Style = Parameters<typeof styleText>[0]
 
 /** Styles text when standard output is a terminal that wants it. */
 export function paint(style: Style, text: string): string {
-  const wanted = process.stdout.isTTY === true && process.env['NO_COLOR'] === undefined
+  const wanted = process.stdout.isTTY === true && process.env.NO_COLOR === undefined
   return wanted ? styleText(style, text) : text
 }
 

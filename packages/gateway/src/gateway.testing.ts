@@ -16,10 +16,26 @@ export interface TestChanges extends Partial<Config> {
   readonly priceMicros?: number
 }
 
+const cleanups = new WeakMap<TestContext, (() => void | Promise<void>)[]>()
+
+/** Does something when the test is over; what was asked for last is done first. */
+function afterwards(context: TestContext, cleanup: () => void | Promise<void>): void {
+  const known = cleanups.get(context)
+  if (known !== undefined) {
+    known.unshift(cleanup)
+    return
+  }
+  const list = [cleanup]
+  cleanups.set(context, list)
+  context.after(async () => {
+    for (const each of list) await each()
+  })
+}
+
 /** A folder for one test, removed when the test is over. */
-export function temporaryFolder(context: { after(done: () => void): void }): string {
+export function temporaryFolder(context: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'countersign-gateway-'))
-  context.after(() => rmSync(folder, { recursive: true, force: true }))
+  afterwards(context, () => rmSync(folder, { recursive: true, force: true }))
   return folder
 }
 
@@ -66,7 +82,7 @@ export async function startGateway(
     stopped ??= gateway.close()
     return stopped
   }
-  context.after(stop)
+  afterwards(context, stop)
   return { gateway, notices, errors, stop }
 }
 
@@ -75,13 +91,9 @@ export async function startInNewFolder(
   context: TestContext,
   changes: TestChanges = {},
 ): Promise<TestGateway & { readonly folder: string; readonly config: Config }> {
-  const folder = mkdtempSync(join(tmpdir(), 'countersign-gateway-'))
+  const folder = temporaryFolder(context)
   const config = testConfig(folder, changes)
   const started = await startGateway(context, config)
-  context.after(async () => {
-    await started.stop()
-    rmSync(folder, { recursive: true, force: true })
-  })
   return { ...started, folder, config }
 }
 

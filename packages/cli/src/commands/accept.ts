@@ -14,8 +14,8 @@ import {
 } from '@countersign/verify'
 import { createNodeCrypto } from '@countersign/verify/crypto/node'
 import type { Command } from 'commander'
-import { DEFAULT_GATEWAY, getJson, postJson } from '../gateway-client.ts'
 import { formatJson } from '../files.ts'
+import { DEFAULT_GATEWAY, getJson, postJson } from '../gateway-client.ts'
 import { print } from '../terminal.ts'
 
 interface AcceptOptions {

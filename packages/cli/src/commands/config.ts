@@ -17,6 +17,8 @@ export function addConfig(program: Command): void {
       const config = readConfigFile(file)
       if (options.json) return print(formatJson(config).trimEnd())
       const names = config.deployments.map((deployment) => deployment.name).join(', ')
-      print(`${file} is well-formed: ${names} on ${config.listen.host}:${config.listen.port}, data in ${config.dataRoot}`)
+      print(
+        `${file} is well-formed: ${names} on ${config.listen.host}:${config.listen.port}, data in ${config.dataRoot}`,
+      )
     })
 }

@@ -2,7 +2,15 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { CLAIMS, type ClaimName, CountersignError, findRow, type Json, parsePromise, parsePromiseHeader } from '@countersign/verify'
+import {
+  CLAIMS,
+  type ClaimName,
+  CountersignError,
+  findRow,
+  type Json,
+  parsePromise,
+  parsePromiseHeader,
+} from '@countersign/verify'
 import type { Command } from 'commander'
 import { type Checked, firstFailure, verifyInFreshProcess } from '../demo/checking.ts'
 import { startGateway } from '../demo/gateway-process.ts'
@@ -47,7 +55,10 @@ export function addDemo(program: Command): void {
     .command('demo')
     .description('decide on example applications, check every receipt offline, and catch seven kinds of tampering')
     .option('--out <folder>', 'where the receipts, keys and results go', 'demo-out')
-    .addHelpText('after', '\nExamples:\n  countersign demo --out demo-out\n\nExit codes: 0 all came out as it should; 1 something did not.')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  countersign demo --out demo-out\n\nExit codes: 0 all came out as it should; 1 something did not.',
+    )
     .action(async ({ out }: { out: string }) => {
       process.exitCode = await demo(out)
     })
@@ -68,8 +79,12 @@ async function demo(out: string): Promise<ExitCode> {
   const caught = await checkTampered(kept, out)
   const seconds = (performance.now() - startedMs) / 1000
   const isGood = writeSummary(out, checked, caught, seconds)
-  print(`\n${isGood ? paint('green', 'All as it should be') : paint('red', 'Something is not as it should be')}, in ${seconds.toFixed(1)} s.`)
-  print(`Look at it yourself:  npx countersign verify ${join(out, 'dossiers', `${kept[0]?.receipt}.json`)} --trust ${join(out, 'trust.yaml')} --execute`)
+  print(
+    `\n${isGood ? paint('green', 'All as it should be') : paint('red', 'Something is not as it should be')}, in ${seconds.toFixed(1)} s.`,
+  )
+  print(
+    `Look at it yourself:  npx countersign verify ${join(out, 'dossiers', `${kept[0]?.receipt}.json`)} --trust ${join(out, 'trust.yaml')} --execute`,
+  )
   return isGood ? EXIT.ok : EXIT.refuted
 }
 
@@ -78,7 +93,10 @@ async function decideAll(data: string, out: string): Promise<readonly Kept[]> {
   const gateway = await startGateway(data)
   try {
     print(`A gateway serves the credit model at ${gateway.url}. Its parties are made up, and it has no witness.\n`)
-    const applications = readApplicationLines(join(bundledExamples(), 'applications.jsonl'), join(bundledModels(), 'credit'))
+    const applications = readApplicationLines(
+      join(bundledExamples(), 'applications.jsonl'),
+      join(bundledModels(), 'credit'),
+    )
     const [first, ...rest] = applications
     if (first === undefined) throw new CountersignError('usage/invalid', 'there are no applications')
     // The first receipt is taken under an early head, so that there is one to cut the log back to.
@@ -97,10 +115,12 @@ async function decideAll(data: string, out: string): Promise<readonly Kept[]> {
 async function decide(gateway: string, { name, body }: Application): Promise<Decided> {
   const answer = await postInference(gateway, 'credit', body)
   const decision = readDecision(answer.body)
-  const verb = decision['approve'] === 1 ? paint('green', 'approved') : paint('yellow', 'declined')
-  const risk = `default risk ${(Number(decision['probability_of_default']) * 100).toFixed(1).padStart(5)} %`
+  const verb = decision.approve === 1 ? paint('green', 'approved') : paint('yellow', 'declined')
+  const risk = `default risk ${(Number(decision.probability_of_default) * 100).toFixed(1).padStart(5)} %`
   const { index } = parsePromise(parsePromiseHeader(answer.promise).text)
-  print(`${name.padEnd(16)} ${verb}  ${risk}   promised: entry ${String(index).padStart(2)} of the log, receipt ${answer.receipt}`)
+  print(
+    `${name.padEnd(16)} ${verb}  ${risk}   promised: entry ${String(index).padStart(2)} of the log, receipt ${answer.receipt}`,
+  )
   return { name, answer }
 }
 
@@ -114,14 +134,22 @@ async function keep(gateway: string, { name, answer }: Decided, out: string): Pr
 
 async function checkDossiers(kept: readonly Kept[], out: string): Promise<readonly Checked[]> {
   const files = kept.map(({ receipt }) => join(out, 'dossiers', `${receipt}.json`))
-  const checked = await verifyInFreshProcess(files, ['--trust', join(out, 'trust.yaml'), '--execute', '--models', bundledModels()])
+  const checked = await verifyInFreshProcess(files, [
+    '--trust',
+    join(out, 'trust.yaml'),
+    '--execute',
+    '--models',
+    bundledModels(),
+  ])
   print(`${checked.length} receipts verified offline, each output run again in the reference engine:\n`)
   for (const claim of CLAIMS) {
     const rows = checked.map(({ verdict }) => findRow(verdict, claim))
     const [first] = rows
     const same = rows.filter((row) => row.status === first?.status).length
     if (first === undefined) continue
-    print(`  ${claim.padEnd(13)} ${paintStatus(first.status, 9)} ${String(same).padStart(2)} of ${rows.length}  ${first.grade ?? first.reason}`)
+    print(
+      `  ${claim.padEnd(13)} ${paintStatus(first.status, 9)} ${String(same).padStart(2)} of ${rows.length}  ${first.grade ?? first.reason}`,
+    )
   }
   return checked
 }
@@ -141,7 +169,9 @@ async function checkTampered(kept: readonly Kept[], out: string): Promise<readon
     const result = checked[i]
     const found = result && firstFailure(result)
     const asExpected = result?.satisfaction === 'refuted' && found === caughtBy
-    print(`  ${what.padEnd(26)} ${result?.satisfaction === 'refuted' ? paint('red', 'refuted') : 'NOT REFUTED'}  by ${found ?? 'nothing'}`)
+    print(
+      `  ${what.padEnd(26)} ${result?.satisfaction === 'refuted' ? paint('red', 'refuted') : 'NOT REFUTED'}  by ${found ?? 'nothing'}`,
+    )
     return { what, caughtBy: found ?? null, asExpected }
   })
 }

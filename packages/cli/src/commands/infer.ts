@@ -1,6 +1,14 @@
 /** `countersign infer`: sends applications to a gateway and keeps their dossiers. */
 import { join } from 'node:path'
-import { CountersignError, FILE_LIMITS, Fields, type Json, parseInferenceResponse, parseJson, utf8 } from '@countersign/verify'
+import {
+  CountersignError,
+  FILE_LIMITS,
+  Fields,
+  type Json,
+  parseInferenceResponse,
+  parseJson,
+  utf8,
+} from '@countersign/verify'
 import type { Command } from 'commander'
 import { encodeApplication, readFeatureSchema } from '../features.ts'
 import { bundledModels, formatJson, readInput, writeOutput } from '../files.ts'
@@ -84,7 +92,9 @@ async function inferOne(model: string, { name, body }: Application, options: Inf
     return
   }
   const text = Object.entries(decision).map(([output, value]) => `${output} ${value}`)
-  print(`${name.padEnd(18)} ${text.join('  ')}  receipt ${answer.receipt}${dossier === undefined ? '' : `  ${dossier}`}`)
+  print(
+    `${name.padEnd(18)} ${text.join('  ')}  receipt ${answer.receipt}${dossier === undefined ? '' : `  ${dossier}`}`,
+  )
 }
 
 async function keepDossier(answer: ClientAnswer, gateway: string, folder: string): Promise<string> {

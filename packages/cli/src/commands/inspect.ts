@@ -1,5 +1,12 @@
 /** `countersign inspect`: what a dossier says, without checking any of it. */
-import { parseDossier, parsePromise, parseStatement, statementDigest, toHex, type UnverifiedReceipt } from '@countersign/verify'
+import {
+  parseDossier,
+  parsePromise,
+  parseStatement,
+  statementDigest,
+  toHex,
+  type UnverifiedReceipt,
+} from '@countersign/verify'
 import { createNodeCrypto } from '@countersign/verify/crypto/node'
 import type { Command } from 'commander'
 import { formatJson, readInput } from '../files.ts'
@@ -28,7 +35,8 @@ export function addInspect(program: Command): void {
         statements: dossier.statements.map(describeReceipt),
         evidence: dossier.evidence.map(({ mediaType, content }) => ({ mediaType, bytes: content.length })),
       }
-      if (!options.json) print(paint('yellow', 'What the file says. Nothing of it was checked: use countersign verify.\n'))
+      if (!options.json)
+        print(paint('yellow', 'What the file says. Nothing of it was checked: use countersign verify.\n'))
       print(formatJson(content).trimEnd())
     })
 }

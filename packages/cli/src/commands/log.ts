@@ -32,7 +32,10 @@ export function addLog(program: Command): void {
     .description('check every entry, signature, head and tile of a stopped gateway; changes nothing')
     .option('--data <folder>', 'data folder of the gateway', 'countersign-data')
     .option('--json', 'print JSON')
-    .addHelpText('after', '\nExamples:\n  countersign log fsck --data countersign-data\n\nExit codes: 0 clean; 1 errors found; 2 cannot be checked.')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  countersign log fsck --data countersign-data\n\nExit codes: 0 clean; 1 errors found; 2 cannot be checked.',
+    )
     .action((options: LogOptions) => {
       process.exitCode = fsck(requireData(options), options.json ?? false)
     })
@@ -50,8 +53,11 @@ function fsck(data: string, json: boolean): number {
   if (json) {
     print(JSON.stringify(report))
   } else {
-    for (const { check, severity, detail } of report.findings) print(`${paint(severity === 'error' ? 'red' : 'yellow', severity)}  ${check}: ${detail}`)
-    print(`${report.entries} entries, ${report.tiles} tiles: ${errors.length === 0 ? 'clean' : `${errors.length} errors`}`)
+    for (const { check, severity, detail } of report.findings)
+      print(`${paint(severity === 'error' ? 'red' : 'yellow', severity)}  ${check}: ${detail}`)
+    print(
+      `${report.entries} entries, ${report.tiles} tiles: ${errors.length === 0 ? 'clean' : `${errors.length} errors`}`,
+    )
   }
   return errors.length === 0 ? EXIT.ok : EXIT.refuted
 }

@@ -1,5 +1,5 @@
 /** `countersign serve`: runs a gateway until it is told to stop. */
-import { resolve, join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { type Config, exampleConfig, Gateway, readConfigFile } from '@countersign/gateway'
 import { CountersignError } from '@countersign/verify'
 import type { Command } from 'commander'
@@ -66,7 +66,9 @@ async function serve(config: Config, allowRemote: boolean): Promise<void> {
   print(`log     ${gateway.log.origin}  (${gateway.url}/log/checkpoint)`)
   if (config.example) {
     print('example This is the labelled example: made-up parties, no witness. Nobody real answers for its decisions.')
-    print(`try     countersign infer credit --input ${join(bundledExamples(), 'applications.jsonl')} --gateway ${gateway.url}`)
+    print(
+      `try     countersign infer credit --input ${join(bundledExamples(), 'applications.jsonl')} --gateway ${gateway.url}`,
+    )
   }
   let isStopping = false
   const stop = () => {

@@ -24,7 +24,7 @@ import {
 } from '@countersign/verify'
 import { createNodeCrypto } from '@countersign/verify/crypto/node'
 import type { Command } from 'commander'
-import { type ExitCode, errorJson, exitCodeOf, gravest, EXIT } from '../exit-codes.ts'
+import { EXIT, type ExitCode, errorJson, exitCodeOf, gravest } from '../exit-codes.ts'
 import { bundledModels, formatJson, readInput } from '../files.ts'
 import { createProgress, paint, print } from '../terminal.ts'
 import { formatVerdict } from '../verdict-table.ts'
@@ -134,7 +134,8 @@ async function execute(
 
 function readProofs({ misbehaviour }: VerifyOptions, trust: Trust | undefined): readonly Misbehaviour[] | undefined {
   if (misbehaviour === undefined) return undefined
-  if (trust === undefined) throw new CountersignError('usage/invalid', '--misbehaviour needs --trust: whose keys bind whom?')
+  if (trust === undefined)
+    throw new CountersignError('usage/invalid', '--misbehaviour needs --trust: whose keys bind whom?')
   const crypto = createNodeCrypto()
   return misbehaviour.map((file) => verifyMisbehaviour(crypto, trust, parseMisbehaviour(readInput(file))))
 }
@@ -151,5 +152,6 @@ function printResults(results: readonly FileResult[], trust: Trust | undefined):
     if ('error' in result) print(`${paint('red', 'cannot be read')}  ${result.error.code}: ${result.error.message}\n`)
     else print(formatVerdict(result.verdict))
   }
-  if (trust === undefined) print('No trust file was given, so nothing can hold: pass --trust FILE (see spec/trust-file.md).')
+  if (trust === undefined)
+    print('No trust file was given, so nothing can hold: pass --trust FILE (see spec/trust-file.md).')
 }

@@ -11,7 +11,10 @@ export interface Checked {
 }
 
 /** Runs `countersign verify --json`; its report, whatever the exit code. @throws {CountersignError} `file/unreadable` */
-export async function verifyInFreshProcess(files: readonly string[], more: readonly string[]): Promise<readonly Checked[]> {
+export async function verifyInFreshProcess(
+  files: readonly string[],
+  more: readonly string[],
+): Promise<readonly Checked[]> {
   const output = await run([countersignProgram(), 'verify', ...files, '--json', ...more])
   try {
     const { results } = JSON.parse(output) as { results: readonly (Checked | { file: string; error: unknown })[] }

@@ -1,6 +1,6 @@
 /** Seven ways to tamper with a dossier, and the check that must catch each. */
 import { generateKeyPairSync, sign } from 'node:crypto'
-import { type Json, parseBase64, parseNote, parseUtf8, toBase64, utf8, formatNote, concat } from '@countersign/verify'
+import { concat, formatNote, type Json, parseBase64, parseNote, parseUtf8, toBase64, utf8 } from '@countersign/verify'
 
 export interface Tampering {
   readonly what: string
@@ -14,7 +14,8 @@ export const TAMPERINGS: readonly Tampering[] = [
   {
     what: 'changed-input',
     caughtBy: 'record/opening-request-received',
-    apply: (dossier) => editContent(dossier, 'request-received', (text) => text.replace(/(\d)(?=\D*$)/, (digit) => `${digit}1`)),
+    apply: (dossier) =>
+      editContent(dossier, 'request-received', (text) => text.replace(/(\d)(?=\D*$)/, (digit) => `${digit}1`)),
   },
   {
     what: 'changed-output',
@@ -27,7 +28,9 @@ export const TAMPERINGS: readonly Tampering[] = [
     apply: (dossier) =>
       edit(dossier, ['bundle', 'dsseEnvelope', 'payload'], (payload) => {
         const text = parseUtf8(parseBase64(String(payload)))
-        return toBase64(utf8(text.replace(/("digestSource":"loaded-file","digest":{"sha256":")[0-9a-f]{8}/, '$100000000')))
+        return toBase64(
+          utf8(text.replace(/("digestSource":"loaded-file","digest":{"sha256":")[0-9a-f]{8}/, '$100000000')),
+        )
       }),
   },
   {
@@ -36,7 +39,11 @@ export const TAMPERINGS: readonly Tampering[] = [
     apply: (dossier, other) => {
       const index = pick(other, [...ENTRY, 'logIndex'])
       const path = pick(other, [...ENTRY, 'inclusionProof'])
-      return edit(edit(dossier, [...ENTRY, 'inclusionProof'], () => path), [...ENTRY, 'logIndex'], () => index)
+      return edit(
+        edit(dossier, [...ENTRY, 'inclusionProof'], () => path),
+        [...ENTRY, 'logIndex'],
+        () => index,
+      )
     },
   },
   {
@@ -46,14 +53,15 @@ export const TAMPERINGS: readonly Tampering[] = [
       const shorter = pick(other, [...ENTRY, 'inclusionProof']) as { readonly [field: string]: Json }
       return edit(dossier, [...ENTRY, 'inclusionProof'], (proof) => ({
         ...shorter,
-        logIndex: (proof as { readonly [field: string]: Json })['logIndex'] ?? '',
+        logIndex: (proof as { readonly [field: string]: Json }).logIndex ?? '',
       }))
     },
   },
   {
     what: 'forged-checkpoint',
     caughtBy: 'record/checkpoint',
-    apply: (dossier) => edit(dossier, [...ENTRY, 'inclusionProof', 'checkpoint', 'envelope'], (note) => forge(String(note))),
+    apply: (dossier) =>
+      edit(dossier, [...ENTRY, 'inclusionProof', 'checkpoint', 'envelope'], (note) => forge(String(note))),
   },
   {
     what: 'another-receipts-id',
@@ -66,7 +74,10 @@ const ENTRY = ['bundle', 'verificationMaterial', 'tlogEntries', '0']
 
 /** Turns the decision round: approved becomes declined, and the reverse. */
 function flipDecision(text: string): string {
-  return text.replace(/("name":"approve".*"data":\[)([01])/, (_, before: string, bit: string) => before + (bit === '1' ? '0' : '1'))
+  return text.replace(
+    /("name":"approve".*"data":\[)([01])/,
+    (_, before: string, bit: string) => before + (bit === '1' ? '0' : '1'),
+  )
 }
 
 /** Signs the checkpoint with a key of the forger's own, under the log's name and key id. */
@@ -74,14 +85,17 @@ function forge(envelope: string): string {
   const note = parseNote(utf8(envelope))
   const { privateKey } = generateKeyPairSync('ed25519')
   const signature = new Uint8Array(sign(null, utf8(note.text), privateKey))
-  return formatNote({ text: note.text, signatures: note.signatures.map((line) => ({ ...line, signature: concat(signature) })) })
+  return formatNote({
+    text: note.text,
+    signatures: note.signatures.map((line) => ({ ...line, signature: concat(signature) })),
+  })
 }
 
 function editContent(dossier: Json, subject: string, change: (text: string) => string): Json {
   return edit(dossier, ['openings'], (openings) =>
     (openings as readonly { readonly [field: string]: Json }[]).map((opening) => {
-      if (!(opening['subjects'] as readonly string[]).includes(subject)) return opening
-      const text = parseUtf8(parseBase64(String(opening['content'])))
+      if (!(opening.subjects as readonly string[]).includes(subject)) return opening
+      const text = parseUtf8(parseBase64(String(opening.content)))
       return { ...opening, content: toBase64(utf8(change(text))) }
     }),
   )

@@ -1,6 +1,13 @@
 /** What a relying party of the demonstration brings: a trust file, public keys, and a trusted root for stock tools. */
 import { join } from 'node:path'
-import { findIdentityAt, formatPublicPem, keyPaths, loadLogKey, readP256PublicKey, readTrustedRoot } from '@countersign/gateway'
+import {
+  findIdentityAt,
+  formatPublicPem,
+  keyPaths,
+  loadLogKey,
+  readP256PublicKey,
+  readTrustedRoot,
+} from '@countersign/gateway'
 import { formatNoteKey, toBase64, toHex } from '@countersign/verify'
 import { createNodeCrypto } from '@countersign/verify/crypto/node'
 import { formatJson, writeOutput } from '../files.ts'

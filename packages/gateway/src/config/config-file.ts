@@ -7,11 +7,12 @@ import {
   Fields,
   type Json,
   type Path,
+  quote,
   readDeadlines,
   ShapeError,
   VAULT_MODES,
 } from '@countersign/verify'
-import { isMap, LineCounter, parseDocument } from 'yaml'
+import { isMap, isNode, LineCounter, parseDocument, visit } from 'yaml'
 import {
   type Config,
   DEFAULT_DEADLINES,
@@ -55,16 +56,17 @@ export function readConfigFile(path: string): Config {
  */
 export function parseConfig(text: string, folder: string): Config {
   const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true, schema: 'core' })
+  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: false, schema: 'core' })
   const [error] = document.errors
   if (error !== undefined) {
     throw malformed(lines.linePos(error.pos[0]).line, error.message.split('\n')[0] ?? 'not YAML')
   }
   try {
+    checkUniqueKeys(document, lines)
     return readConfig(new Fields(document.toJS({ maxAliasCount: 0 }) as Json, 'config'), folder)
   } catch (thrown) {
     if (thrown instanceof ShapeError) throw malformed(lineOf(document, lines, thrown.path), thrown.message)
-    if (thrown instanceof CountersignError) throw malformed(1, thrown.message)
+    if (thrown instanceof CountersignError && thrown.code === 'config/malformed') throw thrown
     throw malformed(1, thrown instanceof Error ? thrown.message : 'not YAML')
   }
 }
@@ -200,6 +202,22 @@ function readLimits(fields: Fields): Limits {
   }
   fields.end()
   return limits
+}
+
+/** The parser's own check compares each key with all others of its map, which takes minutes for a map of many. */
+function checkUniqueKeys(document: ReturnType<typeof parseDocument>, lines: LineCounter): void {
+  visit(document, {
+    Map(_, { items }) {
+      const seen = new Set<string>()
+      for (const { key } of items) {
+        const name = String(key)
+        const offset = isNode(key) ? key.range?.[0] : undefined
+        if (seen.has(name))
+          throw malformed(lines.linePos(offset ?? 0).line, `keys are unique; ${quote(name)} stands twice`)
+        seen.add(name)
+      }
+    },
+  })
 }
 
 /** The line of the node at a path such as `config.deployments.credit.model`, or of the nearest node around it. */

@@ -15,12 +15,12 @@ export interface Ledger {
   readonly answers: Answer[]
   /** Signed checkpoints, as shown. */
   readonly heads: Set<string>
-  /** Receipts whose erasure was confirmed. */
-  readonly erased: Set<string>
+  /** By receipt: once asked for, content may be gone; once confirmed, it must be. */
+  readonly erasures: Map<string, 'asked' | 'confirmed'>
 }
 
 export function createLedger(): Ledger {
-  return { answers: [], heads: new Set(), erased: new Set() }
+  return { answers: [], heads: new Set(), erasures: new Map() }
 }
 
 export const INFER_PATH = '/v2/models/credit/infer'

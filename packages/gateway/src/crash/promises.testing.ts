@@ -8,6 +8,7 @@ import {
   createMemory,
   decideRecord,
   equalBytes,
+  formatNote,
   formatNoteKey,
   formatTilePath,
   type Hash,
@@ -24,9 +25,10 @@ import {
   saltFor,
   TILE_WIDTH,
   type Trust,
-  toBase64,
   tileWidth,
+  toBase64,
   utf8,
+  type VerdictInput,
   verifyOpening,
 } from '@countersign/verify'
 import { createNodeCrypto } from '@countersign/verify/crypto/node'
@@ -85,7 +87,8 @@ export async function findBroken(
     else if (!equalBytes(leaf, leafHash)) problems.push(`broken promise: entry ${index} is not the one for ${receipt}`)
   }
   for (const note of ledger.heads) problems.push(...headProblems(note, keys.log, log))
-  for (const answer of thorough) problems.push(...(await answerProblems(url, keys, ledger, answer, log)))
+  const input = { crypto, trust: keys.trust, atMs: Date.now(), memory: createMemory() }
+  for (const answer of thorough) problems.push(...(await answerProblems(url, input, ledger, answer)))
   return problems
 }
 
@@ -126,10 +129,9 @@ function headProblems(note: string, logKey: NoteKey, { roots }: ReadLog): readon
 
 async function answerProblems(
   url: string,
-  keys: Keys,
+  input: VerdictInput,
   ledger: Ledger,
   answer: Answer,
-  log: ReadLog,
 ): Promise<readonly string[]> {
   const headers = { authorization: `Bearer ${answer.secret}`, prefer: 'wait=5' }
   const reply = await fetch(`${url}/dossiers/${answer.receipt}`, { headers })
@@ -140,24 +142,22 @@ async function answerProblems(
   try {
     const dossier = parseDossier(body)
     const problems: string[] = []
-    const input = { crypto, trust: keys.trust, atMs: Date.now(), memory: createMemory() }
     const { row, answer: recorded } = decideRecord(dossier, input)
     if (row.status !== 'holds') problems.push(`the record of ${answer.receipt} is ${row.status}: ${row.reason}`)
     checkOpenings(answer, dossier.receipt.envelope.payload)
-    const isErased = ledger.erased.has(answer.receipt)
+    const erasure = ledger.erasures.get(answer.receipt)
     const kept = recorded?.content.get('response-delivered')
-    if (!isErased && (kept === undefined || !equalBytes(kept, answer.response))) {
+    if (erasure === undefined && (kept === undefined || !equalBytes(kept, answer.response))) {
       problems.push(`the vault does not hold the answer of ${answer.receipt}`)
     }
-    if (isErased && (kept !== undefined || reply.headers.has('countersign-salts'))) {
+    if (erasure === 'confirmed' && (kept !== undefined || reply.headers.has('countersign-salts'))) {
       problems.push(`the erased content of ${answer.receipt} is back`)
     }
-    const promise = dossier.promise && `${dossier.promise.text}`
-    if (promise !== parsePromiseHeader(answer.promise).text) problems.push(`another promise for ${answer.receipt}`)
-    const { checkpoint } = dossier.receipt
-    const note = `${checkpoint.text}\n${checkpoint.signatures.map(formatSignature).join('')}`
-    ledger.heads.add(note)
-    return [...problems, ...headProblems(note, keys.log, log).filter((problem) => problem.startsWith('fork'))]
+    if (dossier.promise?.text !== parsePromiseHeader(answer.promise).text) {
+      problems.push(`another promise than the first for ${answer.receipt}`)
+    }
+    ledger.heads.add(formatNote(dossier.receipt.checkpoint))
+    return problems
   } catch (thrown) {
     const why = thrown instanceof CountersignError ? `${thrown.code}: ${thrown.message}` : String(thrown)
     return [`the dossier of ${answer.receipt} does not check: ${why}`]

@@ -1,9 +1,9 @@
 /** The folder that holds everything a gateway must not lose: its layout, its lock, its version. */
 import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { CountersignError, utf8 } from '@countersign/verify'
 import Database from 'better-sqlite3'
-import { makeFolderDurably, makePrivateFile, writeDurably } from './durable-file.ts'
+import { makeFolderDurably, makePrivateFile, syncFolder, writeDurably } from './durable-file.ts'
 
 /** Version of the folder's layout and of everything in it. A newer one is refused. */
 export const DATA_VERSION = 1
@@ -47,21 +47,27 @@ export function openDataFolder(root: string): LockedDataFolder {
   makeFolderDurably(root)
   const release = lock(join(root, 'lock.db'))
   try {
-    checkVersion(join(root, 'version'), existsSync(folder.database))
-    for (const each of [
-      folder.keys,
-      join(root, 'store'),
-      join(root, 'vault-keys'),
-      join(root, 'journal'),
-      folder.log,
-    ]) {
+    checkVersion(folder)
+    const files = [folder.database, folder.vaultKeys, folder.journal]
+    for (const each of [folder.keys, ...files.map(dirname), folder.log]) {
       makeFolderDurably(each)
+      // A killed process may have renamed a file into place and not come to syncing its name.
+      syncFolder(each)
     }
     return { ...folder, release }
   } catch (thrown) {
     release()
     throw thrown
   }
+}
+
+/**
+ * Locks a data folder that is there, and changes nothing in it but the lock's own file; call what it returns to let go.
+ *
+ * @throws {CountersignError} `data/locked` when another process has it
+ */
+export function lockDataFolder({ root }: DataFolder): () => void {
+  return lock(join(root, 'lock.db'))
 }
 
 /** SQLite's own file lock: the kernel drops it when the process dies, however it dies. */
@@ -78,12 +84,21 @@ function lock(path: string): () => void {
   return () => database.close()
 }
 
-function checkVersion(path: string, hasData: boolean): void {
-  if (!existsSync(path)) {
-    if (hasData) throw new CountersignError('data/damaged', 'the data folder has a database but no version file')
-    writeDurably(path, utf8(`${DATA_VERSION}\n`))
-    return
-  }
+function checkVersion(folder: DataFolder): void {
+  if (existsSync(versionPath(folder))) readVersion(folder)
+  else if (existsSync(folder.database)) {
+    throw new CountersignError('data/damaged', 'the data folder has a database but no version file')
+  } else writeDurably(versionPath(folder), utf8(`${DATA_VERSION}\n`))
+}
+
+/**
+ * The version of a data folder.
+ *
+ * @throws {CountersignError} `data/damaged`, `data/newer-version`
+ */
+export function readVersion(folder: DataFolder): number {
+  const path = versionPath(folder)
+  if (!existsSync(path)) throw new CountersignError('data/damaged', 'the data folder has no version file')
   const text = readFileSync(path, 'utf8').trim()
   const version = Number(text)
   if (!/^[1-9][0-9]{0,5}$/.test(text)) throw new CountersignError('data/damaged', 'the version file cannot be read')
@@ -93,4 +108,9 @@ function checkVersion(path: string, hasData: boolean): void {
       `the data folder is of version ${version}, this release reads up to ${DATA_VERSION}; install a newer release`,
     )
   }
+  return version
+}
+
+function versionPath({ root }: DataFolder): string {
+  return join(root, 'version')
 }

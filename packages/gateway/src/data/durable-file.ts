@@ -1,5 +1,5 @@
 /** Files that survive a power cut: written beside, synced, renamed, and the folder synced. */
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs'
+import { accessSync, closeSync, constants, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 
 /** Only the owner reads keys and data. */
@@ -34,19 +34,43 @@ export function makePrivateFile(path: string): void {
   }
 }
 
-/** Makes a folder and what leads to it; each new name is synced into its parent. */
+/**
+ * Makes a folder and what leads to it; each new name is synced into its parent. So is the name of a folder that is
+ * there: a process that was killed may have made it and not come to syncing it.
+ */
 export function makeFolderDurably(path: string, mode = PRIVATE_FOLDER): void {
   const first = mkdirSync(path, { recursive: true, mode })
-  if (first === undefined) return
+  if (first === undefined) {
+    if (isReadable(dirname(path))) syncFolder(dirname(path))
+    return
+  }
   for (let folder = path; folder.length >= first.length; folder = dirname(folder)) syncFolder(dirname(folder))
+}
+
+/** A parent that we may not read was made by somebody else, and so was the folder. */
+function isReadable(folder: string): boolean {
+  try {
+    accessSync(folder, constants.R_OK)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** Makes the names in a folder durable. */
 export function syncFolder(path: string): void {
-  const folder = openSync(path, 'r')
+  syncOpened(openSync(path, 'r'))
+}
+
+/** Makes what other hands wrote into a file durable, its length too. */
+export function syncFile(path: string): void {
+  syncOpened(openSync(path, 'r+'))
+}
+
+function syncOpened(file: number): void {
   try {
-    fsyncSync(folder)
+    fsyncSync(file)
   } finally {
-    closeSync(folder)
+    closeSync(file)
   }
 }

@@ -2,7 +2,7 @@
 import { Worker } from 'node:worker_threads'
 import { CountersignError, type Crypto } from '@countersign/verify'
 import type { DataFolder } from '../data/data-folder.ts'
-import { openDatabaseReadOnly, type Sqlite } from '../store/database.ts'
+import { openDatabase, openDatabaseReadOnly, type Sqlite } from '../store/database.ts'
 import type { VaultKey } from '../vault/key-store.ts'
 import { type Clock, createClock } from './clock.ts'
 import type { CommitThreadData, FromCommitThread, Task, Ticketed, ToCommitThread } from './commit-thread.ts'
@@ -212,6 +212,8 @@ export class LogService {
     for (const waiter of [...this.#waiters]) this.#settle(waiter, false)
     this.#database?.close()
     await this.#commits.terminate()
+    // The last to close must be a writer: only a writer brings everything into the one file.
+    openDatabase(this.#options.folder.database).close()
   }
 
   #flush(): void {

@@ -26,12 +26,13 @@ const MAX_CACHED_TILES = 256
 /** Reads hashes of entries that are committed; never of more. */
 export class TileReader {
   readonly #crypto: Crypto
-  readonly #folder: string
+  readonly #folder: string | undefined
   readonly #hashes
   readonly #statements
   readonly #cache = new Map<string, Uint8Array>()
 
-  constructor(crypto: Crypto, database: Sqlite, logFolder: string) {
+  /** Without the log's folder, everything comes from the database. */
+  constructor(crypto: Crypto, database: Sqlite, logFolder?: string) {
     this.#crypto = crypto
     this.#folder = logFolder
     this.#hashes = database.prepare('SELECT leaf_hash FROM entries WHERE idx >= ? AND idx < ? ORDER BY idx').pluck()
@@ -96,9 +97,10 @@ export class TileReader {
   }
 
   #readFile(path: string): Uint8Array | undefined {
+    if (this.#folder === undefined) return undefined
     try {
       const bytes = readFileSync(join(this.#folder, path))
-      return bytes.length === TILE_WIDTH * HASH_BYTES ? bytes : undefined
+      return bytes.length === TILE_WIDTH * HASH_BYTES ? new Uint8Array(bytes) : undefined
     } catch {
       return undefined
     }

@@ -47,7 +47,7 @@ CREATE TABLE pending_erasures (receipt BLOB PRIMARY KEY, reason TEXT NOT NULL) S
 `
 
 /** Version of the schema, kept in `user_version`. */
-const SCHEMA_VERSION = 1
+export const SCHEMA_VERSION = 1
 
 /**
  * Opens the database for writing, making it when it is new. Commits survive a power cut on a disk that honours fsync:

@@ -5,7 +5,7 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 import { CountersignError, concat, utf8 } from '@countersign/verify'
 import Database from 'better-sqlite3'
-import { makePrivateFile } from '../data/durable-file.ts'
+import { makePrivateFile, syncFile } from '../data/durable-file.ts'
 import { type Sqlite, setDurable, storageError } from '../store/database.ts'
 
 /** A key for one receipt. */
@@ -72,6 +72,8 @@ export class KeyStore {
     if (result?.busy !== 0) {
       throw new CountersignError('data/damaged', 'destroyed keys could not be flushed out of the write-ahead log')
     }
+    // SQLite cuts its log short without syncing it: a power cut could bring the keys back.
+    syncFile(`${this.#database.name}-wal`)
   }
 
   close(): void {

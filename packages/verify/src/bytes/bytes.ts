@@ -66,13 +66,25 @@ export function toHex(bytes: Uint8Array): string {
  * @throws {CountersignError} `bytes/bad-hex`
  */
 export function parseHex(text: string, length?: number): Uint8Array {
-  if (text.length % 2 !== 0 || (length !== undefined && text.length !== length * 2) || !/^[0-9a-f]*$/.test(text)) {
-    const wanted = length === undefined ? 'an even number of' : `${length * 2}`
-    throw new CountersignError('bytes/bad-hex', `expected ${wanted} lower-case hexadecimal digits`)
-  }
+  if (text.length % 2 !== 0 || (length !== undefined && text.length !== length * 2)) throw badHex(length)
   const bytes = new Uint8Array(text.length / 2)
-  for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(text.slice(i * 2, i * 2 + 2), 16)
+  for (let i = 0; i < bytes.length; i++) {
+    const high = hexValue(text.charCodeAt(i * 2))
+    const low = hexValue(text.charCodeAt(i * 2 + 1))
+    if (high < 0 || low < 0) throw badHex(length)
+    bytes[i] = (high << 4) | low
+  }
   return bytes
+}
+
+function hexValue(code: number): number {
+  if (code >= 0x30 && code <= 0x39) return code - 0x30
+  return code >= 0x61 && code <= 0x66 ? code - 0x57 : -1
+}
+
+function badHex(length: number | undefined): CountersignError {
+  const wanted = length === undefined ? 'an even number of' : `${length * 2}`
+  return new CountersignError('bytes/bad-hex', `expected ${wanted} lower-case hexadecimal digits`)
 }
 
 /** Eight bytes, big-endian, of an unsigned integer below 2^64. */

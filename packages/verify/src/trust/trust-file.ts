@@ -3,7 +3,7 @@
  *
  * @spec spec/trust-file.md
  */
-import { Lexer, parse } from 'yaml'
+import { Lexer, parse, YAMLParseError } from 'yaml'
 import { parseBase64 } from '../bytes/base64.ts'
 import { parseUtf8, toHex } from '../bytes/bytes.ts'
 import type { Json } from '../bytes/json.ts'
@@ -99,11 +99,19 @@ export function parseYaml(bytes: Uint8Array): Json {
       uniqueKeys: true,
       maxAliasCount: 0,
       logLevel: 'error',
+      // The parser would look up the line of every error, each time from the start.
+      prettyErrors: false,
     }) as Json
   } catch (thrown) {
-    const why = thrown instanceof Error ? (thrown.message.split('\n')[0] ?? '') : ''
-    throw new CountersignError('yaml/malformed', `not YAML: ${why}`)
+    throw new CountersignError('yaml/malformed', `not YAML: ${reasonOf(thrown, text)}`)
   }
+}
+
+/** The first line of the parser's message, with the line of the text that it is about. */
+function reasonOf(thrown: unknown, text: string): string {
+  const message = thrown instanceof Error ? (thrown.message.split('\n')[0] ?? '') : ''
+  if (!(thrown instanceof YAMLParseError)) return message
+  return `${message}, at line ${text.slice(0, thrown.pos[0]).split('\n').length}`
 }
 
 /**
@@ -155,7 +163,10 @@ function readTrust(crypto: Crypto, value: Json): Trust {
 }
 
 function readRequire(fields: Fields): readonly Requirement[] {
-  const text = fields.names(16).map((claim) => `${claim}:${fields.text(claim, { pattern: /^[a-z-]+$/ })}`)
+  const text = fields.names(16).map((claim) => {
+    if (!/^[a-z]+$/.test(claim)) throw new CountersignError('require/malformed', `${quote(claim)} is not a claim`)
+    return `${claim}:${fields.text(claim, { pattern: /^[a-z-]+$/ })}`
+  })
   return parseRequirements(text.join(','))
 }
 

@@ -32,7 +32,7 @@ function noteVectors(): FormatVectors {
   const signed = (name: string, note: string) => gives(name, { note, key }, text)
   const bad = (name: string, note: string) => refused(name, { note, key }, 'note/malformed')
   const badKey = (name: string, changed: string) =>
-    refused(`key: ${name}`, { note: text, key: changed }, 'key/malformed')
+    refused(`key: ${name}`, { note: `${text}\n${line}`, key: changed }, 'key/malformed')
   const [name = '', id = '', encoded = ''] = key.split('+')
   const longName = noteKey(crypto, 'n'.repeat(256), NOTE_ED25519, log.key.publicKey)
   return {

@@ -86,6 +86,11 @@ export class Prover {
     return envelope.payload
   }
 
+  /** The statement in a payload of that digest. */
+  parseStatement(payload: Uint8Array, digest: StatementDigest): Statement {
+    return this.#memory.recall('statement', digest, () => parseStatement(payload))
+  }
+
   verifyInclusion(receipt: UnverifiedReceipt, head: Checkpoint, leafHash: Hash, once: boolean): void {
     const prove = () => verifyInclusion(this.crypto, head, receipt, leafHash)
     if (once) {
@@ -97,11 +102,18 @@ export class Prover {
   }
 }
 
+interface CarriedStatement {
+  readonly digest: StatementDigest
+  readonly receipt: UnverifiedReceipt
+}
+
 /** The other statements of a dossier, found by digest and opened when asked for. */
 export class LinkedStatements {
   readonly #prover: Prover
   readonly #trust: Trust
-  readonly #receipts: readonly { readonly digest: StatementDigest; readonly receipt: UnverifiedReceipt }[]
+  readonly #receipts: readonly CarriedStatement[]
+  /** What was opened, by roles and digest: several claims rest on the same statement. */
+  readonly #opened = new Map<string, SignedStatement>()
 
   constructor(prover: Prover, trust: Trust, dossier: UnverifiedDossier) {
     this.#prover = prover
@@ -114,7 +126,7 @@ export class LinkedStatements {
 
   /** Digests of carried statements that say they are of that type and about `subject` (a SHA-256), true or not. */
   about(subject: StatementDigest, predicateType: string): readonly StatementDigest[] {
-    return this.#receipts.filter((each) => claimsToBe(each.receipt, predicateType, subject)).map((each) => each.digest)
+    return this.#receipts.filter((each) => this.#claimsToBe(each, predicateType, subject)).map((each) => each.digest)
   }
 
   /**
@@ -125,6 +137,13 @@ export class LinkedStatements {
    *   receipt throws
    */
   open(digest: StatementDigest, roles: readonly Role[]): SignedStatement {
+    const name = `${roles.join()} ${digest}`
+    const opened = this.#opened.get(name) ?? this.#open(digest, roles)
+    this.#opened.set(name, opened)
+    return opened
+  }
+
+  #open(digest: StatementDigest, roles: readonly Role[]): SignedStatement {
     const found = this.#receipts.find((each) => each.digest === digest)
     if (found === undefined) {
       throw new CountersignError('opening/missing', `the dossier does not carry statement ${digest}`)
@@ -143,7 +162,18 @@ export class LinkedStatements {
         `no party with role ${roles.join(' or ')} in the trust file has key ${keyId}`,
       )
     }
-    return { statement: parseStatement(payload), digest, ...place, signer: signer.party, keyId }
+    return { statement: this.#prover.parseStatement(payload, digest), digest, ...place, signer: signer.party, keyId }
+  }
+
+  #claimsToBe({ digest, receipt }: CarriedStatement, predicateType: string, subject: StatementDigest): boolean {
+    try {
+      const statement = this.#prover.parseStatement(receipt.envelope.payload, digest)
+      return (
+        statement.predicateType === predicateType && statement.subjects.some((each) => each.digest.sha256 === subject)
+      )
+    } catch {
+      return false
+    }
   }
 }
 
@@ -161,15 +191,4 @@ export function logKeyFor(trust: Trust | undefined, receipt: UnverifiedReceipt):
     throw new CountersignError('policy/unknown-log', `the trust file has no key for the log ${JSON.stringify(origin)}`)
   }
   return log.key
-}
-
-function claimsToBe(receipt: UnverifiedReceipt, predicateType: string, subject: StatementDigest): boolean {
-  try {
-    const statement = parseStatement(receipt.envelope.payload)
-    return (
-      statement.predicateType === predicateType && statement.subjects.some(({ digest }) => digest.sha256 === subject)
-    )
-  } catch {
-    return false
-  }
 }

@@ -36,6 +36,7 @@ export function decideRecord(dossier: UnverifiedDossier, input: VerdictInput): R
   const { receipt } = dossier
   const prover = new Prover(input)
   const list = new Checklist('record')
+  const statement = statementDigest(crypto, receipt.envelope.payload)
 
   const leafHash = list.attempt('leaf', () => prover.leafHash(receipt))
   if (leafHash !== undefined) {
@@ -57,12 +58,11 @@ export function decideRecord(dossier: UnverifiedDossier, input: VerdictInput): R
   if (inference !== undefined) checkAge(list, input, inference)
 
   const row = list.row(held(trust, logKey, confirmations), {
-    basis: [`statement ${statementDigest(crypto, receipt.envelope.payload)}`, ...headBasis(head)],
+    basis: [`statement ${statement}`, ...headBasis(head)],
     trusts: logKey === undefined ? [] : [`the operator of log ${logKey.name}`, ...names(confirmations)],
     doesNotProve: confirmations.length > 0 ? DOES_NOT_PROVE : [...DOES_NOT_PROVE, NOBODY_ELSE],
   })
   if (row.status !== 'holds' || !trust || !inference || !operator || !head) return { row, answer: undefined }
-  const statement = statementDigest(crypto, receipt.envelope.payload)
   const linked = new LinkedStatements(prover, trust, dossier)
   const answer = { inference, statement, index: receipt.index, operator, head, confirmations, content, linked }
   return { row, answer }

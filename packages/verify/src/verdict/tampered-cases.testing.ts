@@ -204,6 +204,12 @@ function headCases({ log, index }: Scene, honest: Json, refuted: Refuted): reado
       ['record/checkpoint'],
     ),
     refuted(
+      'log-id-of-another-key',
+      'The bundle names another log key than its checkpoint.',
+      withValueAt(honest, [...ENTRY, 'logId', 'keyId'], toBase64(otherRoot)),
+      ['record/checkpoint'],
+    ),
+    refuted(
       'two-heads-in-one-bundle',
       'The bundle names another tree size than its checkpoint.',
       withValueAt(honest, [...PROOF, 'treeSize'], String(log.size - 1)),

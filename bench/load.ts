@@ -1,0 +1,108 @@
+/** Load over plain sockets: keep-alive, one request at a time on each, responses by content-length. Cheap to send. */
+import { connect, type Socket } from 'node:net'
+
+/** One connection that sends the same request again and again. */
+export class Connection {
+  readonly #socket: Socket
+  readonly #request: Buffer
+  #received: Buffer = Buffer.alloc(0)
+  #settle: ((status: number) => void) | undefined
+
+  private constructor(socket: Socket, request: Buffer) {
+    this.#socket = socket
+    this.#request = request
+    socket.on('data', (chunk: Buffer) => this.#receive(chunk))
+  }
+
+  static open(port: number, path: string, body: Uint8Array): Promise<Connection> {
+    const head = `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n`
+    const request = Buffer.concat([Buffer.from(head), body])
+    return new Promise((resolve, reject) => {
+      const socket = connect(port, '127.0.0.1', () => resolve(new Connection(socket, request)))
+      socket.setNoDelay(true)
+      socket.once('error', reject)
+    })
+  }
+
+  get isBusy(): boolean {
+    return this.#settle !== undefined
+  }
+
+  /** Sends the request; its status when the whole response is there. */
+  send(): Promise<number> {
+    return new Promise((resolve) => {
+      this.#settle = resolve
+      this.#socket.write(this.#request)
+    })
+  }
+
+  close(): void {
+    this.#socket.destroy()
+  }
+
+  #receive(chunk: Buffer): void {
+    this.#received = this.#received.length === 0 ? chunk : Buffer.concat([this.#received, chunk])
+    const end = this.#received.indexOf('\r\n\r\n')
+    if (end < 0) return
+    const head = this.#received.toString('latin1', 0, end)
+    const length = Number(/content-length: (\d+)/i.exec(head)?.[1] ?? 0)
+    if (this.#received.length < end + 4 + length) return
+    this.#received = this.#received.subarray(end + 4 + length)
+    const settle = this.#settle
+    this.#settle = undefined
+    settle?.(Number(head.slice(9, 12)))
+  }
+}
+
+/** Keeps every connection busy for a time; answers per second. */
+export async function closedLoop(connections: readonly Connection[], durationMs: number): Promise<number> {
+  const endMs = performance.now() + durationMs
+  const startMs = performance.now()
+  let answers = 0
+  await Promise.all(
+    connections.map(async (connection) => {
+      while (performance.now() < endMs) {
+        if ((await connection.send()) !== 200) throw new Error('the server refused a request')
+        answers++
+      }
+    }),
+  )
+  return answers / ((performance.now() - startMs) / 1000)
+}
+
+/** Sends at a fixed rate, whatever the answers do; milliseconds from when each was due to its answer. */
+export async function openLoop(
+  connections: readonly Connection[],
+  perSecond: number,
+  durationMs: number,
+): Promise<readonly number[]> {
+  const startMs = performance.now()
+  const total = Math.floor((perSecond * durationMs) / 1000)
+  const latenciesMs: number[] = []
+  const idle = [...connections]
+  const due: number[] = []
+  let sent = 0
+  await new Promise<void>((resolve) => {
+    const dispatch = () => {
+      while (due.length > 0 && idle.length > 0) {
+        const connection = idle.pop()
+        const dueMs = due.shift()
+        if (connection === undefined || dueMs === undefined) return
+        void connection.send().then(() => {
+          latenciesMs.push(performance.now() - dueMs)
+          idle.push(connection)
+          dispatch()
+          if (latenciesMs.length === total) resolve()
+        })
+      }
+    }
+    const tick = () => {
+      const wanted = Math.min(total, Math.floor(((performance.now() - startMs) * perSecond) / 1000))
+      for (; sent < wanted; sent++) due.push(startMs + (sent * 1000) / perSecond)
+      dispatch()
+      if (sent < total) setImmediate(tick)
+    }
+    tick()
+  })
+  return latenciesMs
+}

@@ -1,0 +1,327 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { CountersignError } from '@countersign/verify'
+import fc from 'fast-check'
+import { DEFAULT_DEADLINES, DEFAULT_LIMITS, DEFAULT_LISTEN } from './config.ts'
+import { parseConfig, readConfigFile } from './config-file.ts'
+
+const LINES = [
+  'format: countersign-config/v1', // 1
+  'listen:', // 2
+  '  host: 127.0.0.1', // 3
+  '  port: 9000', // 4
+  'data: data', // 5
+  'origin: example.org/log', // 6
+  'operator:', // 7
+  '  name: Example Operator', // 8
+  '  contact: operator@example.org', // 9
+  'vaultKey:', // 10
+  '  file: keys/vault.key', // 11
+  'deployments:', // 12
+  '  credit:', // 13
+  '    model:', // 14
+  '      path: models/credit.onnx', // 15
+  '      agreement: exact', // 16
+  '    vault: salts', // 17
+  '    prices:', // 18
+  '      - item: decision', // 19
+  '        amountMicros: 1000', // 20
+  '        currency: EUR', // 21
+  '    accountable:', // 22
+  '      party: Example Lender', // 23
+  '      contact: appeals@example.org', // 24
+  '      publicKey: lender.pem', // 25
+  'writers:', // 26
+  '  - party: Example Auditor', // 27
+  '    publicKey: auditor.pem', // 28
+  '    perDay: 5', // 29
+  'limits:', // 30
+  '  bodyBytes: 2048', // 31
+]
+
+function text(changes: { readonly [line: number]: string | undefined } = {}): string {
+  return LINES.flatMap((line, i) => (i + 1 in changes ? (changes[i + 1] ?? []) : line)).join('\n')
+}
+
+test('reads everything that may be said', () => {
+  const config = parseConfig(text(), '/etc/countersign')
+  assert.deepEqual(config, {
+    listen: { host: '127.0.0.1', port: 9000 },
+    dataRoot: '/etc/countersign/data',
+    origin: 'example.org/log',
+    operator: { name: 'Example Operator', contact: 'operator@example.org' },
+    vaultKey: { file: '/etc/countersign/keys/vault.key' },
+    deployments: [
+      {
+        name: 'credit',
+        model: {
+          path: '/etc/countersign/models/credit.onnx',
+          profile: 'ort-node-1.30.0-cpu-disabled-1t',
+          referenceProfile: 'ort-web-1.30.0-wasm-disabled-1t',
+          agreement: 'exact',
+        },
+        vault: 'salts',
+        onFailure: 'flag',
+        prices: [{ item: 'decision', amountMicros: 1000, currency: 'EUR' }],
+        accountable: {
+          party: 'Example Lender',
+          contact: 'appeals@example.org',
+          publicKeyFile: '/etc/countersign/lender.pem',
+        },
+        deadlines: DEFAULT_DEADLINES,
+      },
+    ],
+    writers: [{ party: 'Example Auditor', publicKeyFile: '/etc/countersign/auditor.pem', perDay: 5 }],
+    limits: { ...DEFAULT_LIMITS, bodyBytes: 2048 },
+    example: false,
+  })
+})
+
+test('what is left out has a default', () => {
+  const gone = [2, 3, 4, 5, 6, 10, 11, 16, 17, 18, 19, 20, 21, 26, 27, 28, 29, 30, 31]
+  const config = parseConfig(text(Object.fromEntries(gone.map((line) => [line, undefined]))), '/etc')
+  assert.deepEqual(config.listen, DEFAULT_LISTEN)
+  assert.equal(config.dataRoot, '/etc/countersign-data')
+  assert.equal(config.origin, undefined)
+  assert.equal(config.vaultKey, undefined)
+  assert.deepEqual(config.writers, [])
+  assert.deepEqual(config.limits, DEFAULT_LIMITS)
+  assert.equal(config.deployments[0]?.vault, 'content')
+  assert.equal(config.deployments[0]?.model.agreement, 'tolerant')
+})
+
+interface Mistake {
+  readonly what: string
+  readonly changes: { readonly [line: number]: string | undefined }
+  readonly line: number
+  readonly says: RegExp
+}
+
+const MISTAKES: readonly Mistake[] = [
+  { what: 'another format', changes: { 1: 'format: other' }, line: 1, says: /expected "countersign-config\/v1"/ },
+  { what: 'no format', changes: { 1: undefined }, line: 1, says: /config\.format: this field is required/ },
+  { what: 'a host that is no text', changes: { 3: '  host: 5' }, line: 3, says: /listen\.host: expected a text/ },
+  { what: 'a port too large', changes: { 4: '  port: 70000' }, line: 4, says: /listen\.port: expected 0 to 65535/ },
+  { what: 'a port in quotes', changes: { 4: '  port: "80"' }, line: 4, says: /expected an integer/ },
+  { what: 'an origin with a space', changes: { 6: 'origin: a b' }, line: 6, says: /config\.origin/ },
+  {
+    what: 'an operator without a name',
+    changes: { 8: undefined },
+    line: 7,
+    says: /operator\.name: this field is required/,
+  },
+  { what: 'an empty name', changes: { 8: '  name: ""' }, line: 8, says: /operator\.name: expected a text/ },
+  { what: 'a name with control characters', changes: { 8: '  name: "a\\eb"' }, line: 8, says: /operator\.name/ },
+  {
+    what: 'an unknown field',
+    changes: { 9: '  contact: a\n  phone: b' },
+    line: 7,
+    says: /unknown field "phone"; known are name, contact/,
+  },
+  {
+    what: 'an unknown field at the top',
+    changes: { 5: 'dta: data' },
+    line: 1,
+    says: /unknown field "dta"; known are .*data/,
+  },
+  {
+    what: 'a secret inline',
+    changes: { 10: `vaultKey: ${'ab'.repeat(32)}`, 11: undefined },
+    line: 10,
+    says: /vaultKey: expected an object/,
+  },
+  {
+    what: 'a secret as a value',
+    changes: { 11: `  value: ${'ab'.repeat(32)}` },
+    line: 10,
+    says: /unknown field "value"; known are file, env/,
+  },
+  {
+    what: 'two places for a secret',
+    changes: { 11: '  file: a\n  env: B' },
+    line: 10,
+    says: /either "file: PATH" or "env: NAME", never the secret itself/,
+  },
+  {
+    what: 'no place for a secret',
+    changes: { 10: 'vaultKey: {}', 11: undefined },
+    line: 10,
+    says: /either "file: PATH" or "env: NAME"/,
+  },
+  { what: 'no name of a variable', changes: { 11: '  env: "A-B"' }, line: 11, says: /vaultKey\.env/ },
+  {
+    what: 'a deployment without a model',
+    changes: { 14: undefined, 15: undefined, 16: undefined },
+    line: 13,
+    says: /credit\.model: this field is required/,
+  },
+  { what: 'a model without a path', changes: { 15: undefined }, line: 14, says: /model\.path: this field is required/ },
+  {
+    what: 'an unknown agreement',
+    changes: { 16: '      agreement: bits' },
+    line: 16,
+    says: /agreement: expected one of exact, tolerant/,
+  },
+  {
+    what: 'an unknown vault mode',
+    changes: { 17: '    vault: all' },
+    line: 17,
+    says: /vault: expected one of content, salts, none/,
+  },
+  {
+    what: 'a negative price',
+    changes: { 20: '        amountMicros: -1' },
+    line: 20,
+    says: /prices\[0\]\.amountMicros: expected 0 to/,
+  },
+  {
+    what: 'a price with a fraction',
+    changes: { 20: '        amountMicros: 0.5' },
+    line: 20,
+    says: /expected an integer/,
+  },
+  {
+    what: 'a currency in words',
+    changes: { 21: '        currency: Euro' },
+    line: 21,
+    says: /currency: expected at most 3/,
+  },
+  {
+    what: 'an accountable party without a key',
+    changes: { 25: undefined },
+    line: 22,
+    says: /accountable\.publicKey: this field is required/,
+  },
+  {
+    what: 'a quota of nothing',
+    changes: { 29: '    perDay: 0' },
+    line: 29,
+    says: /writers\[0\]\.perDay: expected 1 to/,
+  },
+  {
+    what: 'a limit too small',
+    changes: { 31: '  bodyBytes: 10' },
+    line: 31,
+    says: /limits\.bodyBytes: expected 1024 to/,
+  },
+  {
+    what: 'an unknown limit',
+    changes: { 31: '  bodies: 10' },
+    line: 30,
+    says: /unknown field "bodies"; known are bodyBytes/,
+  },
+  {
+    what: 'a bad deployment name',
+    changes: { 13: '  "a b":' },
+    line: 12,
+    says: /"a b" is not a name of letters, digits/,
+  },
+  {
+    what: 'no deployment at all',
+    changes: Object.fromEntries(
+      [12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25].map((line) => [
+        line,
+        line === 12 ? 'deployments: {}' : undefined,
+      ]),
+    ),
+    line: 12,
+    says: /expected at least one deployment/,
+  },
+  { what: 'the same key twice', changes: { 9: '  name: Another' }, line: 9, says: /unique/ },
+  { what: 'no YAML', changes: { 3: '  host: [1' }, line: 4, says: /./ },
+  { what: 'a tab', changes: { 3: '\thost: a' }, line: 3, says: /./ },
+]
+
+for (const { what, changes, line, says } of MISTAKES) {
+  test(`${what}: refused, with the line and what to write`, () => {
+    assert.throws(
+      () => parseConfig(text(changes), '/etc'),
+      (thrown: unknown) => {
+        assert.ok(thrown instanceof CountersignError)
+        assert.equal(thrown.code, 'config/malformed')
+        assert.match(thrown.message, says)
+        assert.match(thrown.message, new RegExp(`^line ${line}: `), thrown.message)
+        assert.doesNotMatch(thrown.message, /abababab/, 'a secret is not repeated')
+        return true
+      },
+    )
+  })
+}
+
+const HUGE_MAP = `format: x\nm:\n${Array.from({ length: 60_000 }, (_, i) => `  k${i}: 1\n`).join('')}`
+
+const BOMBS: readonly (readonly [string, string])[] = [
+  ['an alias', 'a: &a [1]\nb: *a\n'],
+  ['aliases of aliases', `a: &a [x, x]\n${'bcdefghij'.replace(/./g, (name) => `${name}: &${name} [*a, *a, *a]\n`)}`],
+  ['many brackets', '['.repeat(100_000)],
+  ['many maps in brackets', '{a: '.repeat(100_000)],
+  ['many indentations', Array.from({ length: 2000 }, (_, i) => `${' '.repeat(i)}a:\n`).join('')],
+  ['many list marks on a line', '- '.repeat(100_000)],
+  ['a map of many keys', HUGE_MAP],
+  ['a tag', 'format: !!js/function "x"\n'],
+  ['two documents', 'a: 1\n---\na: 2\n'],
+  ['nothing', ''],
+  ['a list', '- a\n'],
+  ['a byte that is no text', '\u0000'],
+]
+
+for (const [what, bomb] of BOMBS) {
+  test(`${what}: refused at once`, () => {
+    const started = performance.now()
+    assert.throws(() => parseConfig(bomb, '/etc'), { name: 'CountersignError', code: 'config/malformed' })
+    assert.ok(performance.now() - started < 2000, 'it took too long')
+  })
+}
+
+test('any text: a configuration or a typed error, never a crash', () => {
+  const pieces = fc.constantFrom(
+    'a',
+    ':',
+    ' ',
+    '\n',
+    '-',
+    '[',
+    ']',
+    '{',
+    '}',
+    '&',
+    '*',
+    '!',
+    '|',
+    '>',
+    '"',
+    "'",
+    '#',
+    '?',
+    '%',
+    '@',
+    '0',
+    '\t',
+    ...LINES,
+  )
+  fc.assert(
+    fc.property(fc.array(pieces, { maxLength: 40 }), (parts) => {
+      try {
+        parseConfig(parts.join(''), '/etc')
+      } catch (thrown) {
+        assert.ok(thrown instanceof CountersignError, String(thrown))
+        assert.equal(thrown.code, 'config/malformed')
+      }
+    }),
+    { numRuns: 300 },
+  )
+})
+
+test('a file: relative to its folder; missing and too large are told apart', (context) => {
+  const folder = mkdtempSync(join(tmpdir(), 'countersign-config-'))
+  context.after(() => rmSync(folder, { recursive: true }))
+  const path = join(folder, 'countersign.yaml')
+  assert.throws(() => readConfigFile(path), { code: 'config/missing-file' })
+  writeFileSync(path, text())
+  assert.equal(readConfigFile(path).dataRoot, join(folder, 'data'))
+  writeFileSync(path, `${text()}\n${'#'.repeat(1024 * 1024)}`)
+  assert.throws(() => readConfigFile(path), { code: 'config/malformed' })
+})

@@ -1,0 +1,200 @@
+/** Records all that gateways do to their disk, and send, through starts, load, an erasure, kills and a clean close. */
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { createNodeCrypto } from '@countersign/verify/crypto/node'
+import { dataFolderAt } from '../data/data-folder.ts'
+import { keyPaths } from '../data/keys.ts'
+import { openDatabaseReadOnly } from '../store/database.ts'
+import { StatementReader } from '../store/statement-reader.ts'
+import { type GatewayProcess, startGatewayProcess } from './gateway-process.testing.ts'
+import { type Answer, ask, createLedger, lookAtCheckpoint } from './ledger.testing.ts'
+import { type Keys, readKeys, readOrigin } from './promises.testing.ts'
+import { createRandom } from './random.testing.ts'
+import { type Operation, parseTrace } from './trace.testing.ts'
+
+const RECORDER_SOURCE = fileURLToPath(new URL('../../src/crash/recorder.c', import.meta.url))
+
+/** Enough for a complete tile: 256 entries. */
+const ENOUGH_ANSWERS = 270
+const BURST = 8
+
+/** First starts that are cut short, and how long the recorder lets one take. */
+const EARLY_KILLS = 3
+const SLOWEST_START_MS = 700
+
+export interface Recording {
+  /** The folder that was recorded, empty and durable at first. */
+  readonly root: string
+  readonly dataRoot: string
+  readonly operations: readonly Operation[]
+  readonly keys: Keys
+  /** All answers that were fully received, each with the number of operations before its first byte left. */
+  readonly answers: readonly { readonly at: number; readonly answer: Answer }[]
+  readonly heads: readonly { readonly at: number; readonly note: string }[]
+  readonly erasures: readonly RecordedErasure[]
+}
+
+export interface RecordedErasure {
+  readonly receipt: string
+  /** Operations before it was asked for, and before it was confirmed. */
+  readonly askedAt: number
+  readonly confirmedAt: number
+  /** Must be gone from the disk once it is confirmed. */
+  readonly wrappedKey: Uint8Array
+}
+
+/** Compiles the recorder; `undefined` when this machine has no C compiler. */
+export function compileRecorder(folder: string): string | undefined {
+  const library = join(folder, 'recorder.so')
+  for (const compiler of ['cc', 'gcc', 'clang']) {
+    try {
+      execFileSync(compiler, ['-O2', '-shared', '-fPIC', '-o', library, RECORDER_SOURCE, '-ldl', '-lpthread'])
+      return library
+    } catch (thrown) {
+      if ((thrown as { code?: unknown }).code !== 'ENOENT') throw thrown
+    }
+  }
+  return undefined
+}
+
+/** Runs the script in `folder` under the recorder; the seed says when the gateway is killed as it starts. */
+export async function record(folder: string, recorder: string, seed: number): Promise<Recording> {
+  const root = join(folder, 'disk')
+  const trace = join(folder, 'trace')
+  const dataRoot = join(root, 'data')
+  mkdirSync(root)
+  const environment = { LD_PRELOAD: recorder, COUNTERSIGN_TRACE_ROOT: root, COUNTERSIGN_TRACE_FILE: trace }
+  const start = () => startGatewayProcess(dataRoot, environment)
+  const random = createRandom(seed)
+  const script = new Script(dataRoot, trace)
+  for (let i = 0; i < EARLY_KILLS; i++) await killAfter(start(), random.below(SLOWEST_START_MS))
+  const keys = await script.run(start)
+  return { root, dataRoot, keys, ...place(parseTrace(readFileSync(trace)), script) }
+}
+
+class Script {
+  readonly ledger = createLedger()
+  readonly erasures: Pick<RecordedErasure, 'receipt' | 'askedAt' | 'wrappedKey'>[] = []
+  readonly #dataRoot: string
+  readonly #trace: string
+  #asked = 0
+
+  constructor(dataRoot: string, trace: string) {
+    this.#dataRoot = dataRoot
+    this.#trace = trace
+  }
+
+  async run(start: () => GatewayProcess): Promise<Keys> {
+    const first = start()
+    const url = await listening(first)
+    for (let i = 0; i < 3; i++) await this.#burst(url)
+    await this.#published(url)
+    await this.#erase(url, 0)
+    await this.#burst(url)
+    await this.#published(url)
+    const keys = readKeys(this.#dataRoot, await readOrigin(url))
+    await this.#killUnderLoad(first, url)
+
+    const second = start()
+    const secondUrl = await listening(second)
+    while (this.ledger.answers.length < ENOUGH_ANSWERS) await this.#burst(secondUrl)
+    await this.#published(secondUrl)
+    await this.#erase(secondUrl, 1)
+    await this.#burst(secondUrl)
+    await second.close()
+
+    const third = start()
+    await this.#killUnderLoad(third, await listening(third))
+    const fourth = start()
+    await listening(fourth)
+    await fourth.close()
+    return keys
+  }
+
+  async #burst(url: string): Promise<void> {
+    await Promise.all(Array.from({ length: BURST }, () => ask(url, this.ledger, this.#asked++)))
+  }
+
+  async #killUnderLoad(gateway: GatewayProcess, url: string): Promise<void> {
+    await this.#burst(url)
+    const load = this.#burst(url)
+    await new Promise((resolve) => setTimeout(resolve, 8))
+    await gateway.kill()
+    await load
+  }
+
+  async #published(url: string): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, 1300))
+    await lookAtCheckpoint(url, this.ledger)
+  }
+
+  async #erase(url: string, number: number): Promise<void> {
+    const { receipt } = this.ledger.answers[number] ?? { receipt: '' }
+    const wrappedKey = readWrappedKey(this.#dataRoot, receipt)
+    this.erasures.push({ receipt, wrappedKey, askedAt: parseTrace(readFileSync(this.#trace)).length })
+    const token = readFileSync(keyPaths(dataFolderAt(this.#dataRoot).keys).operatorToken, 'utf8').trim()
+    const headers = { authorization: `Bearer ${token}` }
+    const reply = await fetch(`${url}/receipts/${receipt}/content`, { method: 'DELETE', headers })
+    if (reply.status !== 200) throw new Error(`erasing was answered ${reply.status} ${await reply.text()}`)
+  }
+}
+
+async function killAfter(gateway: GatewayProcess, delayMs: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, delayMs))
+  await gateway.kill()
+}
+
+async function listening(gateway: GatewayProcess): Promise<string> {
+  const url = await gateway.ready
+  if (url === undefined) throw new Error(`the gateway did not start: ${gateway.complaints.join('; ')}`)
+  return url
+}
+
+function readWrappedKey(dataRoot: string, receipt: string): Uint8Array {
+  const folder = dataFolderAt(dataRoot)
+  const database = openDatabaseReadOnly(folder.database)
+  const vaultKeys = openDatabaseReadOnly(folder.vaultKeys)
+  try {
+    const statements = new StatementReader(createNodeCrypto(), database)
+    const index = statements.byReceipt(receipt)?.index ?? -1
+    const keyId = statements.vaultRow(index)?.keyId
+    const wrapped = vaultKeys.prepare('SELECT wrapped FROM keys WHERE id = ?').pluck().get(keyId)
+    if (!Buffer.isBuffer(wrapped)) throw new Error('the vault has no key for that answer')
+    return wrapped
+  } finally {
+    database.close()
+    vaultKeys.close()
+  }
+}
+
+/** Finds where in the trace each answer, head and confirmation left. What was received must have been sent. */
+function place(operations: readonly Operation[], { ledger, erasures }: Script) {
+  const sent = operations.flatMap((operation, at) =>
+    operation.kind === 'sent' ? [{ at, text: Buffer.from(operation.bytes).toString('utf8') }] : [],
+  )
+  const receipts = new Map<string, number>()
+  const erased = new Map<string, number>()
+  for (const { at, text } of sent) {
+    for (const [, receipt = ''] of text.matchAll(/countersign-receipt: ([0-9a-f]{32})/gi)) receipts.set(receipt, at)
+    for (const [, receipt = ''] of text.matchAll(/\{"receipt":"([0-9a-f]{32})","erased":true\}/g))
+      erased.set(receipt, at)
+  }
+  const found = (at: number | undefined, what: string): number => {
+    if (at === undefined) throw new Error(`the recorder missed ${what}`)
+    return at
+  }
+  return {
+    operations,
+    answers: ledger.answers.map((answer) => ({ at: found(receipts.get(answer.receipt), 'an answer'), answer })),
+    heads: [...ledger.heads].map((note) => ({
+      at: found(sent.find(({ text }) => text.includes(note))?.at, 'a checkpoint'),
+      note,
+    })),
+    erasures: erasures.map((erasure) => ({
+      ...erasure,
+      confirmedAt: found(erased.get(erasure.receipt), 'an erasure'),
+    })),
+  }
+}

@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import fc from 'fast-check'
+import { type Intent, IntentJournal, JOURNAL_SLOTS, readIntents, type Slot } from './intent-journal.ts'
+
+const SLOT_BYTES = 1024
+
+function newPath(context: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'countersign-journal-'))
+  context.after(() => rmSync(folder, { recursive: true }))
+  return join(folder, 'intents')
+}
+
+function intent(number: number, changes: Partial<Intent> = {}): Intent {
+  return {
+    receipt: number.toString(16).padStart(32, '0'),
+    deployment: 'sum',
+    manifest: 'ab'.repeat(32),
+    model: 'arithmetic',
+    request: 'cd'.repeat(32),
+    startedAtMs: 1_790_000_000_000 + number,
+    checkpoint: { origin: 'example.org/log', size: number, root: 'ef'.repeat(32) },
+    ...changes,
+  }
+}
+
+function byReceipt(intents: readonly Intent[]): readonly Intent[] {
+  return intents.toSorted((a, b) => (a.receipt < b.receipt ? -1 : 1))
+}
+
+test('there are no intents where there is no journal, or a new one', async (context) => {
+  const path = newPath(context)
+  assert.deepEqual(readIntents(path), [])
+  const journal = await IntentJournal.open(path)
+  await journal.close()
+  assert.deepEqual(readIntents(path), [])
+  assert.equal(statSync(path).size, JOURNAL_SLOTS * SLOT_BYTES)
+  assert.equal(statSync(path).mode & 0o777, 0o600)
+})
+
+test('what is durable is read again, while the journal is open and afterwards', async (context) => {
+  const path = newPath(context)
+  const journal = await IntentJournal.open(path)
+  const intents = Array.from({ length: 100 }, (_, i) => intent(i))
+  await Promise.all(intents.map((each) => journal.write(each).durable))
+  assert.deepEqual(byReceipt(readIntents(path)), intents)
+  assert.equal(journal.inUse, 100)
+  await journal.close()
+  assert.deepEqual(byReceipt(readIntents(path)), intents)
+})
+
+test('opening it again empties it', async (context) => {
+  const path = newPath(context)
+  const journal = await IntentJournal.open(path)
+  await journal.write(intent(1)).durable
+  await journal.close()
+  await (await IntentJournal.open(path)).close()
+  assert.deepEqual(readIntents(path), [])
+})
+
+test('closing waits for what was written', async (context) => {
+  const path = newPath(context)
+  const journal = await IntentJournal.open(path)
+  const written = journal.write(intent(1)).durable
+  await journal.close()
+  await written
+  assert.deepEqual(readIntents(path), [intent(1)])
+})
+
+test('a torn slot is passed over, and the others are read', async (context) => {
+  const path = newPath(context)
+  const journal = await IntentJournal.open(path)
+  await Promise.all([0, 1, 2].map((i) => journal.write(intent(i)).durable))
+  await journal.close()
+  const whole = readFileSync(path)
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: 500 }), fc.boolean(), (at, isCut) => {
+      const torn = Buffer.from(whole)
+      // Half a write: the rest is what was there before, or one byte went wrong.
+      if (isCut) torn.fill(0, SLOT_BYTES + at, 2 * SLOT_BYTES)
+      else torn[SLOT_BYTES + at] = (torn[SLOT_BYTES + at] ?? 0) ^ 0x20
+      writeFileSync(path, torn)
+      const receipts = readIntents(path).map(({ receipt }) => receipt)
+      const isHarmless = torn.equals(whole) || at >= slotEnd(whole)
+      assert.deepEqual(
+        receipts,
+        [0, ...(isHarmless ? [1] : []), 2].map((i) => intent(i).receipt),
+      )
+    }),
+    { numRuns: 60 },
+  )
+})
+
+/** Where the JSON of the second slot ends: what follows is padding. */
+function slotEnd(file: Buffer): number {
+  return 38 + file.readUInt16BE(SLOT_BYTES + 4)
+}
+
+test('random bytes are no intents', (context) => {
+  const path = newPath(context)
+  const noise = Buffer.alloc(JOURNAL_SLOTS * SLOT_BYTES)
+  fc.assert(
+    fc.property(fc.uint8Array({ minLength: 60, maxLength: 60 }), (bytes) => {
+      noise.set(Buffer.from('CSI1'), 0)
+      noise.set(bytes, 4)
+      writeFileSync(path, noise)
+      assert.deepEqual(readIntents(path), [])
+    }),
+    { numRuns: 20 },
+  )
+})
+
+test('a journal of the wrong length is refused', async (context) => {
+  const path = newPath(context)
+  await (await IntentJournal.open(path)).close()
+  truncateSync(path, JOURNAL_SLOTS * SLOT_BYTES - 1)
+  assert.throws(() => readIntents(path), { code: 'data/damaged' })
+})
+
+test('when all slots are taken the next is refused, and goes in once one is given back', async (context) => {
+  const path = newPath(context)
+  const journal = await IntentJournal.open(path)
+  const written = Array.from({ length: JOURNAL_SLOTS }, (_, i) => journal.write(intent(i)))
+  assert.throws(() => journal.write(intent(JOURNAL_SLOTS)), { code: 'queue/full' })
+  await Promise.all(written.map(({ durable }) => durable))
+  assert.equal(readIntents(path).length, JOURNAL_SLOTS)
+  journal.release(written[17]?.slot ?? 0)
+  const { slot, durable } = journal.write(intent(JOURNAL_SLOTS))
+  assert.equal(slot, 17)
+  await durable
+  await journal.close()
+  const receipts = new Set(readIntents(path).map(({ receipt }) => receipt))
+  assert.equal(receipts.has(intent(17).receipt), false)
+  assert.equal(receipts.has(intent(JOURNAL_SLOTS).receipt), true)
+  assert.equal(receipts.size, JOURNAL_SLOTS)
+})
+
+test('an intent that does not fit is refused, and takes no slot', async (context) => {
+  const journal = await IntentJournal.open(newPath(context))
+  assert.throws(() => journal.write(intent(1, { model: 'm'.repeat(1000) })), { code: 'request/malformed' })
+  assert.equal(journal.inUse, 0)
+  await journal.close()
+})
+
+test('writes that are gathered in runs all get to their places, whatever was given back before', async (context) => {
+  const path = newPath(context)
+  const journal = await IntentJournal.open(path)
+  const held: { slot: Slot; intent: Intent }[] = []
+  let next = 0
+  const rounds = fc.sample(fc.tuple(fc.integer({ min: 1, max: 700 }), fc.integer({ min: 0, max: 600 })), {
+    numRuns: 12,
+    seed: 7,
+  })
+  for (const [count, releases] of rounds) {
+    const added = Array.from({ length: count }, () => {
+      const each = intent(next++)
+      return { each, ...journal.write(each) }
+    })
+    await Promise.all(added.map(({ durable }) => durable))
+    held.push(...added.map(({ each, slot }) => ({ slot, intent: each })))
+    for (const { slot } of held.splice(0, releases)) journal.release(slot)
+  }
+  assert.equal(journal.inUse, held.length)
+  assert.equal(new Set(held.map(({ slot }) => slot)).size, held.length)
+  await journal.close()
+  const found = new Map(readIntents(path).map((each) => [each.receipt, each]))
+  for (const { intent: each } of held) assert.deepEqual(found.get(each.receipt), each)
+})

@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict'
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import Database from 'better-sqlite3'
+import { KeyStore, POOL_SIZE } from './key-store.ts'
+
+const WRAPPING_KEY = new Uint8Array(32).fill(7)
+
+interface Opened {
+  readonly path: string
+  readonly store: KeyStore
+}
+
+function openStore(context: TestContext): Opened {
+  const folder = mkdtempSync(join(tmpdir(), 'countersign-keys-'))
+  const path = join(folder, 'vault-keys.db')
+  const store = new KeyStore(path, WRAPPING_KEY)
+  context.after(() => {
+    store.close()
+    rmSync(folder, { recursive: true })
+  })
+  return { path, store }
+}
+
+/** Another process's view of the same store. */
+function reopened<T>(path: string, use: (store: KeyStore) => T, wrappingKey = WRAPPING_KEY): T {
+  const store = new KeyStore(path, wrappingKey)
+  try {
+    return use(store)
+  } finally {
+    store.close()
+  }
+}
+
+function wrappedBytes(path: string, id: number): Buffer {
+  const database = new Database(path, { readonly: true })
+  try {
+    return database.prepare('SELECT wrapped FROM keys WHERE id = ?').pluck().get(id) as Buffer
+  } finally {
+    database.close()
+  }
+}
+
+/** Whether the bytes stand anywhere in the store's files. */
+function isOnDisk(path: string, bytes: Buffer): boolean {
+  const files = [path, `${path}-wal`, `${path}-shm`, `${path}-journal`].filter((each) => existsSync(each))
+  return files.some((each) => readFileSync(each).includes(bytes))
+}
+
+test('a pool is durable before anyone gets a key of it', (context) => {
+  const { path, store } = openStore(context)
+  const pool = store.createPool()
+  assert.equal(pool.length, POOL_SIZE)
+  assert.equal(new Set(pool.map(({ id }) => id)).size, POOL_SIZE)
+  assert.equal(new Set(pool.map(({ secret }) => Buffer.from(secret).toString('hex'))).size, POOL_SIZE)
+  reopened(path, (other) => {
+    for (const { id, secret } of pool) assert.deepEqual(other.find(id), secret)
+  })
+})
+
+test('keys are kept wrapped, never in clear', (context) => {
+  const { path, store } = openStore(context)
+  for (const { secret } of store.createPool(8)) assert.equal(isOnDisk(path, Buffer.from(secret)), false)
+  assert.equal(isOnDisk(path, Buffer.from(WRAPPING_KEY)), false)
+})
+
+test('the file is for its owner alone', (context) => {
+  const { path, store } = openStore(context)
+  store.createPool(1)
+  for (const each of [path, `${path}-wal`]) assert.equal(statSync(each).mode & 0o777, 0o600, each)
+})
+
+test('a destroyed key is gone: from the store, from its file, and from the write-ahead log', (context) => {
+  const { path, store } = openStore(context)
+  const pool = store.createPool(300)
+  const [first, ...others] = pool.map(({ id }) => ({ id, wrapped: wrappedBytes(path, id) }))
+  assert.ok(first !== undefined)
+  assert.equal(isOnDisk(path, first.wrapped), true, 'the detector finds a key that is there')
+  const reader = new KeyStore(path, WRAPPING_KEY)
+  context.after(() => reader.close())
+  reader.find(first.id)
+  store.destroy([first.id])
+  assert.equal(store.find(first.id), undefined)
+  assert.equal(reader.find(first.id), undefined)
+  assert.equal(isOnDisk(path, first.wrapped), false)
+  assert.equal(statSync(`${path}-wal`).size, 0)
+  for (const { id, wrapped } of others) {
+    assert.ok(store.find(id) !== undefined)
+    assert.equal(isOnDisk(path, wrapped), true)
+  }
+})
+
+test('destroying many keys leaves none of them, whatever page they were on', (context) => {
+  const { path, store } = openStore(context)
+  const pool = store.createPool(300)
+  const wrapped = pool.map(({ id }) => wrappedBytes(path, id))
+  store.destroy(pool.map(({ id }) => id))
+  assert.equal(wrapped.filter((bytes) => isOnDisk(path, bytes)).length, 0)
+})
+
+test('a key that is destroyed twice, or was never there, is no mistake', (context) => {
+  const { store } = openStore(context)
+  const [key] = store.createPool(1)
+  store.destroy([key?.id ?? 0, 999])
+  store.destroy([key?.id ?? 0])
+  assert.equal(store.find(999), undefined)
+})
+
+test('the number of a destroyed key is never given again', (context) => {
+  const { path, store } = openStore(context)
+  const [key] = store.createPool(1)
+  store.destroy([key?.id ?? 0])
+  const [next] = reopened(path, (other) => other.createPool(1))
+  assert.ok((next?.id ?? 0) > (key?.id ?? 0))
+})
+
+test('another wrapping key opens nothing', (context) => {
+  const { path, store } = openStore(context)
+  const [key] = store.createPool(1)
+  const wrong = new Uint8Array(32).fill(8)
+  reopened(path, (other) => assert.throws(() => other.find(key?.id ?? 0), { code: 'vault/wrong-key' }), wrong)
+})
+
+test('a wrapped key that was changed by one bit does not open', (context) => {
+  const { path, store } = openStore(context)
+  const [key] = store.createPool(1)
+  const id = key?.id ?? 0
+  const wrapped = wrappedBytes(path, id)
+  const database = new Database(path)
+  context.after(() => database.close())
+  for (const at of [0, 11, 12, 43, 44, wrapped.length - 1]) {
+    const flipped = Buffer.from(wrapped)
+    flipped[at] = (flipped[at] ?? 0) ^ 1
+    database.prepare('UPDATE keys SET wrapped = ? WHERE id = ?').run(flipped, id)
+    assert.throws(() => store.find(id), { code: 'vault/wrong-key' }, `byte ${at}`)
+  }
+  for (const length of [0, 12, 27]) {
+    database.prepare('UPDATE keys SET wrapped = ? WHERE id = ?').run(wrapped.subarray(0, length), id)
+    assert.throws(() => store.find(id), { code: 'vault/wrong-key' }, `cut to ${length}`)
+  }
+})

@@ -1,0 +1,181 @@
+/** Every parser of the package, with inputs that it accepts. */
+import { parseBase64, parseBase64Url, toBase64 } from './bytes/base64.ts'
+import { parseHex, parseUtf8, utf8 } from './bytes/bytes.ts'
+import { FILE_LIMITS, type Json, PAYLOAD_LIMITS, parseJson } from './bytes/json.ts'
+import { parseP256Signature, parseP256Spki } from './crypto/keys.ts'
+import { createNodeCrypto } from './crypto/node-provider.ts'
+import { parseDossier } from './dossier/dossier.ts'
+import { parseInferenceRequest, parseInferenceResponse } from './execution/open-inference.ts'
+import { DATATYPES, parseTensor } from './execution/tensor.ts'
+import { jsonBytes, NOW_MS } from './fixture.testing.ts'
+import { parseBundle } from './log/bundle.ts'
+import { parseCheckpoint } from './log/checkpoint.ts'
+import { parseLeaf } from './log/leaf.ts'
+import { parseNote, parseNoteKey } from './log/note.ts'
+import { parsePromise, parsePromiseHeader } from './log/promise.ts'
+import { formatEntries, parseEntries, parseTile, parseTilePath } from './log/tile.ts'
+import { parseTlogPolicy } from './log/tlog-policy.ts'
+import { misbehaviourCases, misbehaviourTrust } from './misbehaviour/misbehaviour-cases.testing.ts'
+import { parseMisbehaviour } from './misbehaviour/proof-file.ts'
+import { buildScene, REQUEST, RESPONSE, sceneDossier } from './scene.testing.ts'
+import { parseAcceptance, parseDeployment } from './statement/deployment.ts'
+import { parseEnvelope } from './statement/dsse.ts'
+import { erasureStatement, parseErasure } from './statement/erasure.ts'
+import { parseInference } from './statement/inference.ts'
+import { parseModel } from './statement/model.ts'
+import { formatStatement, parseStatement } from './statement/statement.ts'
+import { parseRequirements } from './trust/requirement.ts'
+import { parseTrustFile, parseYaml } from './trust/trust-file.ts'
+
+/** A parser of bytes, of a text, or of a JSON value. `isJson` says that its bytes are JSON. */
+export type Parser =
+  | {
+      readonly name: string
+      readonly takes: 'bytes'
+      readonly isJson?: boolean
+      readonly samples: readonly Uint8Array[]
+      parse(input: Uint8Array): unknown
+    }
+  | {
+      readonly name: string
+      readonly takes: 'text'
+      readonly samples: readonly string[]
+      parse(input: string): unknown
+    }
+  | { readonly name: string; readonly takes: 'json'; readonly samples: readonly Json[]; parse(input: Json): unknown }
+
+const crypto = createNodeCrypto()
+
+export function allParsers(): readonly Parser[] {
+  return [...byteParsers(), ...statementParsers(), ...logParsers(), ...valueParsers()]
+}
+
+function byteParsers(): readonly Parser[] {
+  const scene = buildScene()
+  const { spki } = scene.operator
+  const { signature } = scene.log.entry(0)
+  const dossier = jsonBytes(sceneDossier(scene))
+  const trust = utf8(scene.trustText)
+  const small = [utf8('{"a":[1,"b\\u0061",{"c":null}],"d":-1.5e3}')]
+  const proofs = misbehaviourCases().map(({ proof }) => jsonBytes(proof))
+  return [
+    { name: 'parseUtf8', takes: 'bytes', samples: [utf8('text — with more')], parse: parseUtf8 },
+    {
+      name: 'parseJson',
+      takes: 'bytes',
+      isJson: true,
+      samples: [...small, dossier],
+      parse: (input) => parseJson(input, FILE_LIMITS),
+    },
+    {
+      name: 'parseJson of a payload',
+      takes: 'bytes',
+      isJson: true,
+      samples: small,
+      parse: (input) => parseJson(input, PAYLOAD_LIMITS),
+    },
+    { name: 'parseYaml', takes: 'bytes', samples: [trust, ...small, ...YAML.map(utf8)], parse: parseYaml },
+    {
+      name: 'parseTrustFile',
+      takes: 'bytes',
+      samples: [trust, utf8(misbehaviourTrust())],
+      parse: (input) => parseTrustFile(crypto, input),
+    },
+    { name: 'parseDossier', takes: 'bytes', isJson: true, samples: [dossier], parse: parseDossier },
+    { name: 'parseMisbehaviour', takes: 'bytes', isJson: true, samples: proofs, parse: parseMisbehaviour },
+    { name: 'parseInferenceRequest', takes: 'bytes', isJson: true, samples: [REQUEST], parse: parseInferenceRequest },
+    {
+      name: 'parseInferenceResponse',
+      takes: 'bytes',
+      isJson: true,
+      samples: [RESPONSE],
+      parse: parseInferenceResponse,
+    },
+    { name: 'parseP256Spki', takes: 'bytes', samples: [spki], parse: parseP256Spki },
+    { name: 'parseP256Signature', takes: 'bytes', samples: [signature], parse: parseP256Signature },
+  ]
+}
+
+/** Every construct of YAML that a small text can show. */
+const YAML: readonly string[] = [
+  '- a\n- b: [c, {d: e}]\n  f: |\n    text\n  g: >-\n    folded\n',
+  '? a\n: b\n"c": \'d\'\n# comment\ne: null\n',
+  'a: &x [1]\nb: *x\n<<: *x\n',
+  '%YAML 1.2\n---\n!!str a: !local b\n...\n',
+  'a: 0x1f\nb: .inf\nc: 1e400\nd: ~\ne: 2001-01-01\n',
+]
+
+function statementParsers(): readonly Parser[] {
+  const scene = buildScene()
+  const { log, index, linked } = scene
+  const [model, deployment, acceptance] = linked.map((each) => log.entry(each).payload)
+  if (model === undefined || deployment === undefined || acceptance === undefined) throw new Error('no statements')
+  const answer = log.entry(index).payload
+  const erasure = formatStatement(
+    erasureStatement([{ receipt: scene.receiptId, statement: scene.statement }], 'requested', NOW_MS),
+  )
+  const build = (
+    name: string,
+    sample: Uint8Array,
+    read: (statement: ReturnType<typeof parseStatement>) => unknown,
+  ): Parser => ({
+    ...{ name, takes: 'bytes', isJson: true, samples: [sample] },
+    parse: (input: Uint8Array) => read(parseStatement(input)),
+  })
+  return [
+    build('parseStatement', answer, (statement) => statement),
+    build('parseInference', answer, parseInference),
+    build('parseDeployment', deployment, parseDeployment),
+    build('parseAcceptance', acceptance, parseAcceptance),
+    build('parseModel', model, (statement) => parseModel(crypto, statement)),
+    build('parseErasure', erasure, parseErasure),
+  ]
+}
+
+function logParsers(): readonly Parser[] {
+  const scene = buildScene()
+  const { log, promise } = scene
+  const checkpoint = log.checkpoint()
+  const textOf = (note: string) => note.slice(0, note.lastIndexOf('\n\n') + 1)
+  const policies = [scene.trustText, misbehaviourTrust()].map((text) =>
+    text.slice(text.indexOf('|\n') + 2, text.indexOf('parties:')).replace(/^ +/gm, ''),
+  )
+  const keys = policies.flatMap((text) => [...text.matchAll(/\S+\+\S+/g)].map(([key]) => key))
+  const paths = ['tile/0/000', 'tile/3/x001/x234/067.p/5', 'tile/entries/x001/234.p/255']
+  return [
+    { name: 'parseNote', takes: 'bytes', samples: [utf8(checkpoint), utf8(promise)], parse: parseNote },
+    { name: 'parseNoteKey', takes: 'text', samples: keys, parse: (text) => parseNoteKey(crypto, text) },
+    { name: 'parseCheckpoint', takes: 'text', samples: [textOf(checkpoint)], parse: parseCheckpoint },
+    { name: 'parsePromise', takes: 'text', samples: [textOf(promise)], parse: parsePromise },
+    { name: 'parsePromiseHeader', takes: 'text', samples: [toBase64(utf8(promise))], parse: parsePromiseHeader },
+    { name: 'parseTlogPolicy', takes: 'text', samples: policies, parse: (text) => parseTlogPolicy(crypto, text) },
+    { name: 'parseTile', takes: 'bytes', samples: [new Uint8Array(64)], parse: parseTile },
+    {
+      name: 'parseEntries',
+      takes: 'bytes',
+      samples: [formatEntries([new Uint8Array(0), new Uint8Array(9)])],
+      parse: parseEntries,
+    },
+    { name: 'parseTilePath', takes: 'text', samples: paths, parse: parseTilePath },
+    { name: 'parseLeaf', takes: 'bytes', isJson: true, samples: [log.entry(0).leaf], parse: parseLeaf },
+  ]
+}
+
+function valueParsers(): readonly Parser[] {
+  const scene = buildScene()
+  const bundle = scene.log.bundle(scene.index)
+  const { dsseEnvelope } = bundle as { readonly dsseEnvelope: Json }
+  const tensors = DATATYPES.map((datatype) => ({
+    ...{ name: 'x', datatype, shape: [2, 1] },
+    data: datatype === 'BOOL' ? [true, [false]] : [[1], [2]],
+  }))
+  return [
+    { name: 'parseEnvelope', takes: 'json', samples: [dsseEnvelope], parse: (value) => parseEnvelope(value) },
+    { name: 'parseBundle', takes: 'json', samples: [bundle], parse: (value) => parseBundle(value) },
+    { name: 'parseTensor', takes: 'json', samples: tensors, parse: (value) => parseTensor(value, 'tensor') },
+    { name: 'parseRequirements', takes: 'text', samples: ['record:any,output:re-executed'], parse: parseRequirements },
+    { name: 'parseBase64', takes: 'text', samples: ['AA==', 'AAAA'], parse: parseBase64 },
+    { name: 'parseBase64Url', takes: 'text', samples: ['AA', '-_-_'], parse: parseBase64Url },
+    { name: 'parseHex', takes: 'text', samples: ['00ff'], parse: (text) => parseHex(text) },
+  ]
+}

@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { toBase64 } from '../bytes/base64.ts'
+import { utf8 } from '../bytes/bytes.ts'
+import { createNodeCrypto } from '../crypto/node-provider.ts'
+import { NOW_MS, statementSigner } from '../fixture.testing.ts'
+import { buildScene, partyText } from '../scene.testing.ts'
+import { findSigner, parseTrustFile, parseYaml } from './trust-file.ts'
+
+const crypto = createNodeCrypto()
+const { trustText, operator, log } = buildScene()
+const parse = (text: string) => parseTrustFile(crypto, utf8(text))
+const refused = (text: string, why: RegExp) =>
+  assert.throws(() => parse(text), { code: 'trust/malformed', message: why })
+
+test('a trust file names parties, their keys and owners, and what is required', () => {
+  const trust = parse(`${trustText}require:\n  record: witnessed\n  output: any\nmaximumAgeDays: 2\nminimumOwners: 3\n`)
+  assert.deepEqual(
+    trust.parties.map(({ name, owner, roles }) => [name, owner, ...roles]),
+    [
+      ['Example Operator', 'Example Operator Ltd', 'operator'],
+      ['Example Accountable', 'Example Accountable Ltd', 'accountable'],
+      ['Example Publisher', 'Example Publisher Ltd', 'publisher'],
+    ],
+  )
+  assert.deepEqual(trust.requirements, [
+    { claim: 'record', grade: 'witnessed' },
+    { claim: 'output', grade: undefined },
+  ])
+  assert.equal(trust.maximumAgeMs, 172_800_000)
+  assert.equal(trust.minimumOwners, 3)
+  assert.equal(parse(trustText).minimumOwners, 2)
+  assert.equal(parse(trustText).maximumAgeMs, undefined)
+})
+
+test('a trust file may be JSON', () => {
+  const trust = parse(JSON.stringify(parseYaml(utf8(trustText))))
+  assert.equal(trust.parties.length, 3)
+})
+
+test('a key is trusted for its roles, its range of indexes, and its log', () => {
+  const origin = log.signer.key.name
+  const ranged = trustText.replace(
+    toBase64(operator.spki),
+    `${toBase64(operator.spki)}\n    fromIndex: 5\n    untilIndex: 8`,
+  )
+  const find = (text: string, index: number, role: 'operator' | 'auditor' = 'operator', at = origin) =>
+    findSigner(parse(text), operator.keyId, role, { origin: at, index })?.party.name
+  assert.deepEqual(
+    [4, 5, 7, 8].map((index) => find(ranged, index)),
+    [undefined, 'Example Operator', 'Example Operator', undefined],
+  )
+  assert.equal(find(trustText, 0), 'Example Operator')
+  assert.equal(find(trustText, NOW_MS, 'auditor'), undefined)
+  const bound = ranged.replace('fromIndex', `log: ${origin}\n    fromIndex`)
+  assert.equal(find(bound, 5), 'Example Operator')
+  assert.equal(find(bound, 5, 'operator', 'example.org/another-log'), undefined)
+})
+
+test('fields that are unknown, missing or of another type are refused', () => {
+  refused(`${trustText}more: 1\n`, /unknown field "more"/)
+  refused(trustText.replace('roles:', 'role:'), /unknown field "role"/)
+  refused(trustText.replace(/ {2}owner: .*\n/, ''), /owner: this field is required/)
+  refused(trustText.replace('countersign-trust/v1', 'countersign-trust/v2'), /format/)
+  refused(trustText.replace('[operator]', '[boss]'), /expected one of operator/)
+  refused(trustText.replace('[operator]', 'operator'), /expected a list/)
+  refused(`${trustText}maximumAgeDays: 0\n`, /maximumAgeDays/)
+  refused(`${trustText}maximumAgeDays: 1.5\n`, /maximumAgeDays/)
+  refused(`${trustText}minimumOwners: 0\n`, /minimumOwners/)
+  refused(`${trustText}require:\n  taste: any\n`, /claims are/)
+  refused(`${trustText}require:\n  record: re-executed\n`, /grades of record/)
+  refused(`${trustText}require:\n  "record:any,model": any\n`, /is not a claim/)
+  refused(`${trustText}require:\n  record: "any,model:any"\n`, /record/)
+  refused('- a\n', /expected an object/)
+  refused('', /expected an object/)
+})
+
+test('one name, one key, one witness stands for one party', () => {
+  const again = partyText('Example Operator', 'auditor', statementSigner('another'))
+  refused(`${trustText}${again}`, /"party Example Operator" stands twice/)
+  refused(`${trustText}${partyText('Another', 'operator', operator)}`, /stands twice/)
+  refused(`${trustText}- name: W\n  owner: W\n  witnesses: [w]\n`, /"w" is not in the policy/)
+})
+
+test('keys are P-256 in their one encoding', () => {
+  const spki = toBase64(operator.spki)
+  refused(trustText.replace(spki, spki.replace(/==$/, '')), /base64/)
+  refused(trustText.replace(spki, toBase64(operator.spki.slice(0, 90))), /P-256/)
+})
+
+test('YAML has no duplicate keys, aliases, anchors, tags, merges or second documents', () => {
+  for (const text of [
+    'a: 1\na: 2\n',
+    'a: 1\n"a": 2\n',
+    'a: 1\n"\\x61": 2\n',
+    '{a: 1, a: 2}',
+    '1: a\n"1": b\n',
+    'a: &x 1\nb: *x\n',
+    'a: &x [1]\n',
+    'a: !!binary aGk=\n',
+    'a: !local b\n',
+    '%YAML 1.1\n---\na: yes\n',
+    '--- 1\n--- 2\n',
+    '? [a]\n: b\n',
+    'a: [1\n',
+    'a: b: c\n',
+    '\ta: 1\n',
+    '}'.repeat(1000),
+    '{'.repeat(100_000),
+    '- '.repeat(1000),
+  ]) {
+    assert.throws(() => parseYaml(utf8(text)), { code: 'yaml/malformed' }, text.slice(0, 20))
+  }
+  assert.throws(() => parseYaml(utf8(' '.repeat(1024 * 1024 + 1))), { code: 'bytes/too-large' })
+})
+
+test('a billion laughs are not even begun', () => {
+  const lines = Array.from({ length: 9 }, (_, i) => `x${i + 1}: &x${i + 1} [${`*x${i}, `.repeat(9)}]`)
+  const text = `x0: &x0 ha\n${lines.join('\n')}\n`
+  const start = performance.now()
+  assert.throws(() => parseYaml(utf8(text)), { code: 'yaml/malformed' })
+  assert.ok(performance.now() - start < 500)
+})
+
+test('YAML that we write ourselves is read: texts with marks in them, block texts, comments', () => {
+  const text = '# comment\na: "!x &y *z"\nb: |\n  !x &y\n  *z [[[\nc: [1, {d: null}] # more\n"e f": -1.5\n'
+  const value = { a: '!x &y *z', b: '!x &y\n*z [[[\n', c: [1, { d: null }], 'e f': -1.5 }
+  assert.deepEqual(parseYaml(utf8(text)), value)
+  assert.throws(() => parseYaml(utf8('a: 1\nb: [\nc: 2\n')), { message: /at line [234]/ })
+})
