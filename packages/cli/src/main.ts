@@ -23,7 +23,18 @@ function createProgram(): Command {
   return program
 }
 
+/** Whoever reads our output may stop reading, as `head` does: that is no error of ours. */
+function ignoreClosedPipes(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error
+      process.exit(process.exitCode ?? EXIT.ok)
+    })
+  }
+}
+
 async function main(): Promise<void> {
+  ignoreClosedPipes()
   try {
     await createProgram().parseAsync()
   } catch (thrown) {

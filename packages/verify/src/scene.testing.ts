@@ -198,7 +198,8 @@ function deploymentStatement(registration: string, accountableKeyId: string, opt
   }
 }
 
-function acceptanceStatement(deployment: string, changes: Partial<AcceptancePredicate> = {}): Statement {
+/** An acceptance of the scene's deployment. */
+export function acceptanceStatement(deployment: string, changes: Partial<AcceptancePredicate> = {}): Statement {
   const predicate: AcceptancePredicate = {
     deployment: { name: 'credit', statement: deployment },
     party: 'Example Accountable',

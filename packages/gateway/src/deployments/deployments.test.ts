@@ -63,7 +63,7 @@ test('the manifest says what is served and who answers; the acceptance says so w
   assert.equal(manifest.example, true)
   const key = loadStatementKey(keysOf(config.dataRoot).exampleAccountable, false)
   assert.equal(manifest.accountable.keyId, key.keyId)
-  const registration = parseModel(statementIn(gateway.statements.byDigest(served.registration)))
+  const registration = parseModel(gateway.crypto, statementIn(gateway.statements.byDigest(served.registration)))
   assert.deepEqual(registration.files, [{ name: 'arithmetic.onnx', digest: served.digest.sha256 }])
   const acceptanceRow = gateway.statements.latest('acceptance', 'sum')
   const acceptance = parseAcceptance(statementIn(acceptanceRow))

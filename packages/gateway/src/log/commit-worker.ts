@@ -67,6 +67,9 @@ class CommitThread {
         this.#lastTimeMs = Math.max(this.#lastTimeMs, message.timeMs)
         waiting.push(...message.drafts)
       } else {
+        // In the order in which they came: an erasure may be of an answer right before it.
+        if (waiting.length > 0) this.#commit(waiting)
+        waiting = []
         this.#handle(message)
       }
       while (waiting.length >= MAX_BATCH) {

@@ -206,6 +206,7 @@ export class LogService {
     this.#post({ type: 'close' })
     if (this.#halted === undefined) await closed
     this.#halted ??= new CountersignError('log/closed', 'the log is closed')
+    this.#rejectAll(this.#halted)
     this.#publishing = false
     this.#publish()
     await this.#stopPublisher()
@@ -320,10 +321,14 @@ export class LogService {
   #halt(error: CountersignError): void {
     if (this.#halted !== undefined) return
     this.#halted = error
-    for (const ticket of [...this.#pending.keys()]) this.#takePending(ticket)?.reject(error)
-    this.#refuseKeys(error)
+    this.#rejectAll(error)
     this.#whenClosed?.()
     this.#options.onHalt(error)
+  }
+
+  #rejectAll(error: CountersignError): void {
+    for (const ticket of [...this.#pending.keys()]) this.#takePending(ticket)?.reject(error)
+    this.#refuseKeys(error)
   }
 
   #startPublisher(): void {

@@ -133,7 +133,7 @@ test('whoever is not listed, and whatever is not an acceptance of a manifest of 
       400,
       'signature/invalid',
     ],
-    ['no signature', envelope(lender, payload, new Uint8Array()), 400, 'signature/malformed'],
+    ['no signature', envelope(lender, payload, new Uint8Array(1)), 400, 'signature/malformed'],
     ['another’s party name', envelope(auditor, payload), 403, 'writer/not-allowed'],
     [
       'a manifest that is not ours',

@@ -6,7 +6,7 @@ import { openCheckpoint, openCosignature } from '../log/checkpoint.ts'
 import { formatNoteKey, NOTE_ED25519, noteKey, openNote, parseNote, parseNoteKey } from '../log/note.ts'
 import { openPromise, parsePromiseHeader } from '../log/promise.ts'
 import { RECEIPT_ID } from '../scene.testing.ts'
-import { type FormatVectors, gives, refused, textOf } from './format-vector.testing.ts'
+import { type FormatVector, type FormatVectors, gives, refused, textOf } from './format-vector.testing.ts'
 
 const crypto = createNobleCrypto()
 const log = logSigner(ORIGIN)
@@ -27,75 +27,86 @@ function grafted(text: string, other = forger): string {
 
 function noteVectors(): FormatVectors {
   const text = 'a text\n\nwith a blank line\n'
-  const line = log.sign(text)
-  const other = stranger.sign(text)
-  const signed = (name: string, note: string) => gives(name, { note, key }, text)
-  const bad = (name: string, note: string) => refused(name, { note, key }, 'note/malformed')
-  const badKey = (name: string, changed: string) =>
-    refused(`key: ${name}`, { note: `${text}\n${line}`, key: changed }, 'key/malformed')
-  const [name = '', id = '', encoded = ''] = key.split('+')
-  const longName = noteKey(crypto, 'n'.repeat(256), NOTE_ED25519, log.key.publicKey)
   return {
     file: 'note',
     description: 'A signed note, opened with `key`. The value is the text that is signed.',
-    cases: [
-      signed('one signature', `${text}\n${line}`),
-      signed('twice by the key', `${text}\n${line}${line}`),
-      signed('an unknown key beside', `${text}\n${other}${line}`),
-      signed('an unknown type beside', `${text}\n— somebody AAAAAP8=\n${line}`),
-      signed('a bad signature in the name with another id beside', `${text}\n${forger.sign(text)}${line}`),
-      signed('128 signatures', `${text}\n${other.repeat(127)}${line}`),
-      refused('no signature by the key', { note: `${text}\n${other}`, key }, 'note/no-known-signature'),
-      refused(
-        'only another key of that name',
-        { note: `${text}\n${forger.sign(text)}`, key },
-        'note/no-known-signature',
-      ),
-      refused('another key under the id', { note: `${text}\n${grafted(text)}`, key }, 'note/bad-signature'),
-      refused(
-        'a bad signature beside a good one',
-        { note: `${text}\n${grafted(text)}${line}`, key },
-        'note/bad-signature',
-      ),
-      refused('changed text', { note: `a test\n\nwith a blank line\n\n${line}`, key }, 'note/bad-signature'),
-      refused(
-        'truncated signature',
-        { note: `${text}\n— ${ORIGIN} ${toBase64(concat(log.key.id, new Uint8Array(63)))}\n`, key },
-        'note/bad-signature',
-      ),
-      refused(
-        'a witness key',
-        { note: `${text}\n${line}`, key: formatNoteKey(witnessSigner(ORIGIN).key) },
-        'note/no-known-signature',
-      ),
-      bad('empty', ''),
-      bad('no signature line', `${text}\n`),
-      bad('no blank line', `a text\n${line}`),
-      bad('no line feed at the end', `${text}\n${line.trimEnd()}`),
-      bad('hyphen in the place of the dash', `${text}\n${line.replace('—', '-')}`),
-      bad('two spaces', `${text}\n${line.replace('— ', '—  ')}`),
-      bad('no name', `${text}\n— ${line.split(' ')[2]}`),
-      bad('plus in the name', `${text}\n— a+b ${line.split(' ')[2]}`),
-      bad('bad base64', `${text}\n— ${ORIGIN} AAAA*AAA\n`),
-      bad('key id alone', `${text}\n— ${ORIGIN} AAAAAA==\n`),
-      bad('something after the base64', `${text}\n${line.trimEnd()} x\n`),
-      bad('carriage return in the text', `a text\r\n\n${line}`),
-      bad('null character in the text', `a\u0000text\n\n${line}`),
-      bad('129 signatures', `${text}\n${line.repeat(129)}`),
-      bad('more than 64 KiB', `${'x'.repeat(65_536)}\n\n${line}`),
-      badKey('another id', `${name}+${'00'.repeat(4)}+${encoded}`),
-      badKey('id in capitals', `${name}+${id.toUpperCase()}A+${encoded}`),
-      badKey('name missing', `+${id}+${encoded}`),
-      badKey('space in the name', `a b+${id}+${encoded}`),
-      badKey('name of 257 characters', `n${formatNoteKey(longName)}`),
-      badKey('type of ECDSA', `${name}+${id}+${toBase64(concat(Uint8Array.of(2), log.key.publicKey))}`),
-      badKey('short key', `${name}+${id}+${toBase64(concat(Uint8Array.of(1), log.key.publicKey.slice(1)))}`),
-      badKey('stray bits', `${name}+${id}+AB==`),
-      badKey('empty', ''),
-    ],
+    cases: [...signedNotes(text), ...malformedNotes(text), ...malformedKeys(text)],
     run: (provider, input) =>
       openNote(provider, parseNote(utf8(textOf(input, 'note'))), parseNoteKey(provider, textOf(input, 'key'))),
   }
+}
+
+function signedNotes(text: string): readonly FormatVector[] {
+  const line = log.sign(text)
+  const other = stranger.sign(text)
+  const signed = (name: string, note: string) => gives(name, { note, key }, text)
+  return [
+    signed('one signature', `${text}\n${line}`),
+    signed('twice by the key', `${text}\n${line}${line}`),
+    signed('an unknown key beside', `${text}\n${other}${line}`),
+    signed('an unknown type beside', `${text}\n— somebody AAAAAP8=\n${line}`),
+    signed('a bad signature in the name with another id beside', `${text}\n${forger.sign(text)}${line}`),
+    signed('128 signatures', `${text}\n${other.repeat(127)}${line}`),
+    refused('no signature by the key', { note: `${text}\n${other}`, key }, 'note/no-known-signature'),
+    refused('only another key of that name', { note: `${text}\n${forger.sign(text)}`, key }, 'note/no-known-signature'),
+    refused('another key under the id', { note: `${text}\n${grafted(text)}`, key }, 'note/bad-signature'),
+    refused(
+      'a bad signature beside a good one',
+      { note: `${text}\n${grafted(text)}${line}`, key },
+      'note/bad-signature',
+    ),
+    refused('changed text', { note: `a test\n\nwith a blank line\n\n${line}`, key }, 'note/bad-signature'),
+    refused(
+      'truncated signature',
+      { note: `${text}\n— ${ORIGIN} ${toBase64(concat(log.key.id, new Uint8Array(63)))}\n`, key },
+      'note/bad-signature',
+    ),
+    refused(
+      'a witness key',
+      { note: `${text}\n${line}`, key: formatNoteKey(witnessSigner(ORIGIN).key) },
+      'note/no-known-signature',
+    ),
+  ]
+}
+
+function malformedNotes(text: string): readonly FormatVector[] {
+  const line = log.sign(text)
+  const bad = (name: string, note: string) => refused(name, { note, key }, 'note/malformed')
+  return [
+    bad('empty', ''),
+    bad('no signature line', `${text}\n`),
+    bad('no blank line', `a text\n${line}`),
+    bad('no line feed at the end', `${text}\n${line.trimEnd()}`),
+    bad('hyphen in the place of the dash', `${text}\n${line.replace('—', '-')}`),
+    bad('two spaces', `${text}\n${line.replace('— ', '—  ')}`),
+    bad('no name', `${text}\n— ${line.split(' ')[2]}`),
+    bad('plus in the name', `${text}\n— a+b ${line.split(' ')[2]}`),
+    bad('bad base64', `${text}\n— ${ORIGIN} AAAA*AAA\n`),
+    bad('key id alone', `${text}\n— ${ORIGIN} AAAAAA==\n`),
+    bad('something after the base64', `${text}\n${line.trimEnd()} x\n`),
+    bad('carriage return in the text', `a text\r\n\n${line}`),
+    bad('null character in the text', `a\u0000text\n\n${line}`),
+    bad('129 signatures', `${text}\n${line.repeat(129)}`),
+    bad('more than 64 KiB', `${'x'.repeat(65_536)}\n\n${line}`),
+  ]
+}
+
+function malformedKeys(text: string): readonly FormatVector[] {
+  const note = `${text}\n${log.sign(text)}`
+  const badKey = (name: string, changed: string) => refused(`key: ${name}`, { note, key: changed }, 'key/malformed')
+  const [name = '', id = '', encoded = ''] = key.split('+')
+  const longName = noteKey(crypto, 'n'.repeat(256), NOTE_ED25519, log.key.publicKey)
+  return [
+    badKey('another id', `${name}+${'00'.repeat(4)}+${encoded}`),
+    badKey('id in capitals', `${name}+${id.toUpperCase()}A+${encoded}`),
+    badKey('name missing', `+${id}+${encoded}`),
+    badKey('space in the name', `a b+${id}+${encoded}`),
+    badKey('name of 257 characters', `n${formatNoteKey(longName)}`),
+    badKey('type of ECDSA', `${name}+${id}+${toBase64(concat(Uint8Array.of(2), log.key.publicKey))}`),
+    badKey('short key', `${name}+${id}+${toBase64(concat(Uint8Array.of(1), log.key.publicKey.slice(1)))}`),
+    badKey('stray bits', `${name}+${id}+AB==`),
+    badKey('empty', ''),
+  ]
 }
 
 const ROOT = 'n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg='

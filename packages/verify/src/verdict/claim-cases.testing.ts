@@ -3,16 +3,23 @@
 import { toBase64 } from '../bytes/base64.ts'
 import type { Json } from '../bytes/json.ts'
 import { withValueAt } from '../bytes/json-edit.testing.ts'
-import { formatTensor } from '../execution/tensor.ts'
-import { statementSigner } from '../fixture.testing.ts'
-import { buildScene, DEADLINES, MODEL_DIGEST, partyText, type SceneOptions, sceneDossier } from '../scene.testing.ts'
-import { expectRows, NO_OWNERS, NOT_RUN, PLAIN_FAILING, type VerdictCase, verdictCase } from './verdict-case.testing.ts'
+import { type StatementSigner, statementSigner } from '../fixture.testing.ts'
+import {
+  acceptanceStatement,
+  buildScene,
+  DEADLINES,
+  MODEL_DIGEST,
+  partyText,
+  type SceneOptions,
+  sceneDossier,
+} from '../scene.testing.ts'
+import { expectRows, PLAIN_FAILING, type VerdictCase, verdictCase } from './verdict-case.testing.ts'
 
 const ACCEPTANCE = 2
 const OTHER_DIGEST = 'ab'.repeat(32)
 
 export function claimCases(): readonly VerdictCase[] {
-  return [...modelCases(), ...missingCases(), ...outputCases(), ...acceptanceCases(), ...accepterCases()]
+  return [...modelCases(), ...registrationCases(), ...missingCases(), ...acceptanceCases(), ...accepterCases()]
 }
 
 type Rows = Parameters<typeof expectRows>[0]
@@ -87,6 +94,11 @@ function modelCases(): readonly VerdictCase[] {
       ),
       trust: buildScene().trustText.replace('owner: Example Publisher Ltd', 'owner: Example Operator Ltd'),
     },
+  ]
+}
+
+function registrationCases(): readonly VerdictCase[] {
+  return [
     played(
       'model-registered-by-a-stranger',
       'The registration is signed with a key that the trust file does not know.',
@@ -164,113 +176,6 @@ function missingCases(): readonly VerdictCase[] {
   ]
 }
 
-function outputCases(): readonly VerdictCase[] {
-  const scene = buildScene()
-  const tolerant = buildScene({ model: { agreement: 'tolerant' } })
-  const honest = sceneDossier(scene)
-  const tensor = (value: number, shape = [1, 1]) =>
-    formatTensor({ name: 'y', datatype: 'FP32', shape, data: Float32Array.of(value) })
-  const ran = (outputs: readonly Json[], more: { readonly [key: string]: Json } = {}): Json => ({
-    statement: scene.statement,
-    outcome: 'ran',
-    modelDigest: MODEL_DIGEST,
-    profile: 'reference-profile',
-    outputs,
-    ...more,
-  })
-  const unavailable = (code: string): Json => ({
-    ...{ statement: scene.statement, outcome: 'unavailable', code },
-    reason: 'the model could not be run here',
-  })
-  const build = (
-    name: string,
-    description: string,
-    execution: Json,
-    rows: Rows,
-    failing: readonly string[],
-    by?: string,
-  ) =>
-    verdictCase(name, description, {
-      trust: scene.trustText,
-      dossier: honest,
-      executions: [execution],
-      expect: expectRows(rows, [...failing, NO_OWNERS], by),
-    })
-  const same = ran([tensor(0.25)])
-  const disagrees = ['output/agreement'] as const
-  return [
-    build('output-re-executed', 'Running the model again gave the same output.', same, { output: 're-executed' }, []),
-    build(
-      'output-differs',
-      'Exact agreement is promised, and the output differs.',
-      ran([tensor(0.2500001)]),
-      { output: 'refuted' },
-      disagrees,
-      disagrees[0],
-    ),
-    build(
-      'output-of-another-shape',
-      'The output has another shape.',
-      ran([tensor(0.25, [1])]),
-      { output: 'refuted' },
-      disagrees,
-      disagrees[0],
-    ),
-    build(
-      'output-with-one-more',
-      'There is an output more than the answer has.',
-      ran([tensor(0.25), tensor(1)]),
-      { output: 'refuted' },
-      disagrees,
-      disagrees[0],
-    ),
-    {
-      ...build(
-        'output-differs-tolerated',
-        'The output differs, and only tolerant agreement is promised.',
-        ran([tensor(0.26)], { statement: tolerant.statement }),
-        { output: 'unproven' },
-        disagrees,
-      ),
-      trust: tolerant.trustText,
-      dossier: sceneDossier(tolerant),
-    },
-    build(
-      'output-for-another-statement',
-      'The execution is for another statement.',
-      ran([tensor(0.25)], { statement: OTHER_DIGEST }),
-      {},
-      [NOT_RUN],
-    ),
-    build(
-      'output-in-another-profile',
-      'Another profile was run than the manifest names.',
-      ran([tensor(0.25)], { profile: 'served-profile' }),
-      {},
-      ['output/model-file'],
-    ),
-    build(
-      'output-of-another-file',
-      'Another file was run than the manifest names.',
-      ran([tensor(0.25)], { modelDigest: OTHER_DIGEST }),
-      {},
-      ['output/model-file'],
-    ),
-    build('output-model-unavailable', 'The model’s file was not found.', unavailable('execution/model-not-found'), {}, [
-      NOT_RUN,
-    ]),
-    build('output-file-unreadable', 'The model’s file could not be read.', unavailable('file/unreadable'), {}, [
-      NOT_RUN,
-    ]),
-    {
-      ...build('output-not-opened', 'The response is not opened, so there is nothing to compare with.', same, {}, [
-        'output/answer',
-      ]),
-      dossier: withValueAt(honest, ['openings', 1], undefined),
-    },
-  ]
-}
-
 function acceptanceCases(): readonly VerdictCase[] {
   const refuted = (name: string, description: string, options: SceneOptions) =>
     played(
@@ -334,6 +239,7 @@ function accepterCases(): readonly VerdictCase[] {
       'accountable/same-manifest',
       partyText('Other Accountable', 'accountable', other),
     ),
+    ...acceptedBehindAFalseOne(other),
     played(
       'acceptance-by-the-operator',
       'The operator’s key, which is not trusted as an accountable party’s, signed the acceptance.',
@@ -351,5 +257,24 @@ function accepterCases(): readonly VerdictCase[] {
       ),
       trust: buildScene().trustText.replace('owner: Example Accountable Ltd', 'owner: Example Operator Ltd'),
     },
+  ]
+}
+
+/** Anybody who hands a dossier on can put a statement of their own into it. */
+function acceptedBehindAFalseOne(stranger: StatementSigner): readonly VerdictCase[] {
+  const build = (name: string, description: string, options: SceneOptions) => {
+    const scene = buildScene({ accepter: stranger, ...options })
+    const { index } = scene.log.append(acceptanceStatement(scene.deployment), scene.accountable)
+    return verdictCase(name, description, {
+      trust: scene.trustText,
+      dossier: sceneDossier({ ...scene, linked: [...scene.linked, index] }),
+      expect: expectRows({}, PLAIN_FAILING),
+    })
+  }
+  return [
+    build('acceptance-behind-a-false-one', 'A false acceptance stands before the true one.', {
+      acceptance: { contact: 'nobody@example.org' },
+    }),
+    build('acceptance-behind-a-false-copy', 'The same text, signed by a stranger, stands before the true one.', {}),
   ]
 }

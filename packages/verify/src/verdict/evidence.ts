@@ -143,12 +143,22 @@ export class LinkedStatements {
     return opened
   }
 
+  /** One text may be there several times, signed by others as well: one that opens is enough, else the first decides. */
   #open(digest: StatementDigest, roles: readonly Role[]): SignedStatement {
-    const found = this.#receipts.find((each) => each.digest === digest)
-    if (found === undefined) {
-      throw new CountersignError('opening/missing', `the dossier does not carry statement ${digest}`)
+    let firstError: unknown = new CountersignError('opening/missing', `the dossier does not carry statement ${digest}`)
+    const candidates = this.#receipts.filter((each) => each.digest === digest)
+    for (const [i, { receipt }] of candidates.entries()) {
+      try {
+        return this.#openReceipt(receipt, digest, roles)
+      } catch (thrown) {
+        if (!(thrown instanceof CountersignError)) throw thrown
+        if (i === 0) firstError = thrown
+      }
     }
-    const { receipt } = found
+    throw firstError
+  }
+
+  #openReceipt(receipt: UnverifiedReceipt, digest: StatementDigest, roles: readonly Role[]): SignedStatement {
     const head = this.#prover.openHead(receipt, logKeyFor(this.#trust, receipt))
     const leafHash = this.#prover.leafHash(receipt)
     const payload = this.#prover.openEnvelope(receipt.envelope, receipt.leaf, leafHash, false)

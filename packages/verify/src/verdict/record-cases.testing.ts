@@ -1,10 +1,9 @@
 /** Ways for the record to hold, and to stay unproven. */
 import { toBase64 } from '../bytes/base64.ts'
 import { withValueAt } from '../bytes/json-edit.testing.ts'
-import { logSigner, NOW_MS, TestLog, witnessSigner } from '../fixture.testing.ts'
-import { formatNoteKey } from '../log/note.ts'
-import { buildScene, logLine, type Scene, sceneDossier, trustText } from '../scene.testing.ts'
-import { expectRows, NOT_RUN, PLAIN_FAILING, type VerdictCase, verdictCase } from './verdict-case.testing.ts'
+import { logSigner, NOW_MS, TestLog } from '../fixture.testing.ts'
+import { buildScene, logLine, type Scene, sceneDossier } from '../scene.testing.ts'
+import { expectRows, PLAIN_FAILING, type VerdictCase, verdictCase } from './verdict-case.testing.ts'
 
 const DAY_MS = 86_400_000
 const NO_LOG_FAILING = ['record/log', 'record/key', 'record/checkpoint', 'record/promise']
@@ -12,7 +11,7 @@ const CLOCK_SKEW_MS = 300_000
 
 export function recordCases(): readonly VerdictCase[] {
   const scene = buildScene()
-  return [...holdingCases(scene), ...trustCases(scene), ...requirementCases(scene), ...witnessCases(scene)]
+  return [...holdingCases(scene), ...trustCases(scene), ...requirementCases(scene)]
 }
 
 function holdingCases(scene: Scene): readonly VerdictCase[] {
@@ -147,99 +146,5 @@ function requirementCases(scene: Scene): readonly VerdictCase[] {
       'unproven',
     ),
     required('requirement-claim-unmet', 'A required claim is unproven.', 'output: any', 'unproven'),
-  ]
-}
-
-/** Policies with two witnesses: who cosigned, who owns them, and what the quorum asks. */
-function witnessCases(scene: Scene): readonly VerdictCase[] {
-  const { log } = scene
-  const [a, b] = [witnessSigner('witness.example/a'), witnessSigner('witness.example/b')]
-  const time = NOW_MS / 1000
-  const lines = `${logLine(log)}\nwitness a ${formatNoteKey(a.key)}\nwitness b ${formatNoteKey(b.key)}\n`
-  const note = (signers: readonly (typeof a)[]) =>
-    log.checkpoint(
-      log.size,
-      signers.map(
-        ({ cosign }) =>
-          (text: string) =>
-            cosign(text, time),
-      ),
-    )
-  const owner = (name: string, witness: string, owned = `${name} Ltd`) =>
-    `- name: ${name}\n  owner: ${owned}\n  witnesses: [${witness}]\n`
-  const build = (name: string, description: string, quorum: string, signers: readonly (typeof a)[], more: string) => ({
-    name,
-    description,
-    atMs: NOW_MS,
-    trust: trustText(`${lines}group both all a b\ngroup some any both\nquorum ${quorum}\n`, scene, more),
-    dossier: sceneDossier(scene, note(signers)),
-    misbehaviour: [],
-  })
-  const apart = owner('A', 'a') + owner('B', 'b')
-  const independent = expectRows({ record: 'witnessed', independence: 'witnessed' }, [NOT_RUN])
-  const dependent = expectRows({ record: 'witnessed' }, PLAIN_FAILING)
-  const unmet = expectRows({ record: 'unproven' }, ['record/quorum'])
-  const lone = lines.replace(/witness b .*\n/, '')
-  return [
-    { ...build('quorum-met', 'Two witnesses of two owners cosigned.', 'both', [a, b], apart), expect: independent },
-    {
-      ...build('quorum-by-nested-group', 'The quorum is a group of a group.', 'some', [a, b], apart),
-      expect: independent,
-    },
-    { ...build('quorum-unmet', 'One of two needed witnesses cosigned.', 'both', [a], apart), expect: unmet },
-    { ...build('quorum-without-cosignatures', 'Nobody cosigned.', 'a', [], apart), expect: unmet },
-    {
-      ...build('quorum-by-the-wrong-witness', 'Another witness than the quorum cosigned.', 'a', [b], apart),
-      expect: unmet,
-    },
-    {
-      ...build('one-owner-twice', 'Two witnesses of one owner count once.', 'both', [a, b], owner('A', 'a, b')),
-      expect: dependent,
-    },
-    {
-      ...build(
-        'one-owner-by-two-names',
-        'Two parties of one owner count once.',
-        'both',
-        [a, b],
-        owner('A', 'a', 'One Ltd') + owner('B', 'b', 'One Ltd'),
-      ),
-      expect: dependent,
-    },
-    {
-      ...build(
-        'operators-own-witness',
-        'A witness of the operator’s owner counts for nothing.',
-        'both',
-        [a, b],
-        owner('A', 'a') + owner('B', 'b', 'Example Operator Ltd'),
-      ),
-      expect: dependent,
-    },
-    {
-      ...build(
-        'unknown-owner',
-        'A witness whose owner nobody knows counts for nothing.',
-        'both',
-        [a, b],
-        owner('A', 'a'),
-      ),
-      expect: dependent,
-    },
-    {
-      ...build('one-owner-is-enough', 'The trust file asks for one owner.', 'a', [a], `${apart}minimumOwners: 1\n`),
-      expect: independent,
-    },
-    {
-      ...build(
-        'unknown-witness-ignored',
-        'A line by a witness that the policy does not know changes nothing.',
-        'both',
-        [a, b],
-        '',
-      ),
-      trust: trustText(`${lone}quorum a\n`, scene, owner('A', 'a')),
-      expect: dependent,
-    },
   ]
 }

@@ -1,10 +1,19 @@
 import { claimCases } from './claim-cases.testing.ts'
 import { knownMisbehaviourCases } from './misbehaviour-cases.testing.ts'
+import { outputCases } from './output-cases.testing.ts'
 import { recordCases } from './record-cases.testing.ts'
 import { tamperedCases } from './tampered-cases.testing.ts'
 import type { VerdictCase } from './verdict-case.testing.ts'
+import { witnessCases } from './witness-cases.testing.ts'
 
 /** Every way to hold and every way to fail that we know. */
 export function verdictCases(): readonly VerdictCase[] {
-  return [...recordCases(), ...tamperedCases(), ...claimCases(), ...knownMisbehaviourCases()]
+  return [
+    ...recordCases(),
+    ...witnessCases(),
+    ...tamperedCases(),
+    ...claimCases(),
+    ...outputCases(),
+    ...knownMisbehaviourCases(),
+  ]
 }
