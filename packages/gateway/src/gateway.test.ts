@@ -219,6 +219,27 @@ test('no room on the disk: nothing is admitted, and health says why', async (con
   assert.deepEqual(errors, ['the disk is nearly full: nothing more is admitted'])
 })
 
+test('a log that must not go on: the owner is told, health says so, and no answer leaves', async (context) => {
+  const config = testConfig(temporaryFolder(context))
+  let halt: (code: string) => void
+  const halted = new Promise<string>((resolve) => {
+    halt = resolve
+  })
+  const { gateway, errors } = await startGateway(context, config, { onHalt: ({ code }) => halt(code) })
+  const { receipt, secret } = await answered(gateway)
+  await waitFor(gateway, `/receipts/${receipt}`, secret)
+  const other = new Database(dataFolderAt(config.dataRoot).database)
+  other.prepare('UPDATE head SET root = ?').run(new Uint8Array(32))
+  other.close()
+  await answered(gateway)
+  assert.equal(await halted, 'log/head-changed')
+  const refused = await infer(gateway)
+  assert.deepEqual([refused.status, codeIn(refused)], [503, 'log/head-changed'])
+  assert.equal(JSON.parse((await call(gateway, 'GET', '/healthz')).text).status, 'log-stopped')
+  assert.equal((await call(gateway, 'GET', '/v2/health/ready')).status, 503)
+  assert.equal(errors.length, 1)
+})
+
 test('a start that fails late lets go of everything: the next one works', async (context) => {
   const config = testConfig(temporaryFolder(context))
   const blocker = createServer().listen(0, '127.0.0.1')

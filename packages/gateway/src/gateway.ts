@@ -18,6 +18,7 @@ import { IntentJournal, readIntents } from './journal/intent-journal.ts'
 import { LogService } from './log/log-service.ts'
 import { checkpointPath } from './log/open-log.ts'
 import { Receipts } from './receipts/receipts.ts'
+import type { Services } from './services.ts'
 import { openDatabase } from './store/database.ts'
 import { type Identity, readIdentity } from './store/identity.ts'
 import { StatementReader } from './store/statement-reader.ts'
@@ -46,7 +47,7 @@ const DISK_CHECK_MS = 1000
 const REQUEST_TIMEOUT_MS = 30_000
 const HEADERS_TIMEOUT_MS = 10_000
 
-export class Gateway {
+export class Gateway implements Services {
   readonly config: Config
   readonly crypto: Crypto
   readonly log: LogService

@@ -10,6 +10,7 @@ export interface GatewayProcess {
   readonly ready: Promise<string | undefined>
   /** Why the gateway refused to start, and what it wrote to its error stream. */
   readonly complaints: readonly string[]
+  readonly exited: Promise<void>
   /** SIGKILL, to this process alone; resolves when it is gone. */
   kill(): Promise<void>
   /** Lets it close. */
@@ -29,6 +30,7 @@ export function startGatewayProcess(dataRoot: string, environment: NodeJS.Proces
   return {
     ready: readyOf(child, complaints, exited),
     complaints,
+    exited,
     async kill() {
       child.kill('SIGKILL')
       await exited

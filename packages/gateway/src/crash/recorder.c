@@ -3,7 +3,9 @@
  * Loaded with LD_PRELOAD. A lock is held around each call and its record, so that the order in the trace is one in which
  * it happened.
  *
- * COUNTERSIGN_TRACE_ROOT: folder whose files are recorded. COUNTERSIGN_TRACE_FILE: the trace, appended to.
+ * COUNTERSIGN_TRACE_ROOT: folder whose files are recorded. COUNTERSIGN_TRACE_FILE: the trace. COUNTERSIGN_TRACE_STOP: once
+ * there is a file of that name, the process kills itself before its next recorded call, so that no call is without its
+ * record.
  *
  * A record: kind (1 byte), 7 bytes of zeros, handle (8, little-endian), offset (8), length (8), then `length` bytes.
  * A handle names one open file or socket of one process. Read by trace.testing.ts.
@@ -15,6 +17,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -35,6 +38,7 @@ enum kind {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static char root[4096];
 static size_t root_length;
+static const char *stop;
 static int trace = -1;
 /* By descriptor: handle of a recorded file (> 0), of a recorded folder (< 0), of a socket that was written to. */
 static int64_t files[MAX_FILES];
@@ -53,10 +57,20 @@ __attribute__((constructor)) static void start(void) {
   if (folder == NULL || file == NULL) return;
   snprintf(root, sizeof root, "%s", folder);
   root_length = strlen(root);
+  stop = getenv("COUNTERSIGN_TRACE_STOP");
   last_handle = (int64_t)getpid() << 32;
-  trace = syscall(SYS_openat, AT_FDCWD, file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  trace = syscall(SYS_openat, AT_FDCWD, file, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
   if (trace < 0) fail("cannot open the trace");
 }
+
+static void enter(void) {
+  pthread_mutex_lock(&lock);
+  if (stop == NULL || syscall(SYS_faccessat, AT_FDCWD, stop, F_OK) != 0) return;
+  kill(getpid(), SIGKILL);
+  for (;;) pause();
+}
+
+static void leave(void) { pthread_mutex_unlock(&lock); }
 
 #define REAL(type, name, ...)                                                                                          \
   static type (*real)(__VA_ARGS__);                                                                                    \
@@ -134,9 +148,9 @@ static int opened(int fd, const char *path, int flags) {
     mode_t mode = (flags & (O_CREAT | O_TMPFILE)) ? va_arg(arguments, mode_t) : 0;                                     \
     va_end(arguments);                                                                                                 \
     if (!is_recorded(path)) return real(path, flags, mode);                                                            \
-    pthread_mutex_lock(&lock);                                                                                         \
+    enter();                                                                                                           \
     int fd = opened(real(path, flags, mode), path, flags);                                                             \
-    pthread_mutex_unlock(&lock);                                                                                       \
+    leave();                                                                                                           \
     return fd;                                                                                                         \
   }
 
@@ -146,13 +160,13 @@ OPENING(open64)
 int close(int fd) {
   REAL(int, "close", int);
   if (fd < 0 || fd >= MAX_FILES || (files[fd] == 0 && sockets[fd] == 0)) return real(fd);
-  pthread_mutex_lock(&lock);
+  enter();
   if (sockets[fd] != 0) record(CLOSE, sockets[fd], 0, NULL, 0);
   free(folders[fd]);
   folders[fd] = NULL;
   files[fd] = sockets[fd] = 0;
   int result = real(fd);
-  pthread_mutex_unlock(&lock);
+  leave();
   return result;
 }
 
@@ -165,20 +179,20 @@ static int is_socket(int fd) {
 static void sending(int fd, const struct iovec *parts, int count) {
   size_t length = 0;
   for (int i = 0; i < count; i++) length += parts[i].iov_len;
-  pthread_mutex_lock(&lock);
+  enter();
   if (sockets[fd] == 0) sockets[fd] = ++last_handle;
   record_parts(SENT, sockets[fd], 0, parts, count, length);
-  pthread_mutex_unlock(&lock);
+  leave();
 }
 
 ssize_t write(int fd, const void *bytes, size_t length) {
   REAL(ssize_t, "write", int, const void *, size_t);
   if (is_file(fd)) {
-    pthread_mutex_lock(&lock);
+    enter();
     int64_t offset = lseek(fd, 0, SEEK_CUR);
     ssize_t written = real(fd, bytes, length);
     if (written > 0) record(WRITE, files[fd], offset, bytes, written);
-    pthread_mutex_unlock(&lock);
+    leave();
     return written;
   }
   struct iovec part = {(void *)bytes, length};
@@ -189,11 +203,11 @@ ssize_t write(int fd, const void *bytes, size_t length) {
 ssize_t writev(int fd, const struct iovec *parts, int count) {
   REAL(ssize_t, "writev", int, const struct iovec *, int);
   if (is_file(fd)) {
-    pthread_mutex_lock(&lock);
+    enter();
     int64_t offset = lseek(fd, 0, SEEK_CUR);
     ssize_t written = real(fd, parts, count);
     if (written > 0) record_parts(WRITE, files[fd], offset, parts, count, written);
-    pthread_mutex_unlock(&lock);
+    leave();
     return written;
   }
   if (is_socket(fd)) sending(fd, parts, count);
@@ -210,10 +224,10 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags) {
   ssize_t name(int fd, const void *bytes, size_t length, offset_type offset) {                                         \
     REAL(ssize_t, #name, int, const void *, size_t, offset_type);                                                      \
     if (!is_file(fd)) return real(fd, bytes, length, offset);                                                          \
-    pthread_mutex_lock(&lock);                                                                                         \
+    enter();                                                                                                           \
     ssize_t written = real(fd, bytes, length, offset);                                                                 \
     if (written > 0) record(WRITE, files[fd], offset, bytes, written);                                                 \
-    pthread_mutex_unlock(&lock);                                                                                       \
+    leave();                                                                                                           \
     return written;                                                                                                    \
   }
 
@@ -224,10 +238,10 @@ POSITIONED(pwrite64, off64_t)
   ssize_t name(int fd, const struct iovec *parts, int count, offset_type offset) {                                     \
     REAL(ssize_t, #name, int, const struct iovec *, int, offset_type);                                                 \
     if (!is_file(fd)) return real(fd, parts, count, offset);                                                           \
-    pthread_mutex_lock(&lock);                                                                                         \
+    enter();                                                                                                           \
     ssize_t written = real(fd, parts, count, offset);                                                                  \
     if (written > 0) record_parts(WRITE, files[fd], offset, parts, count, written);                                    \
-    pthread_mutex_unlock(&lock);                                                                                       \
+    leave();                                                                                                           \
     return written;                                                                                                    \
   }
 
@@ -238,11 +252,11 @@ POSITIONED_PARTS(pwritev64, off64_t)
   int name(int fd) {                                                                                                   \
     REAL(int, #name, int);                                                                                             \
     if (fd < 0 || fd >= MAX_FILES || files[fd] == 0) return real(fd);                                                  \
-    pthread_mutex_lock(&lock);                                                                                         \
+    enter();                                                                                                           \
     int result = real(fd);                                                                                             \
     if (result == 0 && files[fd] > 0) record(SYNC, files[fd], 0, NULL, 0);                                             \
     if (result == 0 && files[fd] < 0) record_path(SYNC_FOLDER, folders[fd]);                                           \
-    pthread_mutex_unlock(&lock);                                                                                       \
+    leave();                                                                                                           \
     return result;                                                                                                     \
   }
 
@@ -253,10 +267,10 @@ SYNCING(fdatasync)
   int name(int fd, offset_type length) {                                                                               \
     REAL(int, #name, int, offset_type);                                                                                \
     if (!is_file(fd)) return real(fd, length);                                                                         \
-    pthread_mutex_lock(&lock);                                                                                         \
+    enter();                                                                                                           \
     int result = real(fd, length);                                                                                     \
     if (result == 0) record(TRUNCATE, files[fd], length, NULL, 0);                                                     \
-    pthread_mutex_unlock(&lock);                                                                                       \
+    leave();                                                                                                           \
     return result;                                                                                                     \
   }
 
@@ -282,23 +296,23 @@ int fallocate(int fd, int mode, off_t offset, off_t length) {
 int posix_fallocate(int fd, off_t offset, off_t length) {
   REAL(int, "posix_fallocate", int, off_t, off_t);
   if (!is_file(fd)) return real(fd, offset, length);
-  pthread_mutex_lock(&lock);
+  enter();
   int result = real(fd, offset, length);
   if (result == 0) record(ALLOCATE, files[fd], offset + length, NULL, 0);
-  pthread_mutex_unlock(&lock);
+  leave();
   return result;
 }
 
 int rename(const char *from, const char *to) {
   REAL(int, "rename", const char *, const char *);
   if (!is_recorded(from) && !is_recorded(to)) return real(from, to);
-  pthread_mutex_lock(&lock);
+  enter();
   int result = real(from, to);
   if (result == 0) {
     struct iovec parts[] = {{(void *)from, strlen(from) + 1}, {(void *)to, strlen(to)}};
     record_parts(RENAME, 0, 0, parts, 2, parts[0].iov_len + parts[1].iov_len);
   }
-  pthread_mutex_unlock(&lock);
+  leave();
   return result;
 }
 
@@ -306,10 +320,10 @@ int rename(const char *from, const char *to) {
   int name(const char *path) {                                                                                         \
     REAL(int, #name, const char *);                                                                                    \
     if (!is_recorded(path)) return real(path);                                                                         \
-    pthread_mutex_lock(&lock);                                                                                         \
+    enter();                                                                                                           \
     int result = real(path);                                                                                           \
     if (result == 0) record_path(kind, path);                                                                          \
-    pthread_mutex_unlock(&lock);                                                                                       \
+    leave();                                                                                                           \
     return result;                                                                                                     \
   }
 
@@ -319,9 +333,9 @@ REMOVING(rmdir, REMOVE_FOLDER)
 int mkdir(const char *path, mode_t mode) {
   REAL(int, "mkdir", const char *, mode_t);
   if (!is_recorded(path)) return real(path, mode);
-  pthread_mutex_lock(&lock);
+  enter();
   int result = real(path, mode);
   if (result == 0) record_path(MAKE_FOLDER, path);
-  pthread_mutex_unlock(&lock);
+  leave();
   return result;
 }

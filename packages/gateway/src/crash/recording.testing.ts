@@ -1,6 +1,6 @@
 /** Records all that gateways do to their disk, and send, through starts, load, an erasure, kills and a clean close. */
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createNodeCrypto } from '@countersign/verify/crypto/node'
@@ -23,6 +23,9 @@ const BURST = 8
 /** First starts that are cut short, and how long the recorder lets one take. */
 const EARLY_KILLS = 3
 const SLOWEST_START_MS = 700
+
+/** A gateway that was told to stop and has made no recorded call for so long makes none. */
+const IDLE_MS = 300
 
 export interface Recording {
   /** The folder that was recorded, empty and durable at first. */
@@ -62,32 +65,79 @@ export function compileRecorder(folder: string): string | undefined {
 /** Runs the script in `folder` under the recorder; the seed says when the gateway is killed as it starts. */
 export async function record(folder: string, recorder: string, seed: number): Promise<Recording> {
   const root = join(folder, 'disk')
-  const trace = join(folder, 'trace')
   const dataRoot = join(root, 'data')
-  mkdirSync(root)
-  const environment = { LD_PRELOAD: recorder, COUNTERSIGN_TRACE_ROOT: root, COUNTERSIGN_TRACE_FILE: trace }
-  const start = () => startGatewayProcess(dataRoot, environment)
+  mkdirSync(root, { recursive: true })
   const random = createRandom(seed)
-  const script = new Script(dataRoot, trace)
-  for (let i = 0; i < EARLY_KILLS; i++) await killAfter(start(), random.below(SLOWEST_START_MS))
-  const keys = await script.run(start)
-  return { root, dataRoot, keys, ...place(parseTrace(readFileSync(trace)), script) }
+  const script = new Script(new Recorder(folder, root, recorder), dataRoot)
+  for (let i = 0; i < EARLY_KILLS; i++) await script.killStart(random.below(SLOWEST_START_MS))
+  const keys = await script.run()
+  return { root, dataRoot, keys, ...place(script) }
+}
+
+/** Starts gateways one after the other, each with a trace of its own: a kill may cut the end of a trace off. */
+class Recorder {
+  readonly #folder: string
+  readonly #root: string
+  readonly #library: string
+  #starts = 0
+
+  constructor(folder: string, root: string, library: string) {
+    this.#folder = folder
+    this.#root = root
+    this.#library = library
+  }
+
+  start(dataRoot: string): GatewayProcess {
+    return startGatewayProcess(dataRoot, {
+      LD_PRELOAD: this.#library,
+      COUNTERSIGN_TRACE_ROOT: this.#root,
+      COUNTERSIGN_TRACE_FILE: this.#trace(this.#starts++),
+      COUNTERSIGN_TRACE_STOP: this.#stop,
+    })
+  }
+
+  /** Kills it between two recorded calls; one that makes no calls is killed where it stands. */
+  async kill(gateway: GatewayProcess): Promise<void> {
+    writeFileSync(this.#stop, '')
+    await Promise.race([gateway.exited, sleep(IDLE_MS)])
+    await gateway.kill()
+    rmSync(this.#stop)
+  }
+
+  operations(): readonly Operation[] {
+    const traces = Array.from({ length: this.#starts }, (_, i) => this.#trace(i)).filter((path) => existsSync(path))
+    return traces.flatMap((path) => parseTrace(readFileSync(path)))
+  }
+
+  #trace(start: number): string {
+    return join(this.#folder, `trace-${start}`)
+  }
+
+  get #stop(): string {
+    return join(this.#folder, 'stop')
+  }
 }
 
 class Script {
   readonly ledger = createLedger()
   readonly erasures: Pick<RecordedErasure, 'receipt' | 'askedAt' | 'wrappedKey'>[] = []
+  readonly recorder: Recorder
   readonly #dataRoot: string
-  readonly #trace: string
   #asked = 0
 
-  constructor(dataRoot: string, trace: string) {
+  constructor(recorder: Recorder, dataRoot: string) {
+    this.recorder = recorder
     this.#dataRoot = dataRoot
-    this.#trace = trace
   }
 
-  async run(start: () => GatewayProcess): Promise<Keys> {
-    const first = start()
+  async killStart(delayMs: number): Promise<void> {
+    const gateway = this.#start()
+    await sleep(delayMs)
+    await this.recorder.kill(gateway)
+  }
+
+  async run(): Promise<Keys> {
+    const first = this.#start()
     const url = await listening(first)
     for (let i = 0; i < 3; i++) await this.#burst(url)
     await this.#published(url)
@@ -97,7 +147,7 @@ class Script {
     const keys = readKeys(this.#dataRoot, await readOrigin(url))
     await this.#killUnderLoad(first, url)
 
-    const second = start()
+    const second = this.#start()
     const secondUrl = await listening(second)
     while (this.ledger.answers.length < ENOUGH_ANSWERS) await this.#burst(secondUrl)
     await this.#published(secondUrl)
@@ -105,12 +155,16 @@ class Script {
     await this.#burst(secondUrl)
     await second.close()
 
-    const third = start()
+    const third = this.#start()
     await this.#killUnderLoad(third, await listening(third))
-    const fourth = start()
+    const fourth = this.#start()
     await listening(fourth)
     await fourth.close()
     return keys
+  }
+
+  #start(): GatewayProcess {
+    return this.recorder.start(this.#dataRoot)
   }
 
   async #burst(url: string): Promise<void> {
@@ -120,30 +174,25 @@ class Script {
   async #killUnderLoad(gateway: GatewayProcess, url: string): Promise<void> {
     await this.#burst(url)
     const load = this.#burst(url)
-    await new Promise((resolve) => setTimeout(resolve, 8))
-    await gateway.kill()
+    await sleep(8)
+    await this.recorder.kill(gateway)
     await load
   }
 
   async #published(url: string): Promise<void> {
-    await new Promise((resolve) => setTimeout(resolve, 1300))
+    await sleep(1300)
     await lookAtCheckpoint(url, this.ledger)
   }
 
   async #erase(url: string, number: number): Promise<void> {
     const { receipt } = this.ledger.answers[number] ?? { receipt: '' }
     const wrappedKey = readWrappedKey(this.#dataRoot, receipt)
-    this.erasures.push({ receipt, wrappedKey, askedAt: parseTrace(readFileSync(this.#trace)).length })
+    this.erasures.push({ receipt, wrappedKey, askedAt: this.recorder.operations().length })
     const token = readFileSync(keyPaths(dataFolderAt(this.#dataRoot).keys).operatorToken, 'utf8').trim()
     const headers = { authorization: `Bearer ${token}` }
     const reply = await fetch(`${url}/receipts/${receipt}/content`, { method: 'DELETE', headers })
     if (reply.status !== 200) throw new Error(`erasing was answered ${reply.status} ${await reply.text()}`)
   }
-}
-
-async function killAfter(gateway: GatewayProcess, delayMs: number): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, delayMs))
-  await gateway.kill()
 }
 
 async function listening(gateway: GatewayProcess): Promise<string> {
@@ -170,7 +219,8 @@ function readWrappedKey(dataRoot: string, receipt: string): Uint8Array {
 }
 
 /** Finds where in the trace each answer, head and confirmation left. What was received must have been sent. */
-function place(operations: readonly Operation[], { ledger, erasures }: Script) {
+function place({ recorder, ledger, erasures }: Script) {
+  const operations = recorder.operations()
   const sent = operations.flatMap((operation, at) =>
     operation.kind === 'sent' ? [{ at, text: Buffer.from(operation.bytes).toString('utf8') }] : [],
   )
@@ -198,3 +248,5 @@ function place(operations: readonly Operation[], { ledger, erasures }: Script) {
     })),
   }
 }
+
+const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))

@@ -30,6 +30,8 @@ export interface LogKey {
   readonly note: NoteKey
   /** The note with this key's signature under its text. */
   signNote(text: string): string
+  /** The same, signed by another thread meanwhile: for notes by the thousand. */
+  signNoteAside(text: string): Promise<string>
 }
 
 const SECRET_BYTES = 32
@@ -58,12 +60,18 @@ export function loadLogKey(path: string, origin: string, create: boolean): LogKe
   if (secret.asymmetricKeyType !== 'ed25519') throw new CountersignError('key/malformed', 'the log key is not Ed25519')
   const spki = createPublicKey(secret).export({ format: 'der', type: 'spki' })
   const note = noteKey(crypto, origin, NOTE_ED25519, new Uint8Array(spki.subarray(spki.length - 32)))
+  const withSignature = (text: string, signature: Uint8Array) =>
+    `${text}\n${formatSignatureLine({ name: origin, id: note.id, signature })}`
   return {
     note,
-    signNote(text) {
-      const signature = new Uint8Array(sign(null, utf8(text), secret))
-      return `${text}\n${formatSignatureLine({ name: origin, id: note.id, signature })}`
-    },
+    signNote: (text) => withSignature(text, sign(null, utf8(text), secret)),
+    signNoteAside: (text) =>
+      new Promise((resolve, reject) => {
+        sign(null, utf8(text), secret, (error, signature) => {
+          if (error === null) resolve(withSignature(text, signature))
+          else reject(error)
+        })
+      }),
   }
 }
 

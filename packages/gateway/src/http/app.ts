@@ -14,9 +14,9 @@ import {
   utf8,
 } from '@countersign/verify'
 import { type Context, Hono } from 'hono'
-import type { Gateway } from '../gateway.ts'
 import { receiptSecret, sameSecret } from '../receipts/receipt-secret.ts'
 import { createStatementIntake } from '../receipts/statements.ts'
+import type { Services } from '../services.ts'
 import type { StatementRow } from '../store/statement-reader.ts'
 import { createRateLimit } from './rate-limit.ts'
 import { errorReply, type Reply, reply } from './reply.ts'
@@ -32,7 +32,7 @@ export interface Peer {
   readonly address: string
 }
 
-export function createApp(gateway: Gateway): App {
+export function createApp(gateway: Services): App {
   const app = new Hono()
   addProtocolRoutes(app, gateway)
   addReceiptRoutes(app, gateway)
@@ -47,7 +47,7 @@ export function createApp(gateway: Gateway): App {
 }
 
 /** The Open Inference Protocol, but for `infer`. */
-function addProtocolRoutes(app: App, gateway: Gateway): void {
+function addProtocolRoutes(app: App, gateway: Services): void {
   app.get('/v2', () => respond(reply(200, { name: 'countersign', version: gateway.version, extensions: [] })))
   app.get('/v2/health/live', () => respond(reply(200, { live: true })))
   app.get('/v2/health/ready', () => respond(reply(gateway.isReady() ? 200 : 503, { ready: gateway.isReady() })))
@@ -62,7 +62,7 @@ function addProtocolRoutes(app: App, gateway: Gateway): void {
   })
 }
 
-function addReceiptRoutes(app: App, gateway: Gateway): void {
+function addReceiptRoutes(app: App, gateway: Services): void {
   app.get('/receipts/:id', async (c) => {
     const id = readReceiptId(c)
     authorise(c, gateway, id)
@@ -103,7 +103,7 @@ function addReceiptRoutes(app: App, gateway: Gateway): void {
   })
 }
 
-function addStatementRoutes(app: App, gateway: Gateway): void {
+function addStatementRoutes(app: App, gateway: Services): void {
   const accept = createStatementIntake(gateway)
   app.get('/deployments', () => respond(reply(200, gateway.deploymentList())))
   app.get('/statements/:digest', (c) => {
@@ -123,7 +123,7 @@ function addStatementRoutes(app: App, gateway: Gateway): void {
 }
 
 /** The log, as any C2SP client reads it. */
-function addLogRoutes(app: App, gateway: Gateway): void {
+function addLogRoutes(app: App, gateway: Services): void {
   const { limits } = gateway.config
   const limit = createRateLimit(limits.logRequestsPerSecond, limits.logRequestsBurst)
   app.use('/log/*', async (c, next) => {
@@ -156,7 +156,7 @@ function addLogRoutes(app: App, gateway: Gateway): void {
   })
 }
 
-function statementReply(gateway: Gateway, row: StatementRow): Json {
+function statementReply(gateway: Services, row: StatementRow): Json {
   const covered = (gateway.log.head?.size ?? 0) > row.index
   const keyId = toHex(gateway.crypto.sha256(row.spki))
   return {
@@ -168,14 +168,14 @@ function statementReply(gateway: Gateway, row: StatementRow): Json {
 }
 
 /** The receipt's secret, or the operator's token. @throws {CountersignError} `auth/missing`, `auth/wrong` */
-function authorise(c: Context, gateway: Gateway, receipt: string): void {
+function authorise(c: Context, gateway: Services, receipt: string): void {
   const id = new Uint8Array(Buffer.from(receipt, 'hex'))
   const expected = receiptSecret(gateway.rootKey, id, gateway.statements.secretGeneration(id))
   const given = readBearer(c)
   if (!sameSecret(given, expected) && !sameSecret(given, gateway.operatorToken)) throw wrongSecret()
 }
 
-function authoriseOperator(c: Context, gateway: Gateway): void {
+function authoriseOperator(c: Context, gateway: Services): void {
   if (!sameSecret(readBearer(c), gateway.operatorToken)) throw wrongSecret()
 }
 
@@ -217,7 +217,7 @@ function readWaitMs(c: Context): number {
   return Math.min(Number(seconds ?? 0), MAX_WAIT_SECONDS) * 1000
 }
 
-function fail(gateway: Gateway, thrown: unknown, headers: Reply['headers'] = {}): Response {
+function fail(gateway: Services, thrown: unknown, headers: Reply['headers'] = {}): Response {
   const error = errorReply(thrown, gateway.logError)
   return respond({ ...error, headers: { ...error.headers, ...headers } })
 }

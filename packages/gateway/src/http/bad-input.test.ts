@@ -259,6 +259,17 @@ test('a client that sends megabytes too many still reads why', async () => {
   assert.equal(recorded(), before)
 })
 
+test('a connection outlives a body that was too long, once it is through', async () => {
+  const { socket, received } = connection()
+  const length = 2 * BODY_BYTES
+  socket.write(`${HEAD}content-length: ${length}\r\n\r\n`)
+  const [refusal] = await once(socket, 'data')
+  assert.match(String(refusal), /^HTTP\/1\.1 413 /)
+  socket.write('x'.repeat(length))
+  socket.write('GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n')
+  assert.match(await received, /HTTP\/1\.1 200 OK/)
+})
+
 test('clients that leave in the middle leave nothing behind', async () => {
   const before = recorded()
   const body = Buffer.from(arithmeticRequest()).toString()

@@ -1,8 +1,8 @@
 /** The hot path: `POST /v2/models/{name}/infer`, straight on node:http. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { CountersignError, quote, toBase64Url } from '@countersign/verify'
-import type { Gateway } from '../gateway.ts'
 import { type InferAnswer, infer } from '../inference/infer.ts'
+import type { Services } from '../services.ts'
 import { readBody } from './body.ts'
 import { errorReply, JSON_TYPE, type Reply } from './reply.ts'
 
@@ -18,7 +18,7 @@ export function matchInfer(request: IncomingMessage): string | undefined {
 
 /** Answers an inference request. Never rejects. */
 export async function handleInfer(
-  gateway: Gateway,
+  gateway: Services,
   name: string,
   request: IncomingMessage,
   response: ServerResponse,

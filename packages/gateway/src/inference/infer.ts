@@ -20,8 +20,8 @@ import {
 } from '@countersign/verify'
 import type { Deployment } from '../deployments/deployments.ts'
 import type { IntentJournal } from '../journal/intent-journal.ts'
+import type { Promised } from '../log/commit-thread.ts'
 import type { LogService } from '../log/log-service.ts'
-import type { Committed } from '../log/sequencer.ts'
 import { receiptSecret } from '../receipts/receipt-secret.ts'
 import type { VaultKey } from '../vault/key-store.ts'
 import { saltSeed } from '../vault/record.ts'
@@ -122,7 +122,7 @@ function append(
   deployment: Deployment,
   sealed: { receipt: Uint8Array; key: VaultKey; content: ReadonlyMap<string, Uint8Array> },
   payload: { beforeSequence: string; afterSequence: string },
-): Promise<Committed> {
+): Promise<Promised> {
   const { receipt, key, content } = sealed
   const mode = deployment.manifest.vault
   const vault = mode === 'none' ? null : { keyId: key.id, record: null }
@@ -135,7 +135,7 @@ function answer(
   receipt: Uint8Array,
   seed: Uint8Array,
   outcome: Outcome,
-  committed: Committed,
+  committed: Promised,
 ): InferAnswer {
   return {
     status: outcome.status,

@@ -41,7 +41,7 @@ export type FromCommitThread =
       readonly publishedSize: number
     }
   | { readonly type: 'refused'; readonly code: ErrorCode; readonly message: string }
-  | { readonly type: 'committed'; readonly results: readonly (Committed & { readonly ticket: number })[] }
+  | { readonly type: 'committed'; readonly results: readonly (Promised & { readonly ticket: number })[] }
   | { readonly type: 'failed'; readonly tickets: readonly number[]; readonly code: ErrorCode; readonly message: string }
   | { readonly type: 'head'; readonly head: SignedHead }
   | { readonly type: 'pool'; readonly keys: readonly VaultKey[] }
@@ -52,8 +52,14 @@ export type FromCommitThread =
   | { readonly type: 'halted'; readonly code: ErrorCode; readonly message: string }
   | { readonly type: 'closed' }
 
+/** A committed statement with its signed promise. */
+export interface Promised extends Omit<Committed, 'promiseText'> {
+  /** Signed note. */
+  readonly promise: string
+}
+
 /** Most statements in one transaction. */
-export const MAX_BATCH = 256
+export const MAX_BATCH = 512
 
 /** Longest time from a commit to a signed head over it. */
 export const HEAD_INTERVAL_MS = 200

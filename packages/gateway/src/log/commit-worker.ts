@@ -3,7 +3,7 @@ import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from '
 import { CountersignError } from '@countersign/verify'
 import { createNodeCrypto } from '@countersign/verify/crypto/node'
 import { dataFolderAt } from '../data/data-folder.ts'
-import { keyPaths, loadLogKey, loadStatementKey } from '../data/keys.ts'
+import { keyPaths, type LogKey, loadLogKey, loadStatementKey } from '../data/keys.ts'
 import { openDatabase } from '../store/database.ts'
 import { Eraser } from '../vault/eraser.ts'
 import { KeyStore } from '../vault/key-store.ts'
@@ -18,13 +18,15 @@ import {
   type ToCommitThread,
 } from './commit-thread.ts'
 import { openLog } from './open-log.ts'
-import { type Draft, Sequencer } from './sequencer.ts'
+import { type Committed, type Draft, Sequencer } from './sequencer.ts'
 
 class CommitThread {
   readonly #port: MessagePort
   readonly #database
   readonly #keys: KeyStore
   readonly #sequencer: Sequencer
+  readonly #logKey: LogKey
+  readonly #promising = new Set<Promise<void>>()
   readonly #eraser: Eraser
   readonly #revokeSecret
   #headTimer: NodeJS.Timeout | undefined
@@ -38,6 +40,7 @@ class CommitThread {
     const logKey = loadLogKey(paths.log, data.origin, false)
     const statementKey = loadStatementKey(paths.statement, false)
     this.#port = port
+    this.#logKey = logKey
     this.#database = openDatabase(folder.database)
     const { tree, head, published } = openLog(crypto, this.#database, logKey, folder.log)
     this.#keys = new KeyStore(folder.vaultKeys, data.vaultWrappingKey)
@@ -59,25 +62,27 @@ class CommitThread {
     })
   }
 
-  /** Handles a message and all that wait behind it. */
+  /** Handles a message, and commits together with it what waits behind it, up to a batch. */
   receive(first: ToCommitThread): void {
-    let waiting: Ticketed[] = []
+    const waiting: Ticketed[] = []
     for (let message: ToCommitThread | undefined = first; message !== undefined; message = this.#next()) {
-      if (message.type === 'append') {
-        this.#lastTimeMs = Math.max(this.#lastTimeMs, message.timeMs)
-        waiting.push(...message.drafts)
-      } else {
+      if (message.type !== 'append') {
         // In the order in which they came: an erasure may be of an answer right before it.
-        if (waiting.length > 0) this.#commit(waiting)
-        waiting = []
+        this.#commitAll(waiting.splice(0))
         this.#handle(message)
+        return
       }
-      while (waiting.length >= MAX_BATCH) {
-        this.#commit(waiting.slice(0, MAX_BATCH))
-        waiting = waiting.slice(MAX_BATCH)
-      }
+      this.#lastTimeMs = Math.max(this.#lastTimeMs, message.timeMs)
+      waiting.push(...message.drafts)
+      if (waiting.length >= MAX_BATCH) break
     }
-    if (waiting.length > 0) this.#commit(waiting)
+    this.#commitAll(waiting)
+  }
+
+  #commitAll(waiting: readonly Ticketed[]): void {
+    for (let start = 0; start < waiting.length; start += MAX_BATCH) {
+      this.#commit(waiting.slice(start, start + MAX_BATCH))
+    }
   }
 
   #next(): ToCommitThread | undefined {
@@ -93,7 +98,7 @@ class CommitThread {
         this.#perform(message.ticket, message.task, message.timeMs)
         return
       case 'close':
-        this.#close()
+        void this.#close()
     }
   }
 
@@ -121,17 +126,30 @@ class CommitThread {
     try {
       const drafts = batch.map((each) => sealed(each))
       const committed = this.#sequencer.commit(drafts, this.#lastTimeMs)
-      const results = committed.flatMap((result, i) => {
-        const ticket = batch[i]?.ticket
-        return ticket === undefined ? [] : [{ ...result, ticket }]
-      })
-      this.#send({ type: 'committed', results })
+      this.#promise(
+        committed,
+        batch.map((each) => each.ticket),
+      )
       this.#scheduleHead()
     } catch (thrown) {
       const { code, message } = asError(thrown)
       this.#send({ type: 'failed', tickets: batch.map((each) => each.ticket), code, message })
       if (code !== 'disk/full' && code !== 'statement/too-large') this.#send({ type: 'halted', code, message })
     }
+  }
+
+  /** Hands out what is committed with its promises, which other threads sign while the next batch is on its way. */
+  #promise(committed: readonly Committed[], tickets: readonly number[]): void {
+    const promised = committed.map(async ({ promiseText, ...rest }, i) => ({
+      ...rest,
+      promise: await this.#logKey.signNoteAside(promiseText),
+      ticket: tickets[i] ?? 0,
+    }))
+    const sent = Promise.all(promised)
+      .then((results) => this.#send({ type: 'committed', results }))
+      .catch((thrown: unknown) => this.#send({ type: 'halted', ...asError(thrown) }))
+      .finally(() => this.#promising.delete(sent))
+    this.#promising.add(sent)
   }
 
   /** A head follows within the interval, also when batches come so fast that no timer gets its turn. */
@@ -158,10 +176,11 @@ class CommitThread {
     }
   }
 
-  #close(): void {
+  async #close(): Promise<void> {
     clearTimeout(this.#headTimer)
     this.#advanceHead()
     clearTimeout(this.#headTimer)
+    await Promise.all(this.#promising)
     this.#keys.close()
     this.#database.close()
     this.#send({ type: 'closed' })

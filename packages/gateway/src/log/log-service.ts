@@ -5,9 +5,9 @@ import type { DataFolder } from '../data/data-folder.ts'
 import { openDatabase, openDatabaseReadOnly, type Sqlite } from '../store/database.ts'
 import type { VaultKey } from '../vault/key-store.ts'
 import { type Clock, createClock } from './clock.ts'
-import type { CommitThreadData, FromCommitThread, Task, Ticketed, ToCommitThread } from './commit-thread.ts'
+import type { CommitThreadData, FromCommitThread, Promised, Task, Ticketed, ToCommitThread } from './commit-thread.ts'
 import type { FromPublishThread, PublishThreadData, ToPublishThread } from './publish-worker.ts'
-import type { Committed, Draft, SignedHead } from './sequencer.ts'
+import type { Draft, SignedHead } from './sequencer.ts'
 import { TileReader } from './tile-reader.ts'
 
 /** Between two publications. */
@@ -32,7 +32,7 @@ export interface LogServiceOptions {
 }
 
 interface Pending {
-  readonly resolve: (committed: Committed | undefined) => void
+  readonly resolve: (promised: Promised | undefined) => void
   readonly reject: (error: CountersignError) => void
 }
 
@@ -135,15 +135,15 @@ export class LogService {
    *
    * @throws {CountersignError} `disk/full`, `log/closed`, `statement/too-large`, `data/damaged`
    */
-  append(draft: Draft, seal?: Ticketed['seal']): Promise<Committed> {
+  append(draft: Draft, seal?: Ticketed['seal']): Promise<Promised> {
     if (this.#halted !== undefined) return Promise.reject(this.#halted)
     const ticket = this.#nextTicket++
     this.#outbox.push(seal === undefined ? { ticket, draft } : { ticket, draft, seal })
     // One message for all that this turn of the event loop appends.
     if (this.#outbox.length === 1) setImmediate(() => this.#flush())
     return new Promise((resolve, reject) => {
-      const settle = (committed: Committed | undefined) => {
-        if (committed !== undefined) resolve(committed)
+      const settle = (promised: Promised | undefined) => {
+        if (promised !== undefined) resolve(promised)
       }
       this.#pending.set(ticket, { resolve: settle, reject })
     })
@@ -263,7 +263,7 @@ export class LogService {
   #receive(message: Exclude<FromCommitThread, { type: 'ready' | 'refused' }>): void {
     switch (message.type) {
       case 'committed':
-        for (const { ticket, ...committed } of message.results) this.#takePending(ticket)?.resolve(committed)
+        for (const { ticket, ...promised } of message.results) this.#takePending(ticket)?.resolve(promised)
         return
       case 'failed':
         for (const ticket of message.tickets) {

@@ -47,8 +47,8 @@ test('a batch gets consecutive places, and a promise signed by the log for each'
     committed.map(({ index }) => index),
     [0, 1, 2],
   )
-  for (const { index, digest, leafHash, promise } of committed) {
-    const opened = openPromise(log.crypto, parseNote(utf8(promise)), log.logKey.note)
+  for (const { index, digest, leafHash, promiseText } of committed) {
+    const opened = openPromise(log.crypto, parseNote(utf8(log.logKey.signNote(promiseText))), log.logKey.note)
     assert.deepEqual(opened, {
       origin: TEST_ORIGIN,
       receipt: index === 1 ? '07'.repeat(16) : '00'.repeat(16),

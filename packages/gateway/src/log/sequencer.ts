@@ -66,8 +66,8 @@ export interface Committed {
   /** SHA-256 of the payload. */
   readonly digest: Uint8Array
   readonly leafHash: Hash
-  /** Signed note. */
-  readonly promise: string
+  /** Text of the promise, for the log's key to sign. */
+  readonly promiseText: string
 }
 
 /** A signed head. */
@@ -137,7 +137,7 @@ export class Sequencer {
       index: each.index,
       digest: each.digest,
       leafHash: each.leafHash,
-      promise: this.#promise(each, coverBySeconds),
+      promiseText: this.#promiseText(each, coverBySeconds),
     }))
   }
 
@@ -224,11 +224,11 @@ export class Sequencer {
     }
   }
 
-  #promise({ draft, digest, index, leafHash }: Ready, coverBySeconds: number): string {
+  #promiseText({ draft, digest, index, leafHash }: Ready, coverBySeconds: number): string {
     const { logKey } = this.#options
     const receipt = draft.kind === 'inference' ? toHex(draft.receipt) : NO_RECEIPT
     const promise = { origin: logKey.note.name, receipt, statement: toHex(digest), index, leafHash, coverBySeconds }
-    return logKey.signNote(formatPromise(promise))
+    return formatPromise(promise)
   }
 }
 

@@ -12,7 +12,7 @@ import {
   toHex,
 } from '@countersign/verify'
 import type { Writer } from '../deployments/deployments.ts'
-import type { Gateway } from '../gateway.ts'
+import type { Services } from '../services.ts'
 
 export interface AcceptedStatement {
   readonly statement: StatementDigest
@@ -24,7 +24,7 @@ export interface AcceptedStatement {
 const SECONDS_PER_DAY = 86_400
 
 /** Takes statements in one after the other: what is known, and how many there were today, must not change meanwhile. */
-export function createStatementIntake(gateway: Gateway): (body: Uint8Array) => Promise<AcceptedStatement> {
+export function createStatementIntake(gateway: Services): (body: Uint8Array) => Promise<AcceptedStatement> {
   let last: Promise<unknown> = Promise.resolve()
   return (body) => {
     const result = last.then(() => acceptStatement(gateway, body))
@@ -39,7 +39,7 @@ export function createStatementIntake(gateway: Gateway): (body: Uint8Array) => P
  * @throws {CountersignError} `writer/not-allowed`, `writer/quota`, `signature/*`, `statement/wrong-type`, `shape/*`,
  *   `json/*`, `dsse/*`, `statement/mismatch` when it is about no deployment of this gateway
  */
-async function acceptStatement(gateway: Gateway, body: Uint8Array): Promise<AcceptedStatement> {
+async function acceptStatement(gateway: Services, body: Uint8Array): Promise<AcceptedStatement> {
   const envelope = parseEnvelope(parseJson(body, FILE_LIMITS))
   const writer = gateway.writers.find((each) => each.keyId === envelope.keyId)
   if (writer === undefined) {
@@ -67,7 +67,7 @@ async function acceptStatement(gateway: Gateway, body: Uint8Array): Promise<Acce
 }
 
 /** Name of the deployment that is accepted. */
-function checkAcceptance(gateway: Gateway, payload: Uint8Array, writer: Writer): string {
+function checkAcceptance(gateway: Services, payload: Uint8Array, writer: Writer): string {
   const statement = parseStatement(payload)
   if (statement.predicateType !== ACCEPTANCE_TYPE) {
     throw new CountersignError('statement/wrong-type', `only statements of type ${ACCEPTANCE_TYPE} are taken in`)
@@ -86,7 +86,7 @@ function checkAcceptance(gateway: Gateway, payload: Uint8Array, writer: Writer):
   return name
 }
 
-function checkQuota(gateway: Gateway, { spki, perDay }: Writer): void {
+function checkQuota(gateway: Services, { spki, perDay }: Writer): void {
   const today = Math.floor(gateway.log.clock.read().timeMs / 1000 / SECONDS_PER_DAY) * SECONDS_PER_DAY
   if (gateway.statements.countSince(spki, today) >= perDay) {
     throw new CountersignError('writer/quota', `this key may write ${perDay} statements a day`)

@@ -66,8 +66,11 @@ export function parseTile(bytes: Uint8Array): readonly Hash[] {
   return Array.from({ length: count }, (_, i) => bytes.slice(i * HASH_BYTES, (i + 1) * HASH_BYTES))
 }
 
-/** The bytes of an entry bundle. */
+/** The bytes of an entry bundle. @throws {CountersignError} `tile/malformed` for an entry whose length has no two bytes */
 export function formatEntries(entries: readonly Uint8Array[]): Uint8Array {
+  if (entries.some((entry) => entry.length > MAX_ENTRY_BYTES)) {
+    throw new CountersignError('tile/malformed', `an entry has at most ${MAX_ENTRY_BYTES} bytes`)
+  }
   return concat(...entries.flatMap((entry) => [Uint8Array.of(entry.length >> 8, entry.length & 0xff), entry]))
 }
 

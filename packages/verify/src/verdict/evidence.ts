@@ -4,7 +4,7 @@ import type { Crypto } from '../crypto/crypto.ts'
 import type { UnverifiedDossier } from '../dossier/dossier.ts'
 import { CountersignError } from '../errors.ts'
 import type { ExecutionResult } from '../execution/comparison.ts'
-import type { Confirmation } from '../independence/confirmation.ts'
+import { type Confirmation, meetsQuorum, openConfirmations } from '../independence/confirmation.ts'
 import type { UnverifiedReceipt } from '../log/bundle.ts'
 import type { Checkpoint } from '../log/checkpoint.ts'
 import { type Leaf, verifyLeaf } from '../log/leaf.ts'
@@ -111,6 +111,8 @@ interface CarriedStatement {
 export class LinkedStatements {
   readonly #prover: Prover
   readonly #trust: Trust
+  /** The head of the answer, whose quorum is met before this is made. */
+  readonly #confirmedHead: string
   readonly #receipts: readonly CarriedStatement[]
   /** What was opened, by roles and digest: several claims rest on the same statement. */
   readonly #opened = new Map<string, SignedStatement>()
@@ -118,6 +120,7 @@ export class LinkedStatements {
   constructor(prover: Prover, trust: Trust, dossier: UnverifiedDossier) {
     this.#prover = prover
     this.#trust = trust
+    this.#confirmedHead = formatNote(dossier.receipt.checkpoint)
     this.#receipts = dossier.statements.map((receipt) => ({
       digest: statementDigest(prover.crypto, receipt.envelope.payload),
       receipt,
@@ -133,8 +136,8 @@ export class LinkedStatements {
    * The statement with that digest, after signature and inclusion were checked and its key found in the trust file with
    * one of `roles`.
    *
-   * @throws {CountersignError} `opening/missing`, `signature/unknown-key`, `policy/unknown-log`, and what opening a
-   *   receipt throws
+   * @throws {CountersignError} `opening/missing`, `signature/unknown-key`, `policy/unknown-log`, `policy/quorum-unmet`, and
+   *   what opening a receipt throws
    */
   open(digest: StatementDigest, roles: readonly Role[]): SignedStatement {
     const name = `${roles.join()} ${digest}`
@@ -160,6 +163,7 @@ export class LinkedStatements {
 
   #openReceipt(receipt: UnverifiedReceipt, digest: StatementDigest, roles: readonly Role[]): SignedStatement {
     const head = this.#prover.openHead(receipt, logKeyFor(this.#trust, receipt))
+    this.#requireQuorum(receipt)
     const leafHash = this.#prover.leafHash(receipt)
     const payload = this.#prover.openEnvelope(receipt.envelope, receipt.leaf, leafHash, false)
     this.#prover.verifyInclusion(receipt, head, leafHash, false)
@@ -173,6 +177,17 @@ export class LinkedStatements {
       )
     }
     return { statement: this.#prover.parseStatement(payload, digest), digest, ...place, signer: signer.party, keyId }
+  }
+
+  /** What the answer's own head had to meet, every other head must: else a fork of the operator's could carry them. */
+  #requireQuorum({ checkpoint }: UnverifiedReceipt): void {
+    if (this.#trust.policy.quorum === 'none' || formatNote(checkpoint) === this.#confirmedHead) return
+    if (!meetsQuorum(this.#trust.policy, openConfirmations(this.#prover.crypto, checkpoint, this.#trust.policy))) {
+      throw new CountersignError(
+        'policy/quorum-unmet',
+        'the head over this statement does not meet the policy’s quorum',
+      )
+    }
   }
 
   #claimsToBe({ digest, receipt }: CarriedStatement, predicateType: string, subject: StatementDigest): boolean {
