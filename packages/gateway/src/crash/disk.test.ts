@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { createDisk, type Disk, LOSSES, type Loss } from './disk.testing.ts'
+import { Disk, LOSSES, type Loss } from './disk.testing.ts'
 import { createRandom } from './random.testing.ts'
 
 const SYNCED = Buffer.alloc(1024, 's')
@@ -11,7 +11,7 @@ const LATER = Buffer.alloc(2048, 'l')
 
 /** A synced file that was changed and renamed since, and a file whose name was never synced. */
 function scene(ignoreSync?: (path: string) => boolean): Disk {
-  const disk = createDisk('/disk', ignoreSync)
+  const disk = new Disk('/disk', ignoreSync)
   disk.apply({ kind: 'open', handle: '1', path: '/disk/a', emptied: false })
   disk.apply({ kind: 'write', handle: '1', offset: 0, bytes: SYNCED })
   disk.apply({ kind: 'sync', handle: '1' })

@@ -39,106 +39,108 @@ type Node = FileNode | FolderNode
 export const LOSSES = ['killed', 'least', 'names-only', 'data-only', 'random'] as const
 export type Loss = (typeof LOSSES)[number]
 
-export interface Disk {
-  apply(operation: Operation): void
-  /** Writes what a crash at this moment may leave into an empty folder. */
-  materialise(folder: string, loss: Loss, random: Random): void
-}
+export class Disk {
+  readonly #root: string
+  readonly #ignoreSync: (path: string) => boolean
+  readonly #top = createFolder()
+  readonly #handles = new Map<string, { readonly node: FileNode; readonly path: string }>()
+  #step = 0
 
-/** A disk with the folder `root`, empty and durable. Syncs of paths that `ignoreSync` names do nothing: a lying disk. */
-export function createDisk(root: string, ignoreSync: (path: string) => boolean = () => false): Disk {
-  const top = createFolder()
-  const handles = new Map<string, { readonly node: FileNode; readonly path: string }>()
-  let step = 0
-
-  const find = (path: string): Node | undefined => {
-    const names = path
-      .slice(root.length)
-      .split('/')
-      .filter((name) => name !== '')
-    return names.reduce<Node | undefined>(
-      (node, name) => (node?.kind === 'folder' ? node.names.get(name) : undefined),
-      top,
-    )
+  /** A disk with the folder `root`, empty and durable. Syncs of paths that `ignoreSync` names do nothing: it lies. */
+  constructor(root: string, ignoreSync: (path: string) => boolean = () => false) {
+    this.#root = root
+    this.#ignoreSync = ignoreSync
   }
-  const parent = (path: string): FolderNode => {
-    const node = find(dirname(path))
-    if (node?.kind !== 'folder') throw new Error(`the trace names a file in no folder: ${path}`)
+
+  apply(operation: Operation): void {
+    this.#step++
+    switch (operation.kind) {
+      case 'open':
+        this.#open(operation)
+        return
+      case 'write':
+        this.#fileOf(operation.handle).pending.push(operation)
+        return
+      case 'truncate':
+        this.#fileOf(operation.handle).pending.push({ kind: 'size', size: operation.size, grows: false })
+        return
+      case 'allocate':
+        this.#fileOf(operation.handle).pending.push({ kind: 'size', size: operation.size, grows: true })
+        return
+      case 'sync':
+        this.#sync(operation.handle)
+        return
+      case 'sync-folder':
+        this.#syncFolder(operation.path)
+        return
+      case 'rename': {
+        const node = this.#find(operation.from)
+        this.#setName(operation.from, undefined)
+        this.#setName(operation.to, node)
+        return
+      }
+      case 'make-folder':
+        this.#setName(operation.path, createFolder())
+        return
+      case 'unlink':
+      case 'remove-folder':
+        this.#setName(operation.path, undefined)
+        return
+      case 'sent':
+      case 'close':
+    }
+  }
+
+  /** Writes what a crash at this moment may leave into an empty folder. */
+  materialise(folder: string, loss: Loss, random: Random): void {
+    writeFolder(this.#top, folder, loss, random)
+  }
+
+  #open({ handle, path, emptied }: Extract<Operation, { kind: 'open' }>): void {
+    let node = this.#find(path)
+    if (node?.kind !== 'file') {
+      node = { kind: 'file', durable: Buffer.alloc(0), pending: [] }
+      this.#setName(path, node)
+    }
+    if (emptied) node.pending.push({ kind: 'size', size: 0, grows: false })
+    this.#handles.set(handle, { node, path })
+  }
+
+  #sync(handle: string): void {
+    const node = this.#fileOf(handle)
+    if (this.#ignoreSync(this.#handles.get(handle)?.path ?? '')) return
+    node.durable = replay(node.durable, node.pending)
+    node.pending = []
+  }
+
+  #syncFolder(path: string): void {
+    const node = this.#find(path)
+    if (node?.kind !== 'folder') return
+    node.durableNames = new Map(node.names)
+    node.pending = []
+  }
+
+  #find(path: string): Node | undefined {
+    let node: Node | undefined = this.#top
+    for (const name of path.slice(this.#root.length).split('/')) {
+      if (name !== '') node = node?.kind === 'folder' ? node.names.get(name) : undefined
+    }
     return node
   }
-  const setName = (path: string, node: Node | undefined) => {
-    const folder = parent(path)
+
+  #setName(path: string, node: Node | undefined): void {
+    const folder = this.#find(dirname(path))
+    if (folder?.kind !== 'folder') throw new Error(`the trace names a file in no folder: ${path}`)
     const name = basename(path)
     if (node === undefined) folder.names.delete(name)
     else folder.names.set(name, node)
-    folder.pending.push({ name, node, step })
-  }
-  const fileOf = (handle: string): FileNode => {
-    const open = handles.get(handle)
-    if (open === undefined) throw new Error('the trace writes to a file that was never opened')
-    return open.node
-  }
-  const openFile = (path: string): FileNode => {
-    const node = find(path)
-    if (node?.kind === 'file') return node
-    const created: FileNode = { kind: 'file', durable: Buffer.alloc(0), pending: [] }
-    setName(path, created)
-    return created
+    folder.pending.push({ name, node, step: this.#step })
   }
 
-  return {
-    apply(operation) {
-      step++
-      switch (operation.kind) {
-        case 'open': {
-          const node = openFile(operation.path)
-          if (operation.emptied) node.pending.push({ kind: 'size', size: 0, grows: false })
-          handles.set(operation.handle, { node, path: operation.path })
-          return
-        }
-        case 'write':
-          fileOf(operation.handle).pending.push(operation)
-          return
-        case 'truncate':
-        case 'allocate':
-          fileOf(operation.handle).pending.push({
-            kind: 'size',
-            size: operation.size,
-            grows: operation.kind === 'allocate',
-          })
-          return
-        case 'sync': {
-          const node = fileOf(operation.handle)
-          if (ignoreSync(handles.get(operation.handle)?.path ?? '')) return
-          node.durable = replay(node.durable, node.pending)
-          node.pending = []
-          return
-        }
-        case 'sync-folder': {
-          const node = find(operation.path)
-          if (node?.kind !== 'folder') return
-          node.durableNames = new Map(node.names)
-          node.pending = []
-          return
-        }
-        case 'rename': {
-          const node = find(operation.from)
-          setName(operation.from, undefined)
-          setName(operation.to, node)
-          return
-        }
-        case 'make-folder':
-          setName(operation.path, createFolder())
-          return
-        case 'unlink':
-        case 'remove-folder':
-          setName(operation.path, undefined)
-          return
-        case 'sent':
-        case 'close':
-      }
-    },
-    materialise: (folder, loss, random) => writeFolder(top, folder, loss, random),
+  #fileOf(handle: string): FileNode {
+    const open = this.#handles.get(handle)
+    if (open === undefined) throw new Error('the trace writes to a file that was never opened')
+    return open.node
   }
 }
 

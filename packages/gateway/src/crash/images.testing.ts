@@ -6,7 +6,7 @@ import { dataFolderAt } from '../data/data-folder.ts'
 import { Gateway } from '../gateway.ts'
 import { checkLog } from '../log/fsck.ts'
 import { crashConfig } from './crash-config.testing.ts'
-import { createDisk, LOSSES, type Loss } from './disk.testing.ts'
+import { Disk, LOSSES, type Loss } from './disk.testing.ts'
 import type { Ledger } from './ledger.testing.ts'
 import { findBroken } from './promises.testing.ts'
 import { createRandom, type Random } from './random.testing.ts'
@@ -31,7 +31,7 @@ export interface ImageOptions {
 }
 
 /** Answers of an image whose dossiers are read: the newest, and some. */
-const THOROUGH_ANSWERS = 4
+const THOROUGH_ANSWERS = 2
 
 /** Chooses images, in the order of time: anywhere, during starts, and right when answers leave. */
 export function chooseImages({ operations, answers }: Recording, count: number, seed: number): readonly Image[] {
@@ -56,7 +56,7 @@ export async function checkImages(
   folder: string,
   options: ImageOptions = {},
 ): Promise<readonly Broken[]> {
-  const disk = createDisk(recording.root, options.ignoreSync)
+  const disk = new Disk(recording.root, options.ignoreSync)
   const broken: Broken[] = []
   let applied = 0
   for (const [number, image] of images.entries()) {

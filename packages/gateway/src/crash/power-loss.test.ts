@@ -3,12 +3,12 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { after, before, type TestContext, test } from 'node:test'
-import { createDisk } from './disk.testing.ts'
+import { Disk } from './disk.testing.ts'
 import { checkImages, chooseImages } from './images.testing.ts'
 import { createRandom } from './random.testing.ts'
 import { compileRecorder, type Recording, record } from './recording.testing.ts'
 
-const IMAGES = 70
+const IMAGES = 64
 const SEED = 20_260_102
 const NO_COMPILER = 'there is no C compiler here to build the recorder with'
 
@@ -23,7 +23,7 @@ after(() => rmSync(folder, { recursive: true, force: true }))
 
 test('the recorder misses nothing: all that it saw, done again, gives the same files', (t) => {
   if (recording === undefined) return t.skip(NO_COMPILER)
-  const disk = createDisk(recording.root)
+  const disk = new Disk(recording.root)
   for (const operation of recording.operations) disk.apply(operation)
   const replayed = join(folder, 'replayed')
   mkdirSync(replayed)

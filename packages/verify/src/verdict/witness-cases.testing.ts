@@ -1,11 +1,13 @@
 /** Policies with two witnesses: who cosigned, who owns them, and what the quorum asks. */
+
+import type { Json } from '../bytes/json.ts'
 import { NOW_MS, witnessSigner } from '../fixture.testing.ts'
 import { formatNoteKey } from '../log/note.ts'
 import { buildScene, logLine, sceneDossier, trustText } from '../scene.testing.ts'
 import { expectRows, NOT_RUN, PLAIN_FAILING, type VerdictCase } from './verdict-case.testing.ts'
 
 export function witnessCases(): readonly VerdictCase[] {
-  return [...quorumCases(), ...ownerCases()]
+  return [...quorumCases(), ...ownerCases(), unconfirmedManifest()]
 }
 
 const scene = buildScene()
@@ -49,6 +51,27 @@ function quorumCases(): readonly VerdictCase[] {
       expect: unmet,
     },
   ]
+}
+
+/** The answer's head is cosigned, that of its linked statements is not: a fork of the operator's could hold them. */
+function unconfirmedManifest(): VerdictCase {
+  const base = build(
+    'linked-under-unconfirmed-head',
+    'Linked statements under a head without its quorum.',
+    'both',
+    [a, b],
+    apart,
+  )
+  const { statements } = sceneDossier(scene) as { readonly statements: Json }
+  const missing = ['model/deployment', NOT_RUN, 'accountable/deployment', 'accountable/acceptance']
+  return {
+    ...base,
+    dossier: { ...(base.dossier as { readonly [field: string]: Json }), statements },
+    expect: expectRows(
+      { record: 'witnessed', independence: 'witnessed', model: 'unproven', accountable: 'unproven' },
+      missing,
+    ),
+  }
 }
 
 function ownerCases(): readonly VerdictCase[] {
