@@ -2,7 +2,7 @@
  * Checks the receipts of a demonstration with the stock Sigstore verifier, unmodified: it must take every honest bundle and
  * refuse those whose bundle was tampered with.
  *
- * Run as: tsx tools/sigstore/check.ts <demo folder> <package>, with the verifier's package installed beside this file.
+ * The test beside this file runs it; the stock packages are installed aside, in this folder.
  */
 import { createPublicKey } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'

@@ -247,7 +247,7 @@ test('a start that fails late lets go of everything: the next one works', async 
   await once(blocker, 'listening')
   const { port } = blocker.address() as { port: number }
   await assert.rejects(startGateway(context, { ...config, listen: { host: '127.0.0.1', port } }), {
-    code: 'EADDRINUSE',
+    code: 'config/malformed',
   })
   const [deployment] = config.deployments
   assert.ok(deployment !== undefined)

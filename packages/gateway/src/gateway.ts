@@ -3,11 +3,12 @@ import { existsSync, readFileSync, statfsSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { isIP } from 'node:net'
-import { CountersignError, type Crypto, quote } from '@countersign/verify'
+import { CountersignError, type Crypto, quote, utf8 } from '@countersign/verify'
 import { createNodeCrypto } from '@countersign/verify/crypto/node'
 import { getRequestListener } from '@hono/node-server'
 import type { Config, SecretSource } from './config/config.ts'
 import { type LockedDataFolder, openDataFolder } from './data/data-folder.ts'
+import { writeDurably } from './data/durable-file.ts'
 import { keyPaths, loadLogKey, loadSecret, loadStatementKey, parseSecret } from './data/keys.ts'
 import { allowedWriters, type Deployment, startDeployments, type Writer } from './deployments/deployments.ts'
 import { createApp, type Peer } from './http/app.ts'
@@ -249,7 +250,10 @@ export class Gateway implements Services {
     this.#server = server
     const { host, port } = this.config.listen
     await new Promise<void>((resolve, reject) => {
-      server.once('error', reject)
+      server.once('error', ({ code }: NodeJS.ErrnoException) => {
+        const why = `cannot listen on ${host}:${port} (${code}); choose another address or port`
+        reject(new CountersignError('config/malformed', why))
+      })
       server.listen(port, host, () => resolve())
     })
   }
@@ -277,7 +281,8 @@ async function openParts(options: GatewayOptions, folder: LockedDataFolder): Pro
     options.onHalt?.(error)
   }
   const onNotice = (message: string) => notices.info(message)
-  const log = await LogService.start({ crypto, folder, origin, vaultWrappingKey, now, onHalt, onNotice })
+  const onHead = () => markUsed(paths.used)
+  const log = await LogService.start({ crypto, folder, origin, vaultWrappingKey, now, onHead, onHalt, onNotice })
   try {
     const statements = new StatementReader(crypto, log.database)
     const interrupted = await recoverIntents(readIntents(folder.journal), log, statements, epoch)
@@ -293,13 +298,28 @@ async function openParts(options: GatewayOptions, folder: LockedDataFolder): Pro
 
 /** Who this log is. Keys are made for as long as it is empty: a first start that was cut short has signed nothing. */
 function openIdentity(folder: LockedDataFolder, config: Config): Identity & { readonly isNew: boolean } {
+  if (!existsSync(folder.database) && existsSync(checkpointPath(folder.log))) throw missingEntries()
   const database = openDatabase(folder.database)
   try {
     const isNew = database.prepare('SELECT 1 FROM entries LIMIT 1').get() === undefined
+    if (isNew && existsSync(keyPaths(folder.keys).used)) throw missingEntries()
     return { isNew, ...readIdentity(database, config.origin) }
   } finally {
     database.close()
   }
+}
+
+/** Notes beside the keys that they have signed a head, so that they are not used again for another log. */
+function markUsed(path: string): void {
+  if (!existsSync(path)) writeDurably(path, utf8('the log key has signed heads\n'))
+}
+
+/** The same key under the same name must never begin a second log: that would be a fork. */
+function missingEntries(): CountersignError {
+  return new CountersignError(
+    'log/head-behind-published',
+    'this log has signed heads, and the database with its entries is not there; put it back, or start with a new data folder',
+  )
 }
 
 /** The key that wraps the vault's keys: from the environment, a file elsewhere, or made in the data folder. */

@@ -1,4 +1,5 @@
 /** Checks what Countersign hands out: bytes in, verdict out. Pure, synchronous, safe in browsers. */
+export { verifyAcceptance } from './accountability/acceptance.ts'
 export { parseBase64, parseBase64Url, toBase64, toBase64Url } from './bytes/base64.ts'
 export { concat, equalBytes, parseHex, parseUtf8, toHex, uint64BigEndian, utf8 } from './bytes/bytes.ts'
 export { FILE_LIMITS, type Json, type JsonLimits, PAYLOAD_LIMITS, parseJson } from './bytes/json.ts'

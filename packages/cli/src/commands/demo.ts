@@ -1,5 +1,5 @@
 /** `countersign demo`: the main job from end to end, and seven ways to cheat that are caught. */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
@@ -32,6 +32,9 @@ const EXPECTED: { readonly [claim in ClaimName]: 'holds' | 'unproven' } = {
   outcome: 'unproven',
   accountable: 'holds',
 }
+
+const SUMMARY = 'summary.json'
+const SUMMARY_FORMAT = 'countersign-demo/v1'
 
 interface Decided {
   readonly name: string
@@ -66,7 +69,7 @@ export function addDemo(program: Command): void {
 
 async function demo(out: string): Promise<ExitCode> {
   const startedMs = performance.now()
-  rmSync(out, { recursive: true, force: true })
+  emptyFolder(out)
   const data = mkdtempSync(join(tmpdir(), 'countersign-demo-'))
   let kept: readonly Kept[]
   try {
@@ -88,6 +91,19 @@ async function demo(out: string): Promise<ExitCode> {
   return isGood ? EXIT.ok : EXIT.refuted
 }
 
+/** Empties a folder of an earlier demonstration, and no other. @throws {CountersignError} `usage/invalid` */
+function emptyFolder(out: string): void {
+  const isOurs = existsSync(join(out, SUMMARY))
+  if (existsSync(out) && !isOurs && readdirSync(out).length > 0) {
+    throw new CountersignError(
+      'usage/invalid',
+      `${out} is not empty, and not of an earlier demonstration; name another with --out`,
+    )
+  }
+  if (isOurs) rmSync(out, { recursive: true })
+  writeOutput(join(out, SUMMARY), formatJson({ format: SUMMARY_FORMAT, ok: false }))
+}
+
 /** Runs a gateway, sends the applications, keeps the dossiers. */
 async function decideAll(data: string, out: string): Promise<readonly Kept[]> {
   const gateway = await startGateway(data)
@@ -104,7 +120,7 @@ async function decideAll(data: string, out: string): Promise<readonly Kept[]> {
     const decided: Decided[] = []
     for (const application of rest) decided.push(await decide(gateway.url, application))
     for (const each of decided) kept.push(await keep(gateway.url, each, out))
-    print(`\n${kept.length} receipts fetched: each promise was kept within a second, under a signed head of the log.`)
+    print(`\n${kept.length} receipts fetched: signed heads of the log cover every entry that was promised.`)
     writeTrustMaterial(data, out)
     return kept
   } finally {
@@ -191,13 +207,13 @@ function writeSummary(out: string, checked: readonly Checked[], caught: readonly
     caught.length === TAMPERINGS.length &&
     caught.every((each) => each.asExpected)
   const summary = {
-    format: 'countersign-demo/v1',
+    format: SUMMARY_FORMAT,
     ok: isGood,
     decisions: checked.length,
     claims,
     tampered: { caught: caught.filter((each) => each.asExpected).length, of: caught.length, each: caught },
     seconds: Number(seconds.toFixed(2)),
   }
-  writeOutput(join(out, 'summary.json'), formatJson(summary))
+  writeOutput(join(out, SUMMARY), formatJson(summary))
   return isGood
 }

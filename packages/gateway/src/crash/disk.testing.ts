@@ -87,7 +87,6 @@ export class Disk {
         this.#setName(operation.path, undefined)
         return
       case 'sent':
-      case 'close':
     }
   }
 

@@ -5,10 +5,10 @@
  *
  * COUNTERSIGN_TRACE_ROOT: folder whose files are recorded. COUNTERSIGN_TRACE_FILE: the trace. COUNTERSIGN_TRACE_STOP: once
  * there is a file of that name, the process kills itself before its next recorded call, so that no call is without its
- * record.
+ * record. COUNTERSIGN_TRACE_FAIL: once there is a file of that name, syncs of write-ahead logs fail.
  *
  * A record: kind (1 byte), 7 bytes of zeros, handle (8, little-endian), offset (8), length (8), then `length` bytes.
- * A handle names one open file or socket of one process. Read by trace.testing.ts.
+ * A handle names one open file of one process. Read by trace.testing.ts.
  *
  * Not recorded: memory maps (SQLite's -shm, which is no durable state) and reads.
  */
@@ -29,9 +29,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum kind {
-  OPEN = 1, WRITE, TRUNCATE, SYNC, RENAME, UNLINK, MAKE_FOLDER, REMOVE_FOLDER, SYNC_FOLDER, SENT, ALLOCATE, CLOSE
-};
+enum kind { OPEN = 1, WRITE, TRUNCATE, SYNC, RENAME, UNLINK, MAKE_FOLDER, REMOVE_FOLDER, SYNC_FOLDER, SENT, ALLOCATE };
 
 #define MAX_FILES 65536
 
@@ -39,11 +37,18 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static char root[4096];
 static size_t root_length;
 static const char *stop;
+static const char *failing;
 static int trace = -1;
-/* By descriptor: handle of a recorded file (> 0), of a recorded folder (< 0), of a socket that was written to. */
-static int64_t files[MAX_FILES];
-static int64_t sockets[MAX_FILES];
-static char *folders[MAX_FILES];
+/*
+ * By descriptor: what was opened there last. The descriptor may have been closed since, and be something else: libuv
+ * closes by a bare system call, which nobody can follow. So it is compared each time.
+ */
+static struct opened {
+  int64_t handle; /* > 0: a recorded file; < 0: a folder */
+  dev_t device;
+  ino_t inode;
+  char *path;
+} opens[MAX_FILES];
 static int64_t last_handle;
 
 static void fail(const char *why) {
@@ -58,6 +63,7 @@ __attribute__((constructor)) static void start(void) {
   snprintf(root, sizeof root, "%s", folder);
   root_length = strlen(root);
   stop = getenv("COUNTERSIGN_TRACE_STOP");
+  failing = getenv("COUNTERSIGN_TRACE_FAIL");
   last_handle = (int64_t)getpid() << 32;
   trace = syscall(SYS_openat, AT_FDCWD, file, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
   if (trace < 0) fail("cannot open the trace");
@@ -83,7 +89,20 @@ static int is_recorded(const char *path) {
   return length < 4 || strcmp(path + length - 4, "-shm") != 0;
 }
 
-static int is_file(int fd) { return fd >= 0 && fd < MAX_FILES && files[fd] > 0; }
+/* The handle of what is open at a descriptor, or 0 when it is not recorded. */
+static int64_t handle_of(int fd) {
+  struct stat stat;
+  if (fd < 0 || fd >= MAX_FILES || opens[fd].handle == 0 || fstat(fd, &stat) != 0) return 0;
+  return stat.st_dev == opens[fd].device && stat.st_ino == opens[fd].inode ? opens[fd].handle : 0;
+}
+
+static int must_fail(int fd) {
+  if (failing == NULL || syscall(SYS_faccessat, AT_FDCWD, failing, F_OK) != 0) return 0;
+  size_t length = strlen(opens[fd].path);
+  return length > 4 && strcmp(opens[fd].path + length - 4, "-wal") == 0;
+}
+
+static int is_file(int fd) { return handle_of(fd) > 0; }
 
 static void put(const void *bytes, size_t length) {
   const char *rest = bytes;
@@ -125,17 +144,19 @@ static void record_parts(enum kind kind, int64_t handle, int64_t offset, const s
   errno = saved;
 }
 
-/* Opening: offset tells whether the file was emptied. */
+/* Opening: offset tells whether the file was emptied. Who only reads changes nothing. */
 static int opened(int fd, const char *path, int flags) {
   struct stat stat;
-  if (fd < 0 || !is_recorded(path)) return fd;
+  if (fd < 0) return fd;
   if (fd >= MAX_FILES || fstat(fd, &stat) != 0) fail("cannot follow a file");
+  struct opened *opened = &opens[fd];
+  free(opened->path);
+  *opened = (struct opened){0, stat.st_dev, stat.st_ino, strdup(path)};
   if (S_ISDIR(stat.st_mode)) {
-    folders[fd] = strdup(path);
-    files[fd] = -1;
+    opened->handle = -1;
   } else if ((flags & O_ACCMODE) != O_RDONLY) {
-    files[fd] = ++last_handle;
-    record(OPEN, files[fd], (flags & O_TRUNC) != 0, path, strlen(path));
+    opened->handle = ++last_handle;
+    record(OPEN, opened->handle, (flags & O_TRUNC) != 0, path, strlen(path));
   }
   return fd;
 }
@@ -157,31 +178,17 @@ static int opened(int fd, const char *path, int flags) {
 OPENING(open)
 OPENING(open64)
 
-int close(int fd) {
-  REAL(int, "close", int);
-  if (fd < 0 || fd >= MAX_FILES || (files[fd] == 0 && sockets[fd] == 0)) return real(fd);
-  enter();
-  if (sockets[fd] != 0) record(CLOSE, sockets[fd], 0, NULL, 0);
-  free(folders[fd]);
-  folders[fd] = NULL;
-  files[fd] = sockets[fd] = 0;
-  int result = real(fd);
-  leave();
-  return result;
-}
-
 static int is_socket(int fd) {
   struct stat stat;
-  return trace >= 0 && fd > 2 && fd < MAX_FILES && files[fd] == 0 && fstat(fd, &stat) == 0 && S_ISSOCK(stat.st_mode);
+  return trace >= 0 && fd > 2 && fstat(fd, &stat) == 0 && S_ISSOCK(stat.st_mode);
 }
 
 /* Recorded before it is sent: from here on, the peer may have it. */
-static void sending(int fd, const struct iovec *parts, int count) {
+static void sending(const struct iovec *parts, int count) {
   size_t length = 0;
   for (int i = 0; i < count; i++) length += parts[i].iov_len;
   enter();
-  if (sockets[fd] == 0) sockets[fd] = ++last_handle;
-  record_parts(SENT, sockets[fd], 0, parts, count, length);
+  record_parts(SENT, 0, 0, parts, count, length);
   leave();
 }
 
@@ -191,12 +198,12 @@ ssize_t write(int fd, const void *bytes, size_t length) {
     enter();
     int64_t offset = lseek(fd, 0, SEEK_CUR);
     ssize_t written = real(fd, bytes, length);
-    if (written > 0) record(WRITE, files[fd], offset, bytes, written);
+    if (written > 0) record(WRITE, opens[fd].handle, offset, bytes, written);
     leave();
     return written;
   }
   struct iovec part = {(void *)bytes, length};
-  if (is_socket(fd)) sending(fd, &part, 1);
+  if (is_socket(fd)) sending(&part, 1);
   return real(fd, bytes, length);
 }
 
@@ -206,17 +213,17 @@ ssize_t writev(int fd, const struct iovec *parts, int count) {
     enter();
     int64_t offset = lseek(fd, 0, SEEK_CUR);
     ssize_t written = real(fd, parts, count);
-    if (written > 0) record_parts(WRITE, files[fd], offset, parts, count, written);
+    if (written > 0) record_parts(WRITE, opens[fd].handle, offset, parts, count, written);
     leave();
     return written;
   }
-  if (is_socket(fd)) sending(fd, parts, count);
+  if (is_socket(fd)) sending(parts, count);
   return real(fd, parts, count);
 }
 
 ssize_t sendmsg(int fd, const struct msghdr *message, int flags) {
   REAL(ssize_t, "sendmsg", int, const struct msghdr *, int);
-  if (is_socket(fd)) sending(fd, message->msg_iov, message->msg_iovlen);
+  if (is_socket(fd)) sending(message->msg_iov, message->msg_iovlen);
   return real(fd, message, flags);
 }
 
@@ -226,7 +233,7 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags) {
     if (!is_file(fd)) return real(fd, bytes, length, offset);                                                          \
     enter();                                                                                                           \
     ssize_t written = real(fd, bytes, length, offset);                                                                 \
-    if (written > 0) record(WRITE, files[fd], offset, bytes, written);                                                 \
+    if (written > 0) record(WRITE, opens[fd].handle, offset, bytes, written);                                                 \
     leave();                                                                                                           \
     return written;                                                                                                    \
   }
@@ -240,7 +247,7 @@ POSITIONED(pwrite64, off64_t)
     if (!is_file(fd)) return real(fd, parts, count, offset);                                                           \
     enter();                                                                                                           \
     ssize_t written = real(fd, parts, count, offset);                                                                  \
-    if (written > 0) record_parts(WRITE, files[fd], offset, parts, count, written);                                    \
+    if (written > 0) record_parts(WRITE, opens[fd].handle, offset, parts, count, written);                                    \
     leave();                                                                                                           \
     return written;                                                                                                    \
   }
@@ -251,11 +258,16 @@ POSITIONED_PARTS(pwritev64, off64_t)
 #define SYNCING(name)                                                                                                  \
   int name(int fd) {                                                                                                   \
     REAL(int, #name, int);                                                                                             \
-    if (fd < 0 || fd >= MAX_FILES || files[fd] == 0) return real(fd);                                                  \
+    int64_t handle = handle_of(fd);                                                                                    \
+    if (handle == 0) return real(fd);                                                                                  \
+    if (handle > 0 && must_fail(fd)) {                                                                                 \
+      errno = EIO;                                                                                                     \
+      return -1;                                                                                                       \
+    }                                                                                                                  \
     enter();                                                                                                           \
     int result = real(fd);                                                                                             \
-    if (result == 0 && files[fd] > 0) record(SYNC, files[fd], 0, NULL, 0);                                             \
-    if (result == 0 && files[fd] < 0) record_path(SYNC_FOLDER, folders[fd]);                                           \
+    if (result == 0 && handle > 0) record(SYNC, handle, 0, NULL, 0);                                                   \
+    if (result == 0 && handle < 0) record_path(SYNC_FOLDER, opens[fd].path);                                           \
     leave();                                                                                                           \
     return result;                                                                                                     \
   }
@@ -269,7 +281,7 @@ SYNCING(fdatasync)
     if (!is_file(fd)) return real(fd, length);                                                                         \
     enter();                                                                                                           \
     int result = real(fd, length);                                                                                     \
-    if (result == 0) record(TRUNCATE, files[fd], length, NULL, 0);                                                     \
+    if (result == 0) record(TRUNCATE, opens[fd].handle, length, NULL, 0);                                                     \
     leave();                                                                                                           \
     return result;                                                                                                     \
   }
@@ -298,7 +310,7 @@ int posix_fallocate(int fd, off_t offset, off_t length) {
   if (!is_file(fd)) return real(fd, offset, length);
   enter();
   int result = real(fd, offset, length);
-  if (result == 0) record(ALLOCATE, files[fd], offset + length, NULL, 0);
+  if (result == 0) record(ALLOCATE, opens[fd].handle, offset + length, NULL, 0);
   leave();
   return result;
 }

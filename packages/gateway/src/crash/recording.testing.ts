@@ -25,7 +25,7 @@ const EARLY_KILLS = 3
 const SLOWEST_START_MS = 700
 
 /** A gateway that was told to stop and has made no recorded call for so long makes none. */
-const IDLE_MS = 300
+const IDLE_MS = 1000
 
 export interface Recording {
   /** The folder that was recorded, empty and durable at first. */

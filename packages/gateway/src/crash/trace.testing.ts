@@ -8,8 +8,7 @@ export type Operation =
   | { readonly kind: 'sync'; readonly handle: string }
   | { readonly kind: 'rename'; readonly from: string; readonly to: string }
   | { readonly kind: 'unlink' | 'make-folder' | 'remove-folder' | 'sync-folder'; readonly path: string }
-  | { readonly kind: 'sent'; readonly handle: string; readonly bytes: Uint8Array }
-  | { readonly kind: 'close'; readonly handle: string }
+  | { readonly kind: 'sent'; readonly bytes: Uint8Array }
 
 const HEADER_BYTES = 32
 
@@ -51,11 +50,9 @@ function parseOperation(kind: number, handle: string, offset: number, bytes: Buf
     case 9:
       return { kind: 'sync-folder', path }
     case 10:
-      return { kind: 'sent', handle, bytes }
+      return { kind: 'sent', bytes }
     case 11:
       return { kind: 'allocate', handle, size: offset }
-    case 12:
-      return { kind: 'close', handle }
     default:
       throw new Error(`the trace has an operation of kind ${kind}`)
   }

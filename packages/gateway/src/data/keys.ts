@@ -129,6 +129,8 @@ export function keyPaths(folder: string) {
     vault: join(folder, 'vault.key'),
     /** Bearer token of the operator's own tools. */
     operatorToken: join(folder, 'operator.token'),
+    /** There when the log key has signed a head. */
+    used: join(folder, 'log.used'),
     /** Exists in the labelled example alone. */
     exampleAccountable: join(folder, 'example-accountable.pem'),
   }

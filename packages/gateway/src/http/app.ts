@@ -98,6 +98,7 @@ function addReceiptRoutes(app: App, gateway: Services): void {
   app.delete('/receipts/:id/secret', async (c) => {
     const id = readReceiptId(c)
     authorise(c, gateway, id)
+    gateway.receipts.find(id)
     await gateway.log.perform({ kind: 'revoke-secret', receipt: id })
     return respond(reply(200, { receipt: id, revoked: true }))
   })

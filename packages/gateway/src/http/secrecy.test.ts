@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
+import Database from 'better-sqlite3'
+import type { Config } from '../config/config.ts'
 import { dataFolderAt } from '../data/data-folder.ts'
 import {
   answered,
@@ -63,6 +65,21 @@ async function askAll(gateway: Gateway, answer: InferGot): Promise<Got[]> {
   return got
 }
 
+/** A record that does not open any more is an internal error: told by an id alone, and explained in the notices. */
+async function restartBroken(context: TestContext, config: Config, kept: InferGot, got: Got[]) {
+  const database = new Database(dataFolderAt(config.dataRoot).database)
+  database.prepare('UPDATE vault SET record = zeroblob(64)').run()
+  database.close()
+  const again = await startGateway(context, config)
+  const broken = await waitFor(again.gateway, `/dossiers/${kept.receipt}`, PLANTED.operatorToken)
+  assert.equal(broken.status, 500)
+  assert.equal(again.errors.length, 1)
+  assert.ok(again.errors[0]?.includes(JSON.parse(broken.text).id))
+  got.push(broken)
+  await again.stop()
+  return again
+}
+
 test('no key, path, stack or content in what the gateway writes, whatever it is asked', async (context) => {
   const folder = temporaryFolder(context)
   const config = testConfig(folder)
@@ -75,16 +92,8 @@ test('no key, path, stack or content in what the gateway writes, whatever it is 
   const answer = await answered(gateway, content)
   const kept = await answered(gateway, content)
   const got = await askAll(gateway, answer)
-  // A record that does not open any more is an internal error: told by an id alone, and explained in the notices.
   await stop()
-  writeFileSync(keys.vault, `${'d4'.repeat(32)}\n`)
-  const again = await startGateway(context, config)
-  const broken = await waitFor(again.gateway, `/dossiers/${kept.receipt}`, PLANTED.operatorToken)
-  assert.equal(broken.status, 500)
-  assert.equal(again.errors.length, 1)
-  assert.ok(again.errors[0]?.includes(JSON.parse(broken.text).id))
-  got.push(broken)
-  await again.stop()
+  const again = await restartBroken(context, config, kept, got)
 
   const responses = got.map(({ text, headers }) => Buffer.from(`${JSON.stringify([...headers])}\n${text}`))
   const said = Buffer.from([...notices, ...errors, ...again.notices, ...again.errors].join('\n'))

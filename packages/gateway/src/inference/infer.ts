@@ -19,13 +19,14 @@ import {
   utf8,
 } from '@countersign/verify'
 import type { Deployment } from '../deployments/deployments.ts'
-import type { IntentJournal } from '../journal/intent-journal.ts'
+import type { Intent, IntentJournal, Slot } from '../journal/intent-journal.ts'
 import type { Promised } from '../log/commit-thread.ts'
 import type { LogService } from '../log/log-service.ts'
 import { receiptSecret } from '../receipts/receipt-secret.ts'
 import type { VaultKey } from '../vault/key-store.ts'
 import { saltSeed } from '../vault/record.ts'
 import { type AnswerFacts, type Commitments, predicateOf, splitPayload } from './predicate.ts'
+import { recordInterrupted } from './recovery.ts'
 
 export interface InferServices {
   readonly crypto: Crypto
@@ -76,7 +77,7 @@ export async function infer(services: InferServices, deployment: Deployment, inp
   const seed = saltSeed(key.secret, receipt)
   const requestCommitment = commit(crypto, { salt: saltFor(crypto, seed, 'request'), content: input.body })
   const checkpoint = citedCheckpoint(services)
-  const { slot } = journal.write({
+  const intent: Intent = {
     receipt: toHex(receipt),
     deployment: deployment.name,
     manifest: deployment.statement,
@@ -84,7 +85,8 @@ export async function infer(services: InferServices, deployment: Deployment, inp
     request: requestCommitment,
     startedAtMs: started.timeMs,
     checkpoint,
-  })
+  }
+  const { slot } = journal.write(intent)
 
   const outcome = await run(deployment, request)
   const ended = log.clock.read()
@@ -111,10 +113,24 @@ export async function infer(services: InferServices, deployment: Deployment, inp
     ['request', input.body],
     ['response', outcome.body],
   ])
-  const committed = await append(services, deployment, { receipt, key, content }, splitPayload(predicate, commitments))
-  // Not released when the append fails: the intent is then all that is known of this request after a restart.
+  const payload = splitPayload(predicate, commitments)
+  const committed = await append(services, deployment, { receipt, key, content }, payload).catch((thrown: unknown) => {
+    giveUp(services, intent, slot)
+    throw thrown
+  })
   journal.release(slot)
   return answer(services, receipt, seed, outcome, committed)
+}
+
+/**
+ * No answer leaves; that there was a request is still recorded, now or after a restart: until then the intent keeps its
+ * slot in the journal.
+ */
+function giveUp({ log, journal, epoch }: InferServices, intent: Intent, slot: Slot): void {
+  recordInterrupted(intent, log, epoch).then(
+    () => journal.release(slot),
+    () => undefined,
+  )
 }
 
 function append(

@@ -1,4 +1,6 @@
 /** What a crash interrupted: admitted requests without a statement get one that says so. */
+import { setTimeout } from 'node:timers/promises'
+import { codeOf } from '@countersign/verify'
 import type { Intent } from '../journal/intent-journal.ts'
 import type { LogService } from '../log/log-service.ts'
 import type { StatementReader } from '../store/statement-reader.ts'
@@ -14,6 +16,26 @@ export async function recoverIntents(
   const lost = intents.filter((intent) => statements.byReceipt(intent.receipt) === undefined)
   await Promise.all(lost.map((intent) => log.append(interrupted(intent, log.clock.read().timeMs, epoch))))
   return lost.length
+}
+
+/** Between two tries while the disk is full. */
+const RETRY_MS = 1000
+
+/**
+ * Appends an `interrupted` statement, trying again for as long as the disk is full.
+ *
+ * @throws {CountersignError} `log/closed`, `data/damaged`: then only a restart can record it
+ */
+export async function recordInterrupted(intent: Intent, log: LogService, epoch: string): Promise<void> {
+  for (;;) {
+    try {
+      await log.append(interrupted(intent, log.clock.read().timeMs, epoch))
+      return
+    } catch (thrown) {
+      if (codeOf(thrown) !== 'disk/full') throw thrown
+      await setTimeout(RETRY_MS, undefined, { ref: false })
+    }
+  }
 }
 
 function interrupted(intent: Intent, endedAtMs: number, epoch: string) {

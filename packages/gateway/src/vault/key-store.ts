@@ -29,7 +29,7 @@ export class KeyStore {
   readonly #select
   readonly #remove
 
-  /** @throws {CountersignError} `data/unsafe-journal-mode`, `data/damaged` */
+  /** @throws {CountersignError} `data/unsafe-journal-mode`, `data/damaged`, `vault/wrong-key` */
   constructor(path: string, wrappingKey: Uint8Array) {
     this.#wrappingKey = wrappingKey
     makePrivateFile(path)
@@ -43,6 +43,9 @@ export class KeyStore {
     this.#insert = this.#database.prepare('INSERT INTO keys (wrapped) VALUES (?)')
     this.#select = this.#database.prepare('SELECT wrapped FROM keys WHERE id = ?').pluck()
     this.#remove = this.#database.prepare('DELETE FROM keys WHERE id = ?')
+    // A wrong wrapping key shows now, not when somebody wants content years later.
+    const newest = this.#database.prepare('SELECT max(id) FROM keys').pluck().get() as number | null
+    if (newest !== null) this.find(newest)
   }
 
   /** A pool of new keys, durable when this returns. */

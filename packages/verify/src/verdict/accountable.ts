@@ -1,15 +1,9 @@
 /** The claim `accountable`: who answers, how is it challenged, what is still open? */
-import { CountersignError } from '../errors.ts'
-import {
-  ACCEPTANCE_TYPE,
-  type AcceptancePredicate,
-  type Deadlines,
-  type DeploymentPredicate,
-  parseAcceptance,
-} from '../statement/deployment.ts'
+import { verifyAcceptance } from '../accountability/acceptance.ts'
+import { ACCEPTANCE_TYPE, parseAcceptance } from '../statement/deployment.ts'
 import type { StatementDigest } from '../statement/statement.ts'
 import { Checklist, type ClaimRow } from './checklist.ts'
-import type { RecordedAnswer, SignedStatement } from './evidence.ts'
+import type { RecordedAnswer } from './evidence.ts'
 import { openDeployment } from './model.ts'
 
 const DOES_NOT_PROVE = [
@@ -29,7 +23,9 @@ export function decideAccountable(answer: RecordedAnswer): ClaimRow {
     digest === undefined ? undefined : list.attempt('acceptance', () => linked.open(digest, ['accountable']))
   const acceptance = signed && list.attempt('acceptance-text', () => parseAcceptance(signed.statement))
   if (deployment && signed && acceptance) {
-    list.attempt('same-manifest', () => checkAcceptance(answer, deployment, signed, acceptance))
+    list.attempt('same-manifest', () =>
+      verifyAcceptance(deployment, inference.deployment.statement, acceptance, signed.keyId),
+    )
   }
   const isLater = signed && signed.origin === answer.head.origin && signed.index > answer.index
   const late = isLater ? ', though it accepted only after this answer' : ''
@@ -55,31 +51,4 @@ function opens({ linked }: RecordedAnswer, digest: StatementDigest): boolean {
   } catch {
     return false
   }
-}
-
-function checkAcceptance(
-  { inference }: RecordedAnswer,
-  deployment: DeploymentPredicate,
-  signed: SignedStatement,
-  acceptance: AcceptancePredicate,
-): void {
-  const same: readonly [string, boolean][] = [
-    ['another manifest', acceptance.deployment.statement === inference.deployment.statement],
-    ['another deployment', acceptance.deployment.name === inference.deployment.name],
-    ['a party other than the manifest names', acceptance.party === deployment.accountable.party],
-    ['a key other than the manifest names', signed.keyId === deployment.accountable.keyId],
-    ['another contact', acceptance.contact === deployment.accountable.contact],
-    ['other deadlines', sameDeadlines(acceptance.deadlines, deployment.deadlines)],
-  ]
-  const other = same.find(([, equal]) => !equal)
-  if (other !== undefined) throw new CountersignError('statement/mismatch', `the acceptance is for ${other[0]}`)
-}
-
-function sameDeadlines(a: Deadlines, b: Deadlines): boolean {
-  return (
-    a.acknowledgeBusinessDays === b.acknowledgeBusinessDays &&
-    a.respondDays === b.respondDays &&
-    a.decideDays === b.decideDays &&
-    a.appealDays === b.appealDays
-  )
 }
