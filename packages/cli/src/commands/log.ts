@@ -7,6 +7,7 @@ import type { Command } from 'commander'
 import { EXIT } from '../exit-codes.ts'
 import { formatJson, writeOutput } from '../files.ts'
 import { createProgress, paint, print } from '../terminal.ts'
+import { formatTrustFile, readGatewayKeys } from '../trust-file-text.ts'
 
 interface LogOptions {
   readonly data: string
@@ -24,6 +25,23 @@ export function addLog(program: Command): void {
     .addHelpText('after', '\nExamples:\n  countersign log trusted-root --data countersign-data --out trusted-root.json')
     .action((options: LogOptions) => {
       const text = formatJson(readTrustedRoot(requireData(options)))
+      if (options.out === undefined) print(text.trimEnd())
+      else writeOutput(options.out, text)
+    })
+  log
+    .command('trust')
+    .description('print a trust file with the operator’s public keys, for relying parties to complete')
+    .option('--data <folder>', 'data folder of the gateway', 'countersign-data')
+    .option('--name <name>', 'what relying parties call the operator', 'The operator')
+    .option('--out <file>', 'write it there')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  countersign log trust --data countersign-data --name "Example Bank" --out trust.yaml',
+    )
+    .action((options: LogOptions & { readonly name: string }) => {
+      const { log: key, operator } = readGatewayKeys(requireData(options))
+      const { name } = options
+      const text = formatTrustFile(key, [{ name, owner: name, role: 'operator', spki: operator }])
       if (options.out === undefined) print(text.trimEnd())
       else writeOutput(options.out, text)
     })
