@@ -64,22 +64,33 @@ function encode(bytes: Uint8Array, alphabet: string): string {
 
 function decode(text: string, length: number, values: Uint8Array): Uint8Array {
   const bytes = new Uint8Array((length * 3) >> 2)
-  let pending = 0
-  let bits = 0
+  const whole = length - (length % 4)
   let written = 0
-  for (let i = 0; i < length; i++) {
-    const code = text.charCodeAt(i)
-    const value = code < 256 ? at(values, code) : INVALID
-    if (value === INVALID) throw malformed(`it has an illegal character at ${i}`)
-    pending = ((pending << 6) | value) & 0xffff
-    bits += 6
-    if (bits >= 8) {
-      bits -= 8
-      bytes[written++] = pending >> bits
-    }
+  for (let i = 0; i < whole; i += 4) {
+    const quad = (valueAt(text, i, values) << 18) | (valueAt(text, i + 1, values) << 12)
+    const triple = quad | (valueAt(text, i + 2, values) << 6) | valueAt(text, i + 3, values)
+    bytes[written++] = triple >> 16
+    bytes[written++] = triple >> 8
+    bytes[written++] = triple
   }
-  if (bits >= 6 || (pending & ((1 << bits) - 1)) !== 0) throw malformed('its last character has stray bits')
+  decodeRest(text, whole, length, values, bytes, written)
   return bytes
+}
+
+/** The last two or three characters: one or two bytes, and bits that must be zero. */
+function decodeRest(text: string, start: number, end: number, values: Uint8Array, bytes: Uint8Array, at: number): void {
+  let pending = 0
+  for (let i = start; i < end; i++) pending = (pending << 6) | valueAt(text, i, values)
+  const bits = (end - start) * 6
+  if (bits === 6 || (pending & ((1 << (bits % 8)) - 1)) !== 0) throw malformed('its last character has stray bits')
+  for (let left = bits - 8, i = at; left >= 0; left -= 8, i++) bytes[i] = pending >> left
+}
+
+function valueAt(text: string, index: number, values: Uint8Array): number {
+  const code = text.charCodeAt(index)
+  const value = code < 256 ? at(values, code) : INVALID
+  if (value === INVALID) throw malformed(`it has an illegal character at ${index}`)
+  return value
 }
 
 function at(bytes: Uint8Array, index: number): number {

@@ -3,6 +3,7 @@
  * one program acts on and another skips is how two verdicts come to differ.
  */
 import { CountersignError, quote } from '../errors.ts'
+import { parseBase64 } from './base64.ts'
 import { parseHex } from './bytes.ts'
 import type { Json } from './json.ts'
 
@@ -75,6 +76,16 @@ export class Fields {
 
   text(name: string, limits?: TextLimits): string {
     return readText(this.required(name), this.at(name), limits)
+  }
+
+  /** Bytes in strict base64, of at most `maxLength` characters; may be empty. @throws {CountersignError} `bytes/bad-base64` */
+  base64(name: string, maxLength: number): Uint8Array {
+    const value = this.required(name)
+    if (typeof value !== 'string') throw new ShapeError('shape/wrong-type', this.at(name), 'expected base64')
+    if (value.length > maxLength) {
+      throw new ShapeError('shape/bad-value', this.at(name), `expected at most ${maxLength} characters`)
+    }
+    return parseBase64(value)
   }
 
   /** A text that must be `expected`. */

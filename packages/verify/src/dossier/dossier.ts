@@ -3,14 +3,14 @@
  *
  * @spec spec/dossier.md
  */
-import { parseBase64, toBase64 } from '../bytes/base64.ts'
-import { toHex, utf8 } from '../bytes/bytes.ts'
+import { toBase64 } from '../bytes/base64.ts'
+import { toHex } from '../bytes/bytes.ts'
 import { FILE_LIMITS, type Json, parseJson } from '../bytes/json.ts'
 import { Fields, type Path } from '../bytes/shape.ts'
 import { CountersignError } from '../errors.ts'
 import { parseBundle, readHash, type UnverifiedReceipt } from '../log/bundle.ts'
 import { type Hash, MAX_PROOF_HASHES } from '../log/merkle.ts'
-import { formatNote, MAX_NOTE_BYTES, parseNote, type UnverifiedNote } from '../log/note.ts'
+import { formatNote, readNote, type UnverifiedNote } from '../log/note.ts'
 import { type Opening, SALT_BYTES } from '../statement/commitment.ts'
 import { COMMITTED_SUBJECTS, type CommittedSubject, type ReceiptId } from '../statement/inference.ts'
 
@@ -61,9 +61,7 @@ export function parseDossier(bytes: Uint8Array): UnverifiedDossier {
   const dossier: UnverifiedDossier = {
     receiptId: fields.hex('receipt', 16),
     receipt: parseBundle(fields.required('bundle'), fields.at('bundle')),
-    promise: fields.optional('promise', () =>
-      parseNote(utf8(fields.text('promise', { maxLength: MAX_NOTE_BYTES, isMultiline: true }))),
-    ),
+    promise: fields.optional('promise', () => readNote(fields, 'promise')),
     openings: fields.list('openings', MAX_DOSSIER_ITEMS, readOpening),
     statements: fields.list('statements', MAX_DOSSIER_ITEMS, parseBundle),
     consistency: fields.list('consistency', MAX_DOSSIER_ITEMS, readConsistency),
@@ -77,8 +75,8 @@ function readOpening(item: Json, path: Path): DossierOpening {
   const fields = new Fields(item, path)
   const opening = {
     subjects: fields.list('subjects', COMMITTED_SUBJECTS.length, readSubject),
-    salt: parseBase64(fields.text('salt', { maxLength: 44 })),
-    content: parseBase64(fields.text('content', { maxLength: FILE_LIMITS.maxBytes, mayBeEmpty: true })),
+    salt: fields.base64('salt', 44),
+    content: fields.base64('content', FILE_LIMITS.maxBytes),
   }
   fields.end()
   if (opening.salt.length !== SALT_BYTES) {
@@ -109,7 +107,7 @@ function readEvidence(item: Json, path: Path): EvidenceFile {
   const fields = new Fields(item, path)
   const file = {
     mediaType: fields.text('mediaType', { maxLength: 128 }),
-    content: parseBase64(fields.text('content', { maxLength: FILE_LIMITS.maxBytes, mayBeEmpty: true })),
+    content: fields.base64('content', FILE_LIMITS.maxBytes),
   }
   fields.end()
   return file

@@ -4,14 +4,13 @@
  * @spec Sigstore bundle v0.3, spec/receipt.md
  */
 import { parseBase64, toBase64 } from '../bytes/base64.ts'
-import { utf8 } from '../bytes/bytes.ts'
 import type { Json } from '../bytes/json.ts'
-import { Fields, type Path, readText } from '../bytes/shape.ts'
+import { Fields, type Path } from '../bytes/shape.ts'
 import { CountersignError } from '../errors.ts'
 import { formatEnvelope, parseEnvelope, type UnverifiedEnvelope } from '../statement/dsse.ts'
 import { type Leaf, parseLeaf } from './leaf.ts'
 import { HASH_BYTES, type Hash, MAX_PROOF_HASHES } from './merkle.ts'
-import { MAX_NOTE_BYTES, parseNote, type UnverifiedNote } from './note.ts'
+import { readNote, type UnverifiedNote } from './note.ts'
 
 export const BUNDLE_MEDIA_TYPE = 'application/vnd.dev.sigstore.bundle.v0.3+json'
 
@@ -61,7 +60,7 @@ function readEntry(item: Json, path: Path): Omit<UnverifiedReceipt, 'envelope' |
   const proof = readProof(fields.object('inclusionProof'))
   const index = readOptionalCount(fields, 'logIndex')
   if (index !== proof.index) throw new CountersignError('bundle/malformed', `${path}: two log indexes that differ`)
-  const leafBytes = parseBase64(fields.text('canonicalizedBody', { maxLength: 90_000 }))
+  const leafBytes = fields.base64('canonicalizedBody', 90_000)
   const logKeyId = readHash(logId.required('keyId'), logId.at('keyId'))
   for (const each of [logId, kindVersion, fields]) each.end()
   return { ...proof, logKeyId, leaf: parseLeaf(leafBytes), leafBytes }
@@ -74,7 +73,7 @@ function readProof(fields: Fields): Pick<UnverifiedReceipt, 'index' | 'treeSize'
     treeSize: readCount(fields.text('treeSize'), fields.at('treeSize')),
     root: readHash(fields.required('rootHash'), fields.at('rootHash')),
     path: fields.optional('hashes', () => fields.list('hashes', MAX_PROOF_HASHES, readHash)) ?? [],
-    checkpoint: parseNote(utf8(checkpoint.text('envelope', { maxLength: MAX_NOTE_BYTES, isMultiline: true }))),
+    checkpoint: readNote(checkpoint, 'envelope'),
   }
   checkpoint.end()
   fields.end()
@@ -125,9 +124,12 @@ export function readCount(text: string, path: Path): number {
   return value
 }
 
+const HASH_BASE64_LENGTH = 44
+
 /** A base64 hash of 32 bytes. */
 export function readHash(value: Json, path: Path): Hash {
-  const hash = parseBase64(readText(value, path, { maxLength: 44 }))
+  if (typeof value !== 'string') throw new CountersignError('shape/wrong-type', `${path}: expected base64`)
+  const hash = value.length === HASH_BASE64_LENGTH ? parseBase64(value) : new Uint8Array(0)
   if (hash.length !== HASH_BYTES)
     throw new CountersignError('proof/bad-hash', `${path}: a hash has ${HASH_BYTES} bytes`)
   return hash

@@ -1,8 +1,6 @@
 /** What the log holds of a statement: digest of its payload, signature, key. @spec Rekor v2 `dsse` 0.0.2 */
 import { parseBase64, toBase64 } from '../bytes/base64.ts'
-import { equalBytes, utf8 } from '../bytes/bytes.ts'
-import { PAYLOAD_LIMITS, parseJson } from '../bytes/json.ts'
-import { Fields } from '../bytes/shape.ts'
+import { equalBytes, parseUtf8, utf8 } from '../bytes/bytes.ts'
 import type { Crypto } from '../crypto/crypto.ts'
 import { CountersignError } from '../errors.ts'
 import type { UnverifiedEnvelope } from '../statement/dsse.ts'
@@ -17,14 +15,16 @@ export interface Leaf {
   readonly spki: Uint8Array
 }
 
+const BEFORE_DIGEST =
+  '{"apiVersion":"0.0.2","kind":"dsse","spec":{"dsseV002":{"payloadHash":{"algorithm":"SHA2_256","digest":"'
+const BEFORE_SIGNATURE = '"},"signatures":[{"content":"'
+const BEFORE_KEY = '","verifier":{"keyDetails":"PKIX_ECDSA_P256_SHA_256","publicKey":{"rawBytes":"'
+const END = '"}}}]}}}'
+
 /** The exact bytes of a leaf: keys in canonical order, no white space. @spec RFC 8785 for this shape */
 export function formatLeaf({ payloadHash, signature, spki }: Leaf): Uint8Array {
-  const verifier = `{"keyDetails":"PKIX_ECDSA_P256_SHA_256","publicKey":{"rawBytes":"${toBase64(spki)}"}}`
-  const signatures = `[{"content":"${toBase64(signature)}","verifier":${verifier}}]`
-  const digest = `{"algorithm":"SHA2_256","digest":"${toBase64(payloadHash)}"}`
-  return utf8(
-    `{"apiVersion":"0.0.2","kind":"dsse","spec":{"dsseV002":{"payloadHash":${digest},"signatures":${signatures}}}}`,
-  )
+  const [digest, content, key] = [toBase64(payloadHash), toBase64(signature), toBase64(spki)]
+  return utf8(`${BEFORE_DIGEST}${digest}${BEFORE_SIGNATURE}${content}${BEFORE_KEY}${key}${END}`)
 }
 
 /**
@@ -34,26 +34,21 @@ export function formatLeaf({ payloadHash, signature, spki }: Leaf): Uint8Array {
  */
 export function parseLeaf(bytes: Uint8Array): Leaf {
   if (bytes.length > MAX_ENTRY_BYTES) throw malformed()
-  let leaf: Leaf
   try {
-    leaf = readLeaf(bytes)
+    const text = parseUtf8(bytes)
+    const signatureAt = text.indexOf(BEFORE_SIGNATURE)
+    const keyAt = text.indexOf(BEFORE_KEY)
+    if (!text.startsWith(BEFORE_DIGEST) || signatureAt < 0 || keyAt < signatureAt || !text.endsWith(END))
+      throw malformed()
+    // Strict base64 has one spelling, and no quotation mark: so the three parts are all that can differ.
+    return {
+      payloadHash: parseBase64(text.slice(BEFORE_DIGEST.length, signatureAt)),
+      signature: parseBase64(text.slice(signatureAt + BEFORE_SIGNATURE.length, keyAt)),
+      spki: parseBase64(text.slice(keyAt + BEFORE_KEY.length, -END.length)),
+    }
   } catch {
     throw malformed()
   }
-  if (!equalBytes(formatLeaf(leaf), bytes)) throw malformed()
-  return leaf
-}
-
-function readLeaf(bytes: Uint8Array): Leaf {
-  const entry = new Fields(parseJson(bytes, PAYLOAD_LIMITS), 'leaf')
-  const dsse = entry.object('spec').object('dsseV002')
-  const [signature] = dsse.list('signatures', 1, (item, path) => {
-    const fields = new Fields(item, path)
-    const publicKey = fields.object('verifier').object('publicKey')
-    return { signature: parseBase64(fields.text('content')), spki: parseBase64(publicKey.text('rawBytes')) }
-  })
-  if (signature === undefined) throw malformed()
-  return { payloadHash: parseBase64(dsse.object('payloadHash').text('digest')), ...signature }
 }
 
 /**

@@ -1,6 +1,7 @@
 /** Signed notes: text with signature lines by named keys. @spec C2SP signed-note v1.0.0 */
 import { parseBase64, toBase64 } from '../bytes/base64.ts'
 import { concat, equalBytes, parseHex, parseUtf8, toHex, utf8 } from '../bytes/bytes.ts'
+import type { Fields } from '../bytes/shape.ts'
 import type { Crypto } from '../crypto/crypto.ts'
 import { CountersignError, quote } from '../errors.ts'
 
@@ -83,7 +84,18 @@ export function parseNoteKey(crypto: Crypto, text: string): NoteKey {
  */
 export function parseNote(bytes: Uint8Array): UnverifiedNote {
   if (bytes.length > MAX_NOTE_BYTES) throw malformed(`it has more than ${MAX_NOTE_BYTES} bytes`)
-  const whole = decodeOr(() => parseUtf8(bytes), 'note/malformed', 'the note is not UTF-8')
+  return parseNoteText(decodeOr(() => parseUtf8(bytes), 'note/malformed', 'the note is not UTF-8'))
+}
+
+/** Reads a note that stands in a field of a JSON file. @throws {CountersignError} `note/malformed`, `shape/*` */
+export function readNote(fields: Fields, name: string): UnverifiedNote {
+  const text = fields.text(name, { maxLength: MAX_NOTE_BYTES, isMultiline: true })
+  // Half a surrogate pair has no bytes of its own, so no signature could be over it.
+  if (/\p{Surrogate}/u.test(text)) throw malformed('it has half a character')
+  return parseNoteText(text)
+}
+
+function parseNoteText(whole: string): UnverifiedNote {
   const split = whole.lastIndexOf('\n\n')
   if (split < 0 || !whole.endsWith('\n')) throw malformed('it has no blank line before its signatures')
   const text = whole.slice(0, split + 1)

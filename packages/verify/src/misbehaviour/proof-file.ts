@@ -1,10 +1,9 @@
 /** The file that carries a proof of misbehaviour from whoever found it to whoever should know. @spec spec/misbehaviour.md */
-import { utf8 } from '../bytes/bytes.ts'
 import { FILE_LIMITS, parseJson } from '../bytes/json.ts'
 import { Fields } from '../bytes/shape.ts'
 import { parseBundle, readHash, type UnverifiedReceipt } from '../log/bundle.ts'
 import { MAX_PROOF_HASHES } from '../log/merkle.ts'
-import { MAX_NOTE_BYTES, parseNote, type UnverifiedNote } from '../log/note.ts'
+import { readNote } from '../log/note.ts'
 import { MISBEHAVIOUR_KINDS, type UnverifiedMisbehaviour, type UnverifiedPlace } from './misbehaviour.ts'
 
 export const MISBEHAVIOUR_FORMAT = 'countersign-misbehaviour/v1'
@@ -39,10 +38,6 @@ function readProof(fields: Fields): UnverifiedMisbehaviour {
     case 'two-statements-one-sequence-number':
       return { kind, receipts: [readReceipt(fields, 'first'), readReceipt(fields, 'second')] }
   }
-}
-
-function readNote(fields: Fields, name: string): UnverifiedNote {
-  return parseNote(utf8(fields.text(name, { maxLength: MAX_NOTE_BYTES, isMultiline: true })))
 }
 
 function readReceipt(fields: Fields, name: string): UnverifiedReceipt {

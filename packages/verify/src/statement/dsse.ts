@@ -1,5 +1,5 @@
 /** Dead Simple Signing Envelope. @spec DSSE v1.0.2 */
-import { parseBase64, toBase64 } from '../bytes/base64.ts'
+import { toBase64 } from '../bytes/base64.ts'
 import { concat, utf8 } from '../bytes/bytes.ts'
 import type { Json } from '../bytes/json.ts'
 import { Fields, type Path } from '../bytes/shape.ts'
@@ -39,13 +39,11 @@ export function parseEnvelope(value: Json, path: Path = 'envelope'): UnverifiedE
   if (payloadType !== STATEMENT_PAYLOAD_TYPE) {
     throw new CountersignError('dsse/wrong-payload-type', `the payload type is not ${STATEMENT_PAYLOAD_TYPE}`)
   }
-  const payload = parseBase64(
-    fields.text('payload', { mayBeEmpty: true, maxLength: Math.ceil(MAX_PAYLOAD_BYTES / 3) * 4 }),
-  )
+  const payload = fields.base64('payload', Math.ceil(MAX_PAYLOAD_BYTES / 3) * 4)
   const signatures = fields.list('signatures', 1, (item, itemPath) => {
     const signature = new Fields(item, itemPath)
     const parsed = {
-      signature: parseBase64(signature.text('sig', { maxLength: 256 })),
+      signature: signature.base64('sig', 256),
       keyId: signature.optional('keyid', () => signature.text('keyid', { maxLength: 128, mayBeEmpty: true })) ?? '',
     }
     signature.end()

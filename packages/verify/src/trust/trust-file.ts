@@ -4,7 +4,6 @@
  * @spec spec/trust-file.md
  */
 import { Lexer, parse, YAMLParseError } from 'yaml'
-import { parseBase64 } from '../bytes/base64.ts'
 import { parseUtf8, toHex } from '../bytes/bytes.ts'
 import type { Json } from '../bytes/json.ts'
 import { Fields, type Path, readText } from '../bytes/shape.ts'
@@ -196,7 +195,7 @@ function readRole(item: Json, path: Path): Role {
 
 function readKey(crypto: Crypto, item: Json, path: Path): PartyKey {
   const fields = new Fields(item, path)
-  const spki = parseBase64(fields.text('spki'))
+  const spki = fields.base64('spki', 256)
   parseP256Spki(spki)
   const log = fields.optional('log', () => fields.text('log', { maxLength: 256 }))
   const fromIndex = fields.optional('fromIndex', () => fields.integer('fromIndex')) ?? 0

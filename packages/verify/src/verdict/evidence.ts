@@ -97,7 +97,7 @@ export class Prover {
       prove()
       return
     }
-    const name = `${head.size} ${toHex(head.root)} ${receipt.index} ${toHex(leafHash)} ${receipt.path.map(toHex).join()}`
+    const name = `${head.size} ${rawName(head.root)} ${receipt.index} ${rawName(leafHash)} ${receipt.path.map(rawName).join('')}`
     this.#memory.recall('inclusion', name, prove)
   }
 }
@@ -148,8 +148,11 @@ export class LinkedStatements {
 
   /** One text may be there several times, signed by others as well: one that opens is enough, else the first decides. */
   #open(digest: StatementDigest, roles: readonly Role[]): SignedStatement {
-    let firstError: unknown = new CountersignError('opening/missing', `the dossier does not carry statement ${digest}`)
     const candidates = this.#receipts.filter((each) => each.digest === digest)
+    if (candidates.length === 0) {
+      throw new CountersignError('opening/missing', `the dossier does not carry statement ${digest}`)
+    }
+    let firstError: unknown
     for (const [i, { receipt }] of candidates.entries()) {
       try {
         return this.#openReceipt(receipt, digest, roles)
@@ -216,4 +219,9 @@ export function logKeyFor(trust: Trust | undefined, receipt: UnverifiedReceipt):
     throw new CountersignError('policy/unknown-log', `the trust file has no key for the log ${JSON.stringify(origin)}`)
   }
   return log.key
+}
+
+/** Bytes as a text of as many characters: a name to remember by, cheaper than hexadecimal. */
+function rawName(bytes: Uint8Array): string {
+  return String.fromCharCode(...bytes)
 }
