@@ -61,7 +61,7 @@ export async function benchVerify(): Promise<Benchmark> {
 }
 
 function verify(file: Uint8Array, input: VerdictInput): void {
-  const verdict = decideVerdict(parseDossier(file), input)
+  const verdict = decideVerdict(parseDossier(file, input.memory), input)
   if (findRow(verdict, 'record').status !== 'holds') throw new Error('a record does not hold')
 }
 
@@ -70,7 +70,7 @@ async function verifyAndRun(
   input: VerdictInput,
   models: ReturnType<typeof createModelStore>,
 ): Promise<void> {
-  const dossier = parseDossier(file)
+  const dossier = parseDossier(file, input.memory)
   const { answer } = decideRecord(dossier, input)
   if (answer === undefined) throw new Error('a record does not hold')
   const executions = [await reexecute(planExecution(answer), { models })]

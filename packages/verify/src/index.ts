@@ -16,6 +16,7 @@ export {
   parseDossier,
   type UnverifiedDossier,
 } from './dossier/dossier.ts'
+export { createMemory, type Memory } from './dossier/memory.ts'
 export { CountersignError, codeOf, ERROR_CODES, type ErrorCode, quote } from './errors.ts'
 export {
   type Difference,
@@ -190,7 +191,6 @@ export {
 export { type Party, parseTrustFile, parseYaml, ROLES, type Role, type Trust } from './trust/trust-file.ts'
 export type { Check, CheckResult, ClaimRow, ClaimStatus } from './verdict/checklist.ts'
 export type { RecordedAnswer, VerdictInput } from './verdict/evidence.ts'
-export { createMemory, type Memory } from './verdict/memory.ts'
 export { planExecution } from './verdict/output.ts'
 export { decideRecord, type RecordDecision } from './verdict/record.ts'
 export {

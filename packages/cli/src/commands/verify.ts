@@ -106,7 +106,7 @@ async function verifyFile(
   models: ModelStore | undefined,
 ): Promise<FileResult> {
   try {
-    const dossier = parseDossier(readInput(file))
+    const dossier = parseDossier(readInput(file), input.memory)
     const executions = models === undefined ? [] : await execute(dossier, input, models)
     const verdict = decideVerdict(dossier, { ...input, executions })
     return { file, satisfaction: assessVerdict(verdict, requirements), verdict }

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import {
   CountersignError,
   type Crypto,
+  concat,
   consistencyRanges,
   formatEntries,
   formatLeaf,
@@ -20,14 +21,14 @@ import {
 } from '@countersign/verify'
 import type { Sqlite } from '../store/database.ts'
 
-/** Complete tiles kept in memory: 8 KiB each. */
+/** Tiles kept in memory: at most 8 KiB each. */
 const MAX_CACHED_TILES = 256
 
 /** Reads hashes of entries that are committed; never of more. */
 export class TileReader {
   readonly #crypto: Crypto
   readonly #folder: string | undefined
-  readonly #hashes
+  readonly #select
   readonly #statements
   readonly #cache = new Map<string, Uint8Array>()
 
@@ -35,7 +36,7 @@ export class TileReader {
   constructor(crypto: Crypto, database: Sqlite, logFolder?: string) {
     this.#crypto = crypto
     this.#folder = logFolder
-    this.#hashes = database.prepare('SELECT leaf_hash FROM entries WHERE idx >= ? AND idx < ? ORDER BY idx').pluck()
+    this.#select = database.prepare('SELECT leaf_hash FROM entries WHERE idx >= ? AND idx < ? ORDER BY idx').pluck()
     this.#statements = database
       .prepare('SELECT payload, signature, spki FROM statements WHERE idx >= ? AND idx < ? ORDER BY idx')
       .raw()
@@ -58,42 +59,39 @@ export class TileReader {
 
   /** The bytes of a tile, from the database where there is no file. @throws {CountersignError} `data/damaged` */
   tile({ level, index, width }: TileName): Uint8Array {
-    return level === 'entries' ? this.#entries(index, width) : this.#hashTile(level, index, width)
+    return level === 'entries' ? this.#entries(index, width) : this.#hashes(level, index, width)
   }
 
-  /** The bytes of a tile, computed from the database alone. */
-  computeTile(level: number, index: number, width: number): Uint8Array {
-    const first = index * TILE_WIDTH
-    const hashes = level === 0 ? this.#leafHashes(first, width) : this.#upperHashes(level, first, width)
-    const tile = new Uint8Array(width * HASH_BYTES)
-    hashes.forEach((hash, i) => {
-      tile.set(hash, i * HASH_BYTES)
-    })
-    return tile
-  }
-
-  #leafHashes(first: number, width: number): readonly Uint8Array[] {
-    const rows = this.#hashes.all(first, first + width) as Uint8Array[]
-    if (rows.length !== width) throw new CountersignError('data/damaged', `the database lacks entries from ${first}`)
-    return rows
-  }
-
-  #upperHashes(level: number, first: number, width: number): readonly Hash[] {
-    return Array.from({ length: width }, (_, i) =>
-      this.#tileRoot(this.#hashTile(level - 1, first + i, TILE_WIDTH), 0, TILE_WIDTH),
-    )
-  }
-
-  #hashTile(level: number, index: number, width: number): Uint8Array {
-    if (width < TILE_WIDTH) return this.computeTile(level, index, width)
-    const path = formatTilePath({ level, index, width })
-    const cached = this.#cache.get(path)
-    if (cached !== undefined) return cached
-    const tile = this.#readFile(path) ?? this.computeTile(level, index, width)
+  /** The first `width` hashes of a tile. What is committed never changes, so the beginning of a tile can be kept. */
+  #hashes(level: number, index: number, width: number): Uint8Array {
+    const name = `${level}/${index}`
+    const known = this.#cache.get(name) ?? this.#readFile(formatTilePath({ level, index, width: TILE_WIDTH }))
+    const tile = this.#extend(known ?? new Uint8Array(0), level, index, width)
+    this.#cache.delete(name)
     const [oldest] = this.#cache.keys()
     if (this.#cache.size >= MAX_CACHED_TILES && oldest !== undefined) this.#cache.delete(oldest)
-    this.#cache.set(path, tile)
-    return tile
+    this.#cache.set(name, tile)
+    return tile.subarray(0, width * HASH_BYTES)
+  }
+
+  /** A tile's beginning, grown to `width` hashes where it has fewer. */
+  #extend(known: Uint8Array, level: number, index: number, width: number): Uint8Array {
+    const from = known.length / HASH_BYTES
+    if (from >= width) return known
+    const first = index * TILE_WIDTH
+    if (level === 0) return concat(known, ...this.#leafHashes(first + from, first + width))
+    const roots = Array.from({ length: width - from }, (_, i) =>
+      this.#tileRoot(this.#hashes(level - 1, first + from + i, TILE_WIDTH), 0, TILE_WIDTH),
+    )
+    return concat(known, ...roots)
+  }
+
+  #leafHashes(start: number, end: number): readonly Uint8Array[] {
+    const rows = this.#select.all(start, end) as Uint8Array[]
+    if (rows.length !== end - start) {
+      throw new CountersignError('data/damaged', `the database lacks entries from ${start}`)
+    }
+    return rows
   }
 
   #readFile(path: string): Uint8Array | undefined {
@@ -124,15 +122,8 @@ export class TileReader {
     const tileIndex = Math.floor(first / TILE_WIDTH)
     const start = first - tileIndex * TILE_WIDTH
     // Of a tile that is not complete, what stands left of the range's end is all that is read.
-    const tile = this.#available(level, tileIndex, start + span)
+    const tile = this.#hashes(level, tileIndex, start + span)
     return this.#tileRoot(tile, start, span)
-  }
-
-  #available(level: number, index: number, needed: number): Uint8Array {
-    const cached = this.#cache.get(formatTilePath({ level, index, width: TILE_WIDTH }))
-    if (cached !== undefined) return cached
-    const file = this.#readFile(formatTilePath({ level, index, width: TILE_WIDTH }))
-    return file === undefined ? this.computeTile(level, index, needed) : this.#hashTile(level, index, TILE_WIDTH)
   }
 
   /** Root of `span` (a power of two) hashes in a tile. */

@@ -14,6 +14,8 @@ import { formatNote, readNote, type UnverifiedNote } from '../log/note.ts'
 import { type Opening, SALT_BYTES } from '../statement/commitment.ts'
 import { COMMITTED_SUBJECTS, type CommittedSubject, type ReceiptId } from '../statement/inference.ts'
 
+import type { Memory } from './memory.ts'
+
 export const DOSSIER_FORMAT = 'countersign-dossier/v1'
 
 /** Most statements beside the receipt, openings, and other lists in a dossier. */
@@ -51,11 +53,12 @@ export interface UnverifiedDossier {
 }
 
 /**
- * Reads a dossier; checks no signature, no proof, no opening.
+ * Reads a dossier; checks no signature, no proof, no opening. With a memory, statements that many dossiers carry are read
+ * once.
  *
  * @throws {CountersignError} `json/*`, `bytes/*`, `shape/*`, `bundle/malformed`, `note/malformed`, `leaf/malformed`, `dsse/*`
  */
-export function parseDossier(bytes: Uint8Array): UnverifiedDossier {
+export function parseDossier(bytes: Uint8Array, memory?: Memory): UnverifiedDossier {
   const fields = new Fields(parseJson(bytes, FILE_LIMITS), 'dossier')
   fields.literal('format', DOSSIER_FORMAT)
   const dossier: UnverifiedDossier = {
@@ -63,12 +66,18 @@ export function parseDossier(bytes: Uint8Array): UnverifiedDossier {
     receipt: parseBundle(fields.required('bundle'), fields.at('bundle')),
     promise: fields.optional('promise', () => readNote(fields, 'promise')),
     openings: fields.list('openings', MAX_DOSSIER_ITEMS, readOpening),
-    statements: fields.list('statements', MAX_DOSSIER_ITEMS, parseBundle),
+    statements: fields.list('statements', MAX_DOSSIER_ITEMS, (item, path) => readStatement(item, path, memory)),
     consistency: fields.list('consistency', MAX_DOSSIER_ITEMS, readConsistency),
     evidence: fields.list('evidence', MAX_DOSSIER_ITEMS, readEvidence),
   }
   fields.end()
   return dossier
+}
+
+function readStatement(item: Json, path: Path, memory: Memory | undefined): UnverifiedReceipt {
+  return memory === undefined
+    ? parseBundle(item, path)
+    : memory.recall('bundle', JSON.stringify(item), () => parseBundle(item, path))
 }
 
 function readOpening(item: Json, path: Path): DossierOpening {

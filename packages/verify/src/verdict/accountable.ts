@@ -21,7 +21,7 @@ export function decideAccountable(answer: RecordedAnswer): ClaimRow {
   if (digest === undefined) list.missing('acceptance', 'the dossier carries no acceptance of this deployment by anyone')
   const signed =
     digest === undefined ? undefined : list.attempt('acceptance', () => linked.open(digest, ['accountable']))
-  const acceptance = signed && list.attempt('acceptance-text', () => parseAcceptance(signed.statement))
+  const acceptance = signed && list.attempt('acceptance-text', () => linked.read(signed, 'acceptance', parseAcceptance))
   if (deployment && signed && acceptance) {
     list.attempt('same-manifest', () =>
       verifyAcceptance(deployment, inference.deployment.statement, acceptance, signed.keyId),

@@ -2,13 +2,14 @@
 import { toHex } from '../bytes/bytes.ts'
 import type { Crypto } from '../crypto/crypto.ts'
 import type { UnverifiedDossier } from '../dossier/dossier.ts'
+import { createMemory, type Memory } from '../dossier/memory.ts'
 import { CountersignError } from '../errors.ts'
 import type { ExecutionResult } from '../execution/comparison.ts'
 import { type Confirmation, meetsQuorum, openConfirmations } from '../independence/confirmation.ts'
 import type { UnverifiedReceipt } from '../log/bundle.ts'
 import type { Checkpoint } from '../log/checkpoint.ts'
 import { type Leaf, verifyLeaf } from '../log/leaf.ts'
-import { type Hash, hashLeaf, verifyInclusion } from '../log/merkle.ts'
+import { type Hash, hashLeaf, type TreeHead, verifyConsistency, verifyInclusion } from '../log/merkle.ts'
 import { formatNote, formatNoteKey, type NoteKey } from '../log/note.ts'
 import { openHead } from '../log/receipt.ts'
 import type { Misbehaviour } from '../misbehaviour/misbehaviour.ts'
@@ -16,7 +17,6 @@ import { openEnvelope, type UnverifiedEnvelope } from '../statement/dsse.ts'
 import type { CommittedSubject, Inference } from '../statement/inference.ts'
 import { parseStatement, type Statement, type StatementDigest, statementDigest } from '../statement/statement.ts'
 import { findSigner, type Party, type Role, type Trust } from '../trust/trust-file.ts'
-import { createMemory, type Memory } from './memory.ts'
 
 /** Everything that a verdict depends on, beside the dossier. Same input, same verdict. */
 export interface VerdictInput {
@@ -91,6 +91,11 @@ export class Prover {
     return this.#memory.recall('statement', digest, () => parseStatement(payload))
   }
 
+  /** A predicate, by the digest of its statement; `kind` says which parser that is. */
+  read<T>({ digest, statement }: SignedStatement, kind: string, parse: (statement: Statement) => T): T {
+    return this.#memory.recall(kind, digest, () => parse(statement))
+  }
+
   verifyInclusion(receipt: UnverifiedReceipt, head: Checkpoint, leafHash: Hash, once: boolean): void {
     const prove = () => verifyInclusion(this.crypto, head, receipt, leafHash)
     if (once) {
@@ -99,6 +104,13 @@ export class Prover {
     }
     const name = `${head.size} ${rawName(head.root)} ${receipt.index} ${rawName(leafHash)} ${receipt.path.map(rawName).join('')}`
     this.#memory.recall('inclusion', name, prove)
+  }
+
+  /** Many answers cite one head, and are proven under one. */
+  verifyConsistency(older: TreeHead, head: Checkpoint, path: readonly Hash[]): void {
+    const heads = `${older.size} ${rawName(older.root)} ${head.size} ${rawName(head.root)}`
+    const prove = () => verifyConsistency(this.crypto, older, head, path)
+    this.#memory.recall('consistency', `${heads} ${path.map(rawName).join('')}`, prove)
   }
 }
 
@@ -144,6 +156,11 @@ export class LinkedStatements {
     const opened = this.#opened.get(name) ?? this.#open(digest, roles)
     this.#opened.set(name, opened)
     return opened
+  }
+
+  /** What `parse` reads out of an opened statement; read once per memory. */
+  read<T>(signed: SignedStatement, kind: string, parse: (statement: Statement) => T): T {
+    return this.#prover.read(signed, kind, parse)
   }
 
   /** One text may be there several times, signed by others as well: one that opens is enough, else the first decides. */

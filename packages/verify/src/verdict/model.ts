@@ -63,7 +63,7 @@ export function decideModel(answer: RecordedAnswer, { crypto }: VerdictInput): C
  */
 export function openDeployment({ inference, linked }: RecordedAnswer) {
   const signed = linked.open(inference.deployment.statement, ['operator'])
-  const deployment = parseDeployment(signed.statement)
+  const deployment = linked.read(signed, 'deployment', parseDeployment)
   if (deployment.name !== inference.deployment.name) {
     throw new CountersignError('statement/mismatch', 'the manifest is for a deployment of another name')
   }

@@ -4,7 +4,7 @@ import { isProofFrom, type UnverifiedDossier } from '../dossier/dossier.ts'
 import { CountersignError } from '../errors.ts'
 import { type Confirmation, meetsQuorum, openConfirmations } from '../independence/confirmation.ts'
 import { type Checkpoint, parseCheckpoint } from '../log/checkpoint.ts'
-import { type Hash, verifyConsistency } from '../log/merkle.ts'
+import type { Hash } from '../log/merkle.ts'
 import type { NoteKey, UnverifiedNote } from '../log/note.ts'
 import { openPromise } from '../log/promise.ts'
 import { verifyOpening } from '../statement/commitment.ts'
@@ -51,7 +51,7 @@ export function decideRecord(dossier: UnverifiedDossier, input: VerdictInput): R
   if (inference !== undefined && leafHash !== undefined) {
     checkPromise(list, input, dossier, inference, leafHash, logKey)
   }
-  if (inference !== undefined && head !== undefined) checkConsistency(list, input, dossier, inference, head)
+  if (inference !== undefined && head !== undefined) checkConsistency(list, prover, dossier, inference, head)
   const content = inference === undefined ? new Map() : checkOpenings(list, input, dossier, inference)
   const confirmations = list.attempt('quorum', () => checkQuorum(input, receipt.checkpoint)) ?? []
   checkMisbehaviour(list, input, head)
@@ -146,7 +146,7 @@ function checkPromise(
 
 function checkConsistency(
   list: Checklist,
-  { crypto }: VerdictInput,
+  prover: Prover,
   dossier: UnverifiedDossier,
   { checkpoint }: Inference,
   head: Checkpoint,
@@ -163,7 +163,7 @@ function checkConsistency(
   }
   list.attempt('consistency', () => {
     if (origin !== head.origin) throw new CountersignError('checkpoint/wrong-origin', 'it cites a head of another log')
-    verifyConsistency(crypto, { size, root: parseHex(root, 32) }, head, proof.path)
+    prover.verifyConsistency({ size, root: parseHex(root, 32) }, head, proof.path)
   })
 }
 
