@@ -30,7 +30,7 @@ export function warn(line: string): void {
 export function wrap(text: string, indent: string, width = 100): string {
   const lines: string[] = []
   let line = ''
-  for (const word of text.split(' ')) {
+  for (const word of splitLong(text.split(' '), width - indent.length)) {
     if (line !== '' && indent.length + line.length + 1 + word.length > width) {
       lines.push(line)
       line = word
@@ -52,4 +52,9 @@ export function createProgress(label: string, total: number) {
       if (done >= total) process.stderr.write('\r\x1b[K')
     },
   }
+}
+
+/** A word that is longer than a line is cut, so that no terminal breaks it where a row could begin. */
+function splitLong(words: readonly string[], width: number): readonly string[] {
+  return words.flatMap((word) => word.match(new RegExp(`.{1,${width}}`, 'gsu')) ?? [''])
 }

@@ -47,6 +47,10 @@ export interface GatewayOptions {
 const DISK_CHECK_MS = 1000
 const REQUEST_TIMEOUT_MS = 30_000
 const HEADERS_TIMEOUT_MS = 10_000
+const IDLE_TIMEOUT_MS = 60_000
+
+/** What is still under way so long after the order to stop is cut off: the log must get to its last head. */
+const CLOSE_GRACE_MS = 5000
 
 export class Gateway implements Services {
   readonly config: Config
@@ -239,13 +243,15 @@ export class Gateway implements Services {
       const peer: Peer = { address: env.incoming.socket.remoteAddress ?? '' }
       return app.fetch(request, peer)
     })
-    const server = createServer((request, response) => {
+    const server = createServer({ connectionsCheckingInterval: 1000 }, (request, response) => {
       const name = matchInfer(request)
       if (name === undefined) void listener(request, response)
       else void handleInfer(this, name, request, response)
     })
     server.requestTimeout = REQUEST_TIMEOUT_MS
     server.headersTimeout = HEADERS_TIMEOUT_MS
+    // A socket on which nothing moves is closed: also one whose client does not read.
+    server.timeout = IDLE_TIMEOUT_MS
     server.maxConnections = this.config.limits.inFlight * 2
     this.#server = server
     const { host, port } = this.config.listen
@@ -352,5 +358,6 @@ async function closeServer(server: Server | undefined): Promise<void> {
   await new Promise<void>((resolve) => {
     server.close(() => resolve())
     server.closeIdleConnections()
+    setTimeout(() => server.closeAllConnections(), CLOSE_GRACE_MS).unref()
   })
 }

@@ -198,6 +198,8 @@ function readLimits(fields: Fields): Limits {
     inFlight: read('inFlight', 1, 4096),
     logRequestsPerSecond: read('logRequestsPerSecond', 1, 1_000_000),
     logRequestsBurst: read('logRequestsBurst', 1, 1_000_000),
+    receiptRequestsPerSecond: read('receiptRequestsPerSecond', 1, 1_000_000),
+    receiptRequestsBurst: read('receiptRequestsBurst', 1, 1_000_000),
     freeDiskBytes: read('freeDiskBytes', 1024 * 1024, Number.MAX_SAFE_INTEGER),
   }
   fields.end()

@@ -44,6 +44,9 @@ export interface Limits {
   /** Requests for the log per address: sustained, and at once. */
   readonly logRequestsPerSecond: number
   readonly logRequestsBurst: number
+  /** Requests for receipts and dossiers per address: sustained, and at once. */
+  readonly receiptRequestsPerSecond: number
+  readonly receiptRequestsBurst: number
   /** Below this, nothing more is admitted. */
   readonly freeDiskBytes: number
 }
@@ -67,6 +70,8 @@ export const DEFAULT_LIMITS: Limits = {
   inFlight: 1024,
   logRequestsPerSecond: 50,
   logRequestsBurst: 200,
+  receiptRequestsPerSecond: 100,
+  receiptRequestsBurst: 1000,
   freeDiskBytes: 64 * 1024 * 1024,
 }
 

@@ -1,5 +1,5 @@
 /** The folder that holds everything a gateway must not lose: its layout, its lock, its version. */
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, lstatSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { CountersignError, utf8 } from '@countersign/verify'
 import Database from 'better-sqlite3'
@@ -45,12 +45,14 @@ export function dataFolderAt(root: string): DataFolder {
 export function openDataFolder(root: string): LockedDataFolder {
   const folder = dataFolderAt(root)
   makeFolderDurably(root)
+  requireOwn(root)
   const release = lock(join(root, 'lock.db'))
   try {
     checkVersion(folder)
     const files = [folder.database, folder.vaultKeys, folder.journal]
     for (const each of [folder.keys, ...files.map(dirname), folder.log]) {
       makeFolderDurably(each)
+      requireOwn(each)
       // A killed process may have renamed a file into place and not come to syncing its name.
       syncFolder(each)
     }
@@ -68,6 +70,17 @@ export function openDataFolder(root: string): LockedDataFolder {
  */
 export function lockDataFolder({ root }: DataFolder): () => void {
   return lock(join(root, 'lock.db'))
+}
+
+/** A folder in which others can put files is one in which they can take or plant keys. */
+function requireOwn(path: string): void {
+  const { uid, mode } = lstatSync(path)
+  const isOurs = process.geteuid === undefined || uid === process.geteuid()
+  if (!isOurs || (mode & 0o022) !== 0 || !lstatSync(path).isDirectory()) {
+    const why =
+      'a data folder and what is in it must be folders of the user that runs the gateway, writable by nobody else'
+    throw new CountersignError('data/damaged', `${why}; use chmod go-w and chown, or another folder`)
+  }
 }
 
 /** SQLite's own file lock: the kernel drops it when the process dies, however it dies. */

@@ -1,4 +1,5 @@
 /** Files that survive a power cut: written beside, synced, renamed, and the folder synced. */
+import { randomBytes } from 'node:crypto'
 import { accessSync, closeSync, constants, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 
@@ -10,8 +11,9 @@ export const PRIVATE_FOLDER = 0o700
  * Puts `bytes` at `path`, whole or not at all.
  */
 export function writeDurably(path: string, bytes: Uint8Array, mode = PRIVATE_FILE): void {
-  const temporary = `${path}.tmp`
-  const file = openSync(temporary, 'w', mode)
+  // A name that nobody can have prepared, and never through a link.
+  const temporary = `${path}.${randomBytes(8).toString('hex')}.tmp`
+  const file = openSync(temporary, 'wx', mode)
   try {
     for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written)
     fsyncSync(file)

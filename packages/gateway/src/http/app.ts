@@ -18,12 +18,12 @@ import { receiptSecret, sameSecret } from '../receipts/receipt-secret.ts'
 import { createStatementIntake } from '../receipts/statements.ts'
 import type { Services } from '../services.ts'
 import type { StatementRow } from '../store/statement-reader.ts'
-import { createRateLimit } from './rate-limit.ts'
+import { createRateLimit, type RateLimit } from './rate-limit.ts'
 import { errorReply, type Reply, reply } from './reply.ts'
 
 const BUNDLE_TYPE = 'application/vnd.dev.sigstore.bundle.v0.3+json'
 const MAX_WAIT_SECONDS = 30
-const MAX_STATEMENT_BODY_BYTES = 2 * 1024 * 1024
+const MAX_STATEMENT_BODY_BYTES = 64 * 1024
 
 type App = Hono
 
@@ -63,6 +63,9 @@ function addProtocolRoutes(app: App, gateway: Services): void {
 }
 
 function addReceiptRoutes(app: App, gateway: Services): void {
+  const { receiptRequestsPerSecond, receiptRequestsBurst } = gateway.config.limits
+  const limit = createRateLimit(receiptRequestsPerSecond, receiptRequestsBurst)
+  limitRate(app, ['/receipts/*', '/dossiers/*', '/statements', '/statements/*'], limit)
   app.get('/receipts/:id', async (c) => {
     const id = readReceiptId(c)
     authorise(c, gateway, id)
@@ -123,16 +126,23 @@ function addStatementRoutes(app: App, gateway: Services): void {
   })
 }
 
+/** Refuses what one address asks too often. */
+function limitRate(app: App, paths: readonly string[], limit: RateLimit): void {
+  for (const path of paths) {
+    app.use(path, async (c, next) => {
+      if (!limit.admit((c.env as Peer).address, Date.now())) {
+        throw new CountersignError('rate/limited', 'too many requests of this kind from this address')
+      }
+      await next()
+    })
+  }
+}
+
 /** The log, as any C2SP client reads it. */
 function addLogRoutes(app: App, gateway: Services): void {
   const { limits } = gateway.config
   const limit = createRateLimit(limits.logRequestsPerSecond, limits.logRequestsBurst)
-  app.use('/log/*', async (c, next) => {
-    if (!limit.admit((c.env as Peer).address, Date.now())) {
-      throw new CountersignError('rate/limited', 'too many requests for the log from this address')
-    }
-    await next()
-  })
+  limitRate(app, ['/log/*'], limit)
   app.get('/log/checkpoint', () => {
     const note = gateway.publishedCheckpoint()
     if (note === undefined) throw new CountersignError('request/not-found', 'nothing is published yet')

@@ -50,7 +50,7 @@ export const STATUS: { readonly [code in ErrorCode]: number } = {
   'require/malformed': NEVER_SEEN,
   'misbehaviour/not-proven': NEVER_SEEN,
   'misbehaviour/proven': NEVER_SEEN,
-  'execution/unsupported': NEVER_SEEN,
+  'execution/unsupported': 400,
   'execution/model-not-found': NEVER_SEEN,
   'execution/model-digest-mismatch': NEVER_SEEN,
   'execution/profile-unmet': NEVER_SEEN,

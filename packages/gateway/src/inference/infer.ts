@@ -71,6 +71,7 @@ export async function infer(services: InferServices, deployment: Deployment, inp
   const { crypto, log, journal } = services
   const request = parseInferenceRequest(input.body)
   deployment.model.check(request.inputs, request.outputs)
+  checkPrice(deployment, rowsOf(request.inputs))
   const started = log.clock.read()
   const receipt = new Uint8Array(randomBytes(16))
   const key = await takeKey(services, deployment)
@@ -180,6 +181,13 @@ function attemptOf({ served }: Deployment, { code, status }: Outcome, startedAtM
   return code === undefined
     ? { upstream, outcome: 'answered' as const, startedAtMs, endedAtMs }
     : { upstream, outcome: 'failed' as const, status, code, startedAtMs, endedAtMs }
+}
+
+/** A price beyond what a statement can carry is refused before anything is promised. */
+function checkPrice({ manifest }: Deployment, rows: number): void {
+  if (manifest.prices.some(({ amountMicros }) => !Number.isSafeInteger(amountMicros * rows))) {
+    throw new CountersignError('request/malformed', `the price of ${rows} rows is more than a statement can say`)
+  }
 }
 
 /** Where nothing is kept, the key is used once and forgotten: only the client can open the commitments. */

@@ -16,6 +16,9 @@ export interface JsonLimits {
   readonly maxDepth: number
 }
 
+/** Most values of one text: each costs memory many times its length. */
+const MAX_VALUES = 2 ** 21
+
 /** Limits for a file of ours that stands alone: 64 MiB, 32 deep. */
 export const FILE_LIMITS: JsonLimits = { maxBytes: 64 * 1024 * 1024, maxDepth: 32 }
 
@@ -32,6 +35,10 @@ export function parseJson(bytes: Uint8Array, limits: JsonLimits): Json {
     throw new CountersignError('bytes/too-large', `the JSON text has ${bytes.length} bytes, at most ${limits.maxBytes}`)
   }
   const text = parseUtf8(bytes)
+  const { members, separators } = countMarks(text)
+  if (separators > MAX_VALUES) {
+    throw new CountersignError('bytes/too-large', `the JSON text has more than ${MAX_VALUES} values`)
+  }
   let value: Json
   try {
     value = JSON.parse(text) as Json
@@ -39,7 +46,7 @@ export function parseJson(bytes: Uint8Array, limits: JsonLimits): Json {
     throw new CountersignError('json/malformed', 'the text is not JSON')
   }
   const kept = countKeys(value, limits.maxDepth)
-  if (countMembers(text) !== kept) {
+  if (members !== kept) {
     throw new CountersignError('json/duplicate-key', 'an object has the same key twice')
   }
   return value
@@ -61,19 +68,22 @@ function countKeys(value: Json, depthLeft: number): number {
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 const COLON = 0x3a
+const COMMA = 0x2c
 
 /**
  * Members in the text: in valid JSON each has one colon outside strings. So more members than keys means that a key
  * came twice, whatever way it was escaped.
  */
-function countMembers(text: string): number {
+function countMarks(text: string): { readonly members: number; readonly separators: number } {
   let members = 0
+  let separators = 0
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i)
     if (code === COLON) members++
+    else if (code === COMMA) separators++
     else if (code === QUOTE) i = endOfString(text, i)
   }
-  return members
+  return { members, separators }
 }
 
 /** Index of the quote that ends the string whose opening quote is at `start`. */

@@ -18,8 +18,12 @@ export interface TextLimits {
   readonly mayBeEmpty?: boolean
 }
 
-/** Control characters, and those that turn the direction of text: they make a terminal or a page show what is not there. */
-const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/
+/**
+ * Characters that a terminal or a page shows as something else or as nothing: control and format characters, halves of
+ * characters, private ones, blanks other than the space.
+ */
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}\u115f\u1160\u2800\u3164\uffa0]|(?! )\p{Zs}/u
+const PLAIN = /^[\u0020-\u007e]*$/
 
 /** Longest text of a field unless it says otherwise, in UTF-16 units. */
 const DEFAULT_MAX_TEXT_LENGTH = 1024
@@ -171,7 +175,8 @@ export function readText(value: Json, path: Path, limits: TextLimits = {}): stri
   if (value.length > maxLength)
     throw new ShapeError('shape/bad-value', path, `expected at most ${maxLength} characters`)
   if (value === '' && limits.mayBeEmpty !== true) throw new ShapeError('shape/bad-value', path, 'expected a text')
-  if (UNPRINTABLE.test(limits.isMultiline === true ? value.replaceAll('\n', '') : value)) {
+  const line = limits.isMultiline === true ? value.replaceAll('\n', '') : value
+  if (!PLAIN.test(line) && UNPRINTABLE.test(line)) {
     throw new ShapeError('shape/bad-value', path, 'the text has control characters')
   }
   if (limits.pattern !== undefined && !limits.pattern.test(value)) {

@@ -3,7 +3,7 @@
 import { utf8 } from '../bytes/bytes.ts'
 import { type Json, type JsonLimits, parseJson } from '../bytes/json.ts'
 import { Fields } from '../bytes/shape.ts'
-import { formatTensor, parseTensor, readName, type Tensor } from './tensor.ts'
+import { formatTensor, parseTensor, readName, refuseUnread, type Tensor } from './tensor.ts'
 
 export interface InferenceRequest {
   readonly id: string | undefined
@@ -31,7 +31,7 @@ const LIMITS: JsonLimits = { maxBytes: 32 * 1024 * 1024, maxDepth: MAX_REQUEST_D
 export function parseInferenceRequest(bytes: Uint8Array): InferenceRequest {
   const fields = new Fields(parseJson(bytes, LIMITS), 'request')
   const id = fields.optional('id', () => fields.text('id', { maxLength: 256, mayBeEmpty: true }))
-  fields.optional('parameters', () => fields.any('parameters'))
+  refuseUnread(fields, 'parameters')
   const inputs = fields.list('inputs', MAX_TENSORS, parseTensor)
   const outputs = fields.optional('outputs', () => fields.list('outputs', MAX_TENSORS, readRequestedOutput)) ?? []
   fields.end()
@@ -41,7 +41,7 @@ export function parseInferenceRequest(bytes: Uint8Array): InferenceRequest {
 function readRequestedOutput(item: Json, path: string): string {
   const fields = new Fields(item, path)
   const name = readName(fields.required('name'), fields.at('name'))
-  fields.optional('parameters', () => fields.any('parameters'))
+  refuseUnread(fields, 'parameters')
   fields.end()
   return name
 }
@@ -58,8 +58,8 @@ export function parseInferenceResponse(bytes: Uint8Array): InferenceResponse {
     id: fields.optional('id', () => fields.text('id', { maxLength: 256, mayBeEmpty: true })),
     outputs: fields.list('outputs', MAX_TENSORS, parseTensor),
   }
-  fields.optional('model_version', () => fields.any('model_version'))
-  fields.optional('parameters', () => fields.any('parameters'))
+  refuseUnread(fields, 'model_version')
+  refuseUnread(fields, 'parameters')
   fields.end()
   return response
 }

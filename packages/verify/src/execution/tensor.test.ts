@@ -99,7 +99,11 @@ test('requests and responses have their shapes', () => {
   const response = parseInferenceResponse(RESPONSE)
   assert.deepEqual(formatInferenceResponse(response), RESPONSE)
   const request = (text: string) => parseInferenceRequest(utf8(text))
-  assert.deepEqual(request('{"id":"5","inputs":[],"outputs":[{"name":"y"}],"parameters":{"a":{}}}').outputs, ['y'])
+  assert.deepEqual(request('{"id":"5","inputs":[],"outputs":[{"name":"y"}]}').outputs, ['y'])
+  assert.throws(() => request('{"inputs":[],"parameters":{"a":{}}}'), { code: 'execution/unsupported' })
+  assert.throws(() => parseInferenceResponse(utf8('{"model_name":"m","outputs":[],"parameters":{"approved":true}}')), {
+    code: 'execution/unsupported',
+  })
   assert.throws(() => request('{"inputs":[],"more":1}'), { code: 'shape/unknown-field' })
   assert.throws(() => request('{}'), { code: 'shape/missing-field' })
   assert.throws(() => request('{"inputs":[],"inputs":[]}'), { code: 'json/duplicate-key' })

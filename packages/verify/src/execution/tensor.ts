@@ -43,7 +43,7 @@ export function parseTensor(value: Json, path: Path): Tensor {
     throw new CountersignError('tensor/wrong-datatype', `${path}.datatype: expected one of ${DATATYPES.join(', ')}`)
   }
   const shape = fields.list('shape', MAX_DIMENSIONS, readDimension)
-  fields.optional('parameters', () => fields.any('parameters'))
+  refuseUnread(fields, 'parameters')
   const items = flatten(fields.required('data'), fields.at('data'))
   fields.end()
   const count = elementCount(shape)
@@ -131,6 +131,15 @@ export function formatTensor({ name, datatype, shape, data }: Tensor): Json {
     return datatype === 'BOOL' ? number !== 0 : number
   })
   return { name, datatype, shape: [...shape], data: values }
+}
+
+/**
+ * Refuses a field that the protocol allows and no engine here acts on: what is not compared must not stand in an answer.
+ *
+ * @throws {CountersignError} `execution/unsupported`
+ */
+export function refuseUnread(fields: Fields, name: string): void {
+  if (fields.has(name)) throw new CountersignError('execution/unsupported', `${fields.at(name)}: not supported`)
 }
 
 /** Reads the name of a tensor or model. */

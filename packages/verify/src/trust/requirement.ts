@@ -53,7 +53,7 @@ export function reachesGrade(claim: ClaimName, grade: Grade, least: Grade | unde
 export function parseRequirements(text: string): readonly Requirement[] {
   const requirements = text
     .split(',')
-    .filter((part) => part !== '')
+    .filter((part) => part.trim() !== '')
     .map(parseRequirement)
   const names = requirements.map((requirement) => requirement.claim)
   const twice = names.find((name, i) => names.indexOf(name) !== i)

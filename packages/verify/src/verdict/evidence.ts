@@ -125,11 +125,13 @@ export class LinkedStatements {
   readonly #trust: Trust
   /** The head of the answer, whose quorum is met before this is made. */
   readonly #confirmedHead: string
+  readonly #misbehaviour: readonly Misbehaviour[]
   readonly #receipts: readonly CarriedStatement[]
   /** What was opened, by roles and digest: several claims rest on the same statement. */
   readonly #opened = new Map<string, SignedStatement>()
 
-  constructor(prover: Prover, trust: Trust, dossier: UnverifiedDossier) {
+  constructor(prover: Prover, trust: Trust, dossier: UnverifiedDossier, misbehaviour: readonly Misbehaviour[]) {
+    this.#misbehaviour = misbehaviour
     this.#prover = prover
     this.#trust = trust
     this.#confirmedHead = formatNote(dossier.receipt.checkpoint)
@@ -184,6 +186,10 @@ export class LinkedStatements {
   #openReceipt(receipt: UnverifiedReceipt, digest: StatementDigest, roles: readonly Role[]): SignedStatement {
     const head = this.#prover.openHead(receipt, logKeyFor(this.#trust, receipt))
     this.#requireQuorum(receipt)
+    const proven = this.#misbehaviour.find((each) => each.log === head.origin)
+    if (proven !== undefined) {
+      throw new CountersignError('misbehaviour/proven', `the log of this statement misbehaved (${proven.kind})`)
+    }
     const leafHash = this.#prover.leafHash(receipt)
     const payload = this.#prover.openEnvelope(receipt.envelope, receipt.leaf, leafHash, false)
     this.#prover.verifyInclusion(receipt, head, leafHash, false)

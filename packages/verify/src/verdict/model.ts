@@ -22,6 +22,10 @@ export function decideModel(answer: RecordedAnswer, { crypto }: VerdictInput): C
     list.missing('digest', `the operator did not load the weights itself; where their digest is from: ${digestSource}`)
   }
 
+  const { reason: finish } = inference.finish
+  if (finish === 'error' || finish === 'interrupted') {
+    list.missing('finish', `the answer ended with "${finish}": no model's answer stands behind it`)
+  }
   const deployment = list.attempt('deployment', () => openDeployment(answer))
   // A manifest lists models by digest: where there is none, it neither allows nor forbids.
   const served =
@@ -32,6 +36,9 @@ export function decideModel(answer: RecordedAnswer, { crypto }: VerdictInput): C
     served &&
     list.attempt('registration', () => {
       const signed = linked.open(served.registration, ['publisher', 'operator'])
+      if (!signed.signer.roles.includes('publisher') && signed.signer.name !== answer.operator.name) {
+        throw new CountersignError('statement/mismatch', 'another operator than the answer’s registered the model')
+      }
       const model = parseModel(crypto, signed.statement)
       if (model.files.some((file) => file.digest === served.digest.sha256)) return signed
       throw new CountersignError('statement/mismatch', 'the registered model has no file of that digest')
@@ -61,8 +68,12 @@ export function decideModel(answer: RecordedAnswer, { crypto }: VerdictInput): C
  *
  * @throws {CountersignError} what opening the statement throws; `statement/mismatch` when it is for another name
  */
-export function openDeployment({ inference, linked }: RecordedAnswer) {
+export function openDeployment({ inference, linked, operator }: RecordedAnswer) {
   const signed = linked.open(inference.deployment.statement, ['operator'])
+  // Another operator's manifest says nothing about this one's answers, nor do those who accepted it.
+  if (signed.signer.name !== operator.name) {
+    throw new CountersignError('statement/mismatch', 'the manifest is another operator’s than the answer')
+  }
   const deployment = linked.read(signed, 'deployment', parseDeployment)
   if (deployment.name !== inference.deployment.name) {
     throw new CountersignError('statement/mismatch', 'the manifest is for a deployment of another name')
@@ -77,17 +88,21 @@ export function openDeployment({ inference, linked }: RecordedAnswer) {
  */
 export function findServed(models: readonly ServedModel[], { model, engine }: Inference): ServedModel {
   const digest = model.digest?.sha256
-  const served = models.find((each) => each.name === model.served && each.digest.sha256 === digest)
-  if (served === undefined) {
+  const named = models.filter((each) => each.name === model.served && each.digest.sha256 === digest)
+  if (named.length === 0) {
     throw new CountersignError(
       'statement/mismatch',
       `the manifest allows no model ${model.served} with digest ${digest}`,
     )
   }
-  const sameEngine =
-    engine?.name === served.engine.name &&
-    engine.version === served.engine.version &&
-    engine.profile === served.engine.profile
-  if (!sameEngine) throw new CountersignError('statement/mismatch', 'the manifest allows this model on another engine')
+  const served = named.find(
+    (each) =>
+      engine?.name === each.engine.name &&
+      engine.version === each.engine.version &&
+      engine.profile === each.engine.profile,
+  )
+  if (served === undefined) {
+    throw new CountersignError('statement/mismatch', 'the manifest allows this model on another engine')
+  }
   return served
 }

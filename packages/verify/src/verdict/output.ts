@@ -2,6 +2,7 @@
 import { CountersignError } from '../errors.ts'
 import { type ExecutionRequest, type ExecutionResult, firstDifference } from '../execution/comparison.ts'
 import { parseInferenceRequest, parseInferenceResponse } from '../execution/open-inference.ts'
+import type { Tensor } from '../execution/tensor.ts'
 import type { ServedModel } from '../statement/deployment.ts'
 import type { CommittedSubject } from '../statement/inference.ts'
 import { Checklist, type ClaimRow } from './checklist.ts'
@@ -71,7 +72,7 @@ function compare(list: Checklist, answer: RecordedAnswer, ran: Ran): void {
     throw new CountersignError('execution/unsupported', 'another file or profile was run than the manifest names')
   })
   if (isSame === undefined) return
-  const claimed = list.attempt('answer', () => parseInferenceResponse(contentOf(answer, 'response-received')).outputs)
+  const claimed = list.attempt('answer', () => readAnswer(answer))
   if (claimed === undefined) return
   const difference = firstDifference(claimed, ran.outputs)
   list.attempt('agreement', () => {
@@ -85,6 +86,13 @@ function compare(list: Checklist, answer: RecordedAnswer, ran: Ran): void {
 
 function servedModel(answer: RecordedAnswer): ServedModel {
   return findServed(openDeployment(answer).models, answer.inference)
+}
+
+/** The outputs that the answer claims, after it was found to name the deployment that gave it. */
+function readAnswer(answer: RecordedAnswer): readonly Tensor[] {
+  const { modelName, outputs } = parseInferenceResponse(contentOf(answer, 'response-received'))
+  if (modelName === answer.inference.model.requested) return outputs
+  throw new CountersignError('execution/output-differs', 'the answer names another model than was asked for')
 }
 
 function contentOf(answer: RecordedAnswer, subject: CommittedSubject): Uint8Array {

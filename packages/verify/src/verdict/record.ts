@@ -63,7 +63,7 @@ export function decideRecord(dossier: UnverifiedDossier, input: VerdictInput): R
     doesNotProve: confirmations.length > 0 ? DOES_NOT_PROVE : [...DOES_NOT_PROVE, NOBODY_ELSE],
   })
   if (row.status !== 'holds' || !trust || !inference || !operator || !head) return { row, answer: undefined }
-  const linked = new LinkedStatements(prover, trust, dossier)
+  const linked = new LinkedStatements(prover, trust, dossier, input.misbehaviour ?? [])
   const answer = { inference, statement, index: receipt.index, operator, head, confirmations, content, linked }
   return { row, answer }
 }
