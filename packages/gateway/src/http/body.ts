@@ -23,8 +23,15 @@ export function readBody(request: IncomingMessage, maxBytes: number): Promise<Ui
       else chunks.push(chunk)
     })
     request.on('end', () => {
-      const [only] = chunks
-      resolve(chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks, length))
+      // Bytes of their own: a chunk is a window on the 64 KiB that came off the socket, all of which would go to other
+      // threads with it.
+      const body = new Uint8Array(length)
+      let offset = 0
+      for (const chunk of chunks) {
+        body.set(chunk, offset)
+        offset += chunk.length
+      }
+      resolve(body)
     })
     request.on('error', () => reject(new CountersignError('request/malformed', 'the request ended before its body')))
     request.on('aborted', () => reject(new CountersignError('request/malformed', 'the request ended before its body')))
