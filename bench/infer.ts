@@ -9,9 +9,9 @@ import { type ServerProcess, startServer } from './server-process.ts'
 import { measureSyncTimes } from './sync-times.ts'
 
 const CONNECTIONS = 32
-const ROUNDS = 6
+const ROUNDS = 4
 const PEAK_MS = 3000
-const STEADY_MS = 5000
+const STEADY_MS = 4000
 const STEADY_SHARE = 0.3
 const RECEIPTS = 100_000
 
@@ -31,15 +31,16 @@ export async function benchInfer(): Promise<Benchmark> {
   requireRealDisk(folder)
   const servers = { on: await startServer('infer-on', [join(folder, 'data')]), off: await startServer('infer-off', []) }
   try {
-    const connections = { on: await connect(servers.on), off: await connect(servers.off) }
-    await byTurns(1, (which) => closedLoop(connections[which], 1000))
-    const peaks = await byTurns(ROUNDS, (which) => closedLoop(connections[which], PEAK_MS))
+    await byTurns(1, (which) => withConnections(servers[which], (each) => closedLoop(each, 1000)))
+    const peaks = await byTurns(ROUNDS, (which) => withConnections(servers[which], (each) => closedLoop(each, PEAK_MS)))
     const peak = { on: percentile(peaks.on, 0.5), off: percentile(peaks.off, 0.5) }
     const sync = measureSyncTimes(folder)
     const rate = peak.on * STEADY_SHARE
-    const steady = await byTurns(ROUNDS, (which) => openLoop(connections[which], rate, STEADY_MS))
+    const steady = await byTurns(ROUNDS, (which) =>
+      withConnections(servers[which], (each) => openLoop(each, rate, STEADY_MS)),
+    )
     const syncMs = await sync.stop()
-    const memory = await fillTo(servers.on, connections.on, peaks.on, steady.on)
+    const memory = await withConnections(servers.on, (each) => fillTo(servers.on, each, peaks.on, steady.on))
     return {
       method: METHOD,
       ...figuresOf(peak, { on: steady.on.flat(), off: steady.off.flat() }, syncMs, rate, memory),
@@ -98,6 +99,19 @@ async function byTurns<T>(rounds: number, run: (which: 'on' | 'off') => Promise<
     }
   }
   return results
+}
+
+/** Fresh connections for each turn: a server closes those that lie idle during the other's. */
+async function withConnections<T>(
+  server: ServerProcess,
+  run: (connections: readonly Connection[]) => Promise<T>,
+): Promise<T> {
+  const connections = await connect(server)
+  try {
+    return await run(connections)
+  } finally {
+    for (const connection of connections) connection.close()
+  }
 }
 
 function connect({ port }: ServerProcess): Promise<readonly Connection[]> {
