@@ -87,7 +87,8 @@ export async function infer(services: InferServices, deployment: Deployment, inp
     startedAtMs: started.timeMs,
     checkpoint,
   }
-  const { slot } = journal.write(intent)
+  // The answer is held until its statement is durable, so the disk need not be asked twice.
+  const { slot } = journal.write(intent, false)
 
   const outcome = await run(deployment, request)
   const ended = log.clock.read()

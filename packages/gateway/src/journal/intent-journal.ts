@@ -36,6 +36,7 @@ export type Slot = number
 interface Waiting {
   readonly slot: Slot
   readonly bytes: Uint8Array
+  readonly mustSync: boolean
   readonly resolve: () => void
   readonly reject: (reason: unknown) => void
 }
@@ -87,17 +88,18 @@ export class IntentJournal {
   }
 
   /**
-   * Takes a slot and writes the intent there. `durable` settles when it is on the disk; whoever sends nothing before the
+   * Takes a slot and writes the intent there, synced unless the statement itself is durable before anything leaves: then
+   * a kill leaves the intent, and a power cut may not, as if the request had never come. `durable` settles when it is on the disk; whoever sends nothing before the
    * statement is durable need not wait for it.
    *
    * @throws {CountersignError} `queue/full` when all slots are taken, `request/malformed` when the names are too long
    */
-  write(intent: Intent): { readonly slot: Slot; readonly durable: Promise<void> } {
+  write(intent: Intent, mustSync = true): { readonly slot: Slot; readonly durable: Promise<void> } {
     const bytes = formatSlot(intent)
     const slot = this.#free.shift()
     if (slot === undefined) throw new CountersignError('queue/full', 'too many requests are under way; try again later')
     const durable = new Promise<void>((resolve, reject) => {
-      this.#waiting.push({ slot, bytes, resolve, reject })
+      this.#waiting.push({ slot, mustSync, bytes, resolve, reject })
     })
     // Nobody may be waiting: a failed write then shows when the statement cannot be committed either.
     durable.catch(() => undefined)
@@ -128,7 +130,7 @@ export class IntentJournal {
       this.#waiting = []
       try {
         for (const run of contiguousRuns(batch)) await this.#writeRun(run)
-        await this.#file.datasync()
+        if (batch.some((each) => each.mustSync)) await this.#file.datasync()
         for (const { resolve } of batch) resolve()
       } catch (thrown) {
         for (const { reject } of batch) reject(thrown)
