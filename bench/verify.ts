@@ -22,8 +22,8 @@ import { bodies, modelsFolder } from './credit.ts'
 import { type Benchmark, percentile, round } from './result.ts'
 import { type ServerProcess, startServer } from './server-process.ts'
 
-const DOSSIERS = 2000
-const ROUNDS = 7
+const DOSSIERS = 500
+const ROUNDS = 5
 
 const METHOD = `${DOSSIERS} dossiers of the credit model, from a gateway that is stopped before the first is checked. A round takes each from bytes
 to verdict in one thread: JSON, statement signature, leaf, inclusion, promise, openings, consistency, and the four linked
