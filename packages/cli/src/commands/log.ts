@@ -25,8 +25,7 @@ export function addLog(program: Command): void {
     .addHelpText('after', '\nExamples:\n  countersign log trusted-root --data countersign-data --out trusted-root.json')
     .action((options: LogOptions) => {
       const text = formatJson(readTrustedRoot(requireData(options)))
-      if (options.out === undefined) print(text.trimEnd())
-      else writeOutput(options.out, text)
+      hand(text, options)
     })
   log
     .command('trust')
@@ -42,8 +41,7 @@ export function addLog(program: Command): void {
       const { log: key, operator } = readGatewayKeys(requireData(options))
       const { name } = options
       const text = formatTrustFile(key, [{ name, owner: name, role: 'operator', spki: operator }])
-      if (options.out === undefined) print(text.trimEnd())
-      else writeOutput(options.out, text)
+      hand(text, options)
     })
   log
     .command('fsck')
@@ -78,6 +76,12 @@ function fsck(data: string, json: boolean): number {
     )
   }
   return errors.length === 0 ? EXIT.ok : EXIT.refuted
+}
+
+/** Writes text to the file that was asked for, else to standard output. */
+function hand(text: string, { out }: LogOptions): void {
+  if (out === undefined) print(text.trimEnd())
+  else writeOutput(out, text)
 }
 
 function requireData({ data }: LogOptions): string {
