@@ -8,7 +8,7 @@ import { type Benchmark, percentile, requireRealDisk, round } from './result.ts'
 import { type ServerProcess, startServer } from './server-process.ts'
 import { measureSyncTimes } from './sync-times.ts'
 
-const CONNECTIONS = 32
+const CONNECTIONS = 64
 const ROUNDS = 4
 const PEAK_MS = 3000
 const STEADY_MS = 4000

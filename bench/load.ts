@@ -7,11 +7,13 @@ export class Connection {
   readonly #request: Buffer
   #received: Buffer = Buffer.alloc(0)
   #settle: ((status: number) => void) | undefined
+  #fail: ((error: Error) => void) | undefined
 
   private constructor(socket: Socket, request: Buffer) {
     this.#socket = socket
     this.#request = request
     socket.on('data', (chunk: Buffer) => this.#receive(chunk))
+    socket.on('close', () => this.#fail?.(new Error('the server closed the connection')))
   }
 
   static open(port: number, path: string, body: Uint8Array): Promise<Connection> {
@@ -30,8 +32,9 @@ export class Connection {
 
   /** Sends the request; its status when the whole response is there. */
   send(): Promise<number> {
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
       this.#settle = resolve
+      this.#fail = reject
       this.#socket.write(this.#request)
     })
   }
@@ -50,6 +53,7 @@ export class Connection {
     this.#received = this.#received.subarray(end + 4 + length)
     const settle = this.#settle
     this.#settle = undefined
+    this.#fail = undefined
     settle?.(Number(head.slice(9, 12)))
   }
 }
@@ -70,7 +74,10 @@ export async function closedLoop(connections: readonly Connection[], durationMs:
   return answers / ((performance.now() - startMs) / 1000)
 }
 
-/** Sends at a fixed rate, whatever the answers do; milliseconds from when each was due to its answer. */
+/**
+ * Sends at a fixed rate, whatever the answers do; milliseconds from when each was due to its answer. What is due is looked
+ * at once a millisecond.
+ */
 export async function openLoop(
   connections: readonly Connection[],
   perSecond: number,
@@ -85,7 +92,8 @@ export async function openLoop(
   await new Promise<void>((resolve) => {
     const dispatch = () => {
       while (due.length > 0 && idle.length > 0) {
-        const connection = idle.pop()
+        // The one that lay idle longest: servers close connections on which nothing moves.
+        const connection = idle.shift()
         const dueMs = due.shift()
         if (connection === undefined || dueMs === undefined) return
         void connection.send().then(() => {
@@ -97,10 +105,12 @@ export async function openLoop(
       }
     }
     const tick = () => {
-      const wanted = Math.min(total, Math.floor(((performance.now() - startMs) * perSecond) / 1000))
-      for (; sent < wanted; sent++) due.push(startMs + (sent * 1000) / perSecond)
+      const nowMs = performance.now()
+      const wanted = Math.min(total, Math.floor(((nowMs - startMs) * perSecond) / 1000))
+      for (; sent < wanted; sent++) due.push(nowMs)
       dispatch()
-      if (sent < total) setImmediate(tick)
+      // Not in a tight loop: that would take one of the machine's cores from the server.
+      if (sent < total) setTimeout(tick, 1)
     }
     tick()
   })

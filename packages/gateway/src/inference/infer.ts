@@ -2,7 +2,6 @@
  * One inference, step by step: id, intent, answer, statement, durability, promise. No answer leaves before its record is
  * durable.
  */
-import { randomBytes } from 'node:crypto'
 import {
   type CitedCheckpoint,
   CountersignError,
@@ -18,6 +17,7 @@ import {
   toHex,
   utf8,
 } from '@countersign/verify'
+import { createRandom } from '../data/derivation.ts'
 import type { Deployment } from '../deployments/deployments.ts'
 import type { Intent, IntentJournal, Slot } from '../journal/intent-journal.ts'
 import type { Promised } from '../log/commit-thread.ts'
@@ -27,6 +27,8 @@ import type { VaultKey } from '../vault/key-store.ts'
 import { saltSeed } from '../vault/record.ts'
 import { type AnswerFacts, type Commitments, predicateOf, splitPayload } from './predicate.ts'
 import { recordInterrupted } from './recovery.ts'
+
+const random = /* @__PURE__ */ createRandom()
 
 export interface InferServices {
   readonly crypto: Crypto
@@ -73,7 +75,7 @@ export async function infer(services: InferServices, deployment: Deployment, inp
   deployment.model.check(request.inputs, request.outputs)
   checkPrice(deployment, rowsOf(request.inputs))
   const started = log.clock.read()
-  const receipt = new Uint8Array(randomBytes(16))
+  const receipt = random(16)
   const key = await takeKey(services, deployment)
   const seed = saltSeed(key.secret, receipt)
   const requestCommitment = commit(crypto, { salt: saltFor(crypto, seed, 'request'), content: input.body })
@@ -193,7 +195,7 @@ function checkPrice({ manifest }: Deployment, rows: number): void {
 
 /** Where nothing is kept, the key is used once and forgotten: only the client can open the commitments. */
 function takeKey({ log }: InferServices, { manifest }: Deployment): VaultKey | Promise<VaultKey> {
-  return manifest.vault === 'none' ? { id: 0, secret: new Uint8Array(randomBytes(32)) } : log.takeKey()
+  return manifest.vault === 'none' ? { id: 0, secret: random(32) } : log.takeKey()
 }
 
 function citedCheckpoint({ crypto, log }: InferServices): CitedCheckpoint {

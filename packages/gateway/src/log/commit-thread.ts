@@ -61,5 +61,11 @@ export interface Promised extends Omit<Committed, 'promiseText'> {
 /** Most statements in one transaction. */
 export const MAX_BATCH = 512
 
+/** Batches up to here are not divided. */
+export const SMALL_BATCH = 16
+
+/** Batches up to here have their promises signed by the commit thread itself. */
+export const SIGNED_HERE = 64
+
 /** Longest time from a commit to a signed head over it. */
 export const HEAD_INTERVAL_MS = 200

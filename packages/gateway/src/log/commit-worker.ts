@@ -1,5 +1,5 @@
 /** The commit thread: the only writer of the database. Gathers what waits into one transaction, and signs heads. */
-import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { CountersignError } from '@countersign/verify'
 import { createNodeCrypto } from '@countersign/verify/crypto/node'
 import { dataFolderAt } from '../data/data-folder.ts'
@@ -13,6 +13,8 @@ import {
   type FromCommitThread,
   HEAD_INTERVAL_MS,
   MAX_BATCH,
+  SIGNED_HERE,
+  SMALL_BATCH,
   type Task,
   type Ticketed,
   type ToCommitThread,
@@ -27,6 +29,7 @@ class CommitThread {
   readonly #sequencer: Sequencer
   readonly #logKey: LogKey
   readonly #promising = new Set<Promise<void>>()
+  readonly #inbox: ToCommitThread[] = []
   readonly #eraser: Eraser
   readonly #revokeSecret
   #headTimer: NodeJS.Timeout | undefined
@@ -62,31 +65,37 @@ class CommitThread {
     })
   }
 
-  /** Handles a message, and commits together with it what waits behind it, up to a batch. */
-  receive(first: ToCommitThread): void {
+  /** Takes a message in. Handled once those that wait behind it are here as well, and other events had their turn. */
+  receive(message: ToCommitThread): void {
+    if (this.#inbox.push(message) === 1) setImmediate(() => this.#handleAll(this.#inbox.splice(0)))
+  }
+
+  /** In the order in which they came: an erasure may be of an answer right before it. */
+  #handleAll(messages: readonly ToCommitThread[]): void {
     const waiting: Ticketed[] = []
-    for (let message: ToCommitThread | undefined = first; message !== undefined; message = this.#next()) {
-      if (message.type !== 'append') {
-        // In the order in which they came: an erasure may be of an answer right before it.
+    for (const message of messages) {
+      if (message.type === 'append') {
+        this.#lastTimeMs = Math.max(this.#lastTimeMs, message.timeMs)
+        waiting.push(...message.drafts)
+      } else {
         this.#commitAll(waiting.splice(0))
         this.#handle(message)
-        return
       }
-      this.#lastTimeMs = Math.max(this.#lastTimeMs, message.timeMs)
-      waiting.push(...message.drafts)
-      if (waiting.length >= MAX_BATCH) break
     }
     this.#commitAll(waiting)
   }
 
+  /**
+   * Commits what waits, half of it at a time: the first half's answers leave while the second is on its way. All in one
+   * batch, clients and this thread would take turns at waiting for each other.
+   */
   #commitAll(waiting: readonly Ticketed[]): void {
-    for (let start = 0; start < waiting.length; start += MAX_BATCH) {
-      this.#commit(waiting.slice(start, start + MAX_BATCH))
+    for (let start = 0; start < waiting.length; ) {
+      const left = waiting.length - start
+      const size = left <= SMALL_BATCH ? left : Math.min(MAX_BATCH, Math.max(SMALL_BATCH, Math.ceil(left / 2)))
+      this.#commit(waiting.slice(start, start + size))
+      start += size
     }
-  }
-
-  #next(): ToCommitThread | undefined {
-    return receiveMessageOnPort(this.#port)?.message as ToCommitThread | undefined
   }
 
   #handle(message: Exclude<ToCommitThread, { type: 'append' }>): void {
@@ -142,8 +151,18 @@ class CommitThread {
     }
   }
 
-  /** Hands out what is committed with its promises, which other threads sign while the next batch is on its way. */
+  /**
+   * Hands out what is committed with its promises. Those of a large batch are signed by other threads while the next one
+   * is on its way; for a small one the hop costs more than the signature.
+   */
   #promise(committed: readonly Committed[], tickets: readonly number[]): void {
+    if (committed.length <= SIGNED_HERE) {
+      const results = committed.map(({ promiseText, ...rest }, i) => {
+        return { ...rest, promise: this.#logKey.signNote(promiseText), ticket: tickets[i] ?? 0 }
+      })
+      this.#send({ type: 'committed', results })
+      return
+    }
     const promised = committed.map(async ({ promiseText, ...rest }, i) => ({
       ...rest,
       promise: await this.#logKey.signNoteAside(promiseText),

@@ -16,7 +16,7 @@ export interface VaultKey {
 }
 
 /** Keys made ready in one durable commit. */
-export const POOL_SIZE = 1024
+export const POOL_SIZE = 64
 
 const SECRET_BYTES = 32
 const NONCE_BYTES = 12

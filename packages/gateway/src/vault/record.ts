@@ -1,21 +1,23 @@
 /** A vault record: a receipt's content, sealed under a key of its own. @spec spec/vault.md */
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv } from 'node:crypto'
 import { CountersignError, concat, parseUtf8, utf8 } from '@countersign/verify'
+import { createRandom, deriveKey } from '../data/derivation.ts'
 
 /** Content by the label that its salt is derived with: `request`, `response`, … */
 export type VaultContent = ReadonlyMap<string, Uint8Array>
 
 const NONCE_BYTES = 12
 const TAG_BYTES = 16
+const random = /* @__PURE__ */ createRandom()
 
 /** The seed of a receipt's salts, from its vault key. 32 bytes. */
 export function saltSeed(key: Uint8Array, receipt: Uint8Array): Uint8Array {
-  return derive(key, receipt, 'countersign-salt-seed-v1')
+  return deriveKey(key, receipt, 'countersign-salt-seed-v1')
 }
 
 /** Seals content: nonce ‖ AES-256-GCM ciphertext ‖ tag, with the receipt's id as associated data. */
 export function sealContent(key: Uint8Array, receipt: Uint8Array, content: VaultContent): Uint8Array {
-  const nonce = randomBytes(NONCE_BYTES)
+  const nonce = random(NONCE_BYTES)
   const cipher = createCipheriv('aes-256-gcm', contentKey(key, receipt), nonce).setAAD(receipt)
   return concat(nonce, cipher.update(formatContent(content)), cipher.final(), cipher.getAuthTag())
 }
@@ -37,11 +39,7 @@ export function openContent(key: Uint8Array, receipt: Uint8Array, record: Uint8A
 }
 
 function contentKey(key: Uint8Array, receipt: Uint8Array): Uint8Array {
-  return derive(key, receipt, 'countersign-vault-content-v1')
-}
-
-function derive(key: Uint8Array, receipt: Uint8Array, label: string): Uint8Array {
-  return new Uint8Array(hkdfSync('sha256', key, receipt, label, 32))
+  return deriveKey(key, receipt, 'countersign-vault-content-v1')
 }
 
 /** Each part: length of its label (1 byte), label, length of its bytes (4, big-endian), bytes. */
