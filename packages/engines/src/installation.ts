@@ -13,14 +13,15 @@ import type { Profile } from './profile.ts'
  * @throws {CountersignError} `execution/profile-unmet`
  */
 export async function verifyInstalledVersion({ id, engine, version }: Profile): Promise<void> {
-  const installed = await readVersion(engine)
+  const installed = await readPackageVersion(engine)
   if (installed !== version) {
     const found = installed === undefined ? 'is not installed' : `is installed as ${installed}`
     throw new CountersignError('execution/profile-unmet', `profile ${id} needs ${engine} ${version}; it ${found}`)
   }
 }
 
-async function readVersion(engine: Profile['engine']): Promise<string | undefined> {
+/** The version of a package as `import` would find it here; `undefined` when there is none. */
+export async function readPackageVersion(engine: Profile['engine']): Promise<string | undefined> {
   try {
     const manifest = await readFile(besideEntry(engine, '../package.json'))
     return new Fields(parseJson(manifest, PAYLOAD_LIMITS), 'manifest').text('version', { maxLength: 64 })
