@@ -5,13 +5,30 @@ import { Command, CommanderError } from 'commander'
 import { addAccept } from './commands/accept.ts'
 import { addConfig } from './commands/config.ts'
 import { addDemo } from './commands/demo.ts'
+import { addEngine } from './commands/engine.ts'
 import { addInfer } from './commands/infer.ts'
 import { addInspect } from './commands/inspect.ts'
+import { addKey } from './commands/key.ts'
 import { addLog } from './commands/log.ts'
 import { addServe } from './commands/serve.ts'
+import { addUsage } from './commands/usage.ts'
 import { addVerify } from './commands/verify.ts'
 import { EXIT } from './exit-codes.ts'
 import { warn } from './terminal.ts'
+
+const COMMANDS = [
+  addDemo,
+  addServe,
+  addInfer,
+  addAccept,
+  addVerify,
+  addInspect,
+  addLog,
+  addKey,
+  addUsage,
+  addEngine,
+  addConfig,
+]
 
 function createProgram(): Command {
   const program = new Command('countersign')
@@ -19,7 +36,7 @@ function createProgram(): Command {
     .version(VERSION)
     .showHelpAfterError('(--help shows what is possible)')
     .exitOverride()
-  for (const add of [addDemo, addServe, addInfer, addAccept, addVerify, addInspect, addLog, addConfig]) add(program)
+  for (const add of COMMANDS) add(program)
   return program
 }
 

@@ -250,7 +250,7 @@ test('a start that fails late lets go of everything: the next one works', async 
     code: 'config/malformed',
   })
   const [deployment] = config.deployments
-  assert.ok(deployment !== undefined)
+  assert.ok(deployment?.model !== undefined)
   const missing = { ...deployment, model: { ...deployment.model, path: join(config.dataRoot, 'missing.onnx') } }
   await assert.rejects(startGateway(context, { ...config, deployments: [missing] }), { code: 'config/missing-file' })
   const { gateway } = await startGateway(context, config)

@@ -50,6 +50,7 @@ export function testConfig(
   const deployments = example.deployments.map((each) => ({
     ...each,
     name: 'sum',
+    answersTo: ['sum'],
     vault,
     prices: [{ item: 'decision', amountMicros: priceMicros, currency: 'EUR' }],
   }))

@@ -6,23 +6,39 @@ import { isIP } from 'node:net'
 import { CountersignError, type Crypto, quote, utf8 } from '@countersign/verify'
 import { createNodeCrypto } from '@countersign/verify/crypto/node'
 import { getRequestListener } from '@hono/node-server'
+import { type Access, openAccess } from './access/access.ts'
+import type { ApiKey } from './access/api-key.ts'
+import { apiKeysPath } from './access/api-key-file.ts'
+import { createLoad, type Load } from './admission/load.ts'
 import type { Config, SecretSource } from './config/config.ts'
 import { type LockedDataFolder, openDataFolder } from './data/data-folder.ts'
 import { writeDurably } from './data/durable-file.ts'
 import { keyPaths, loadLogKey, loadSecret, loadStatementKey, parseSecret } from './data/keys.ts'
-import { allowedWriters, type Deployment, startDeployments, type Writer } from './deployments/deployments.ts'
+import { findAnswering } from './deployments/answering.ts'
+import {
+  allowedWriters,
+  type Deployment,
+  type RelayDeployment,
+  startDeployments,
+  type TensorDeployment,
+  type Writer,
+} from './deployments/deployments.ts'
 import { createApp, type Peer } from './http/app.ts'
 import { handleInfer, matchInfer } from './http/infer-route.ts'
-import type { InferServices } from './inference/infer.ts'
-import { recoverIntents } from './inference/recovery.ts'
+import { handleRelay, matchRelay } from './http/relay-route.ts'
 import { IntentJournal, readIntents } from './journal/intent-journal.ts'
 import { LogService } from './log/log-service.ts'
 import { checkpointPath } from './log/open-log.ts'
+import { readBundledPrices } from './prices/prices.ts'
 import { Receipts } from './receipts/receipts.ts'
+import type { RecordingServices } from './recording/recording.ts'
+import { recoverIntents } from './recording/recovery.ts'
 import type { Services } from './services.ts'
 import { openDatabase } from './store/database.ts'
 import { type Identity, readIdentity } from './store/identity.ts'
 import { StatementReader } from './store/statement-reader.ts'
+import { startUpstreams } from './upstreams/start.ts'
+import type { Upstream } from './upstreams/upstream.ts'
 import { KeyStore } from './vault/key-store.ts'
 
 export const VERSION = '0.1.0'
@@ -60,14 +76,16 @@ export class Gateway implements Services {
   readonly receipts: Receipts
   readonly rootKey: Uint8Array
   readonly operatorToken: string
-  readonly inferServices: InferServices
+  readonly recording: RecordingServices
+  readonly access: Access
   readonly version = VERSION
   readonly #folder: LockedDataFolder
   readonly #vaultKeys: KeyStore
   readonly #notices: Notices
   #deployments: readonly Deployment[] = []
   #writers: readonly Writer[] = []
-  #inFlight = 0
+  readonly #load: Load
+  readonly #upstreams: Map<string, Upstream>
   #isDiskFull = false
   #isDraining = false
   #diskTimer: NodeJS.Timeout | undefined
@@ -84,7 +102,10 @@ export class Gateway implements Services {
     this.#vaultKeys = parts.vaultKeys
     this.statements = new StatementReader(parts.crypto, parts.log.database)
     this.receipts = new Receipts({ ...parts, statements: this.statements })
-    this.inferServices = { ...parts }
+    this.recording = { ...parts }
+    this.access = parts.access
+    this.#load = createLoad(options.config.limits)
+    this.#upstreams = parts.upstreams
   }
 
   /**
@@ -106,6 +127,8 @@ export class Gateway implements Services {
         config,
         log: parts.log,
         statements: gateway.statements,
+        upstreams: parts.upstreams,
+        catalogue: readBundledPrices(),
         exampleAccountableKey: keyPaths(folder.keys).exampleAccountable,
         now,
       }
@@ -135,34 +158,53 @@ export class Gateway implements Services {
     return this.#writers
   }
 
+  get deployments(): readonly Deployment[] {
+    return this.#deployments
+  }
+
   /** The deployment of that name. @throws {CountersignError} `model/not-found` */
   deployment(name: string): Deployment {
     const found = this.#deployments.find((each) => each.name === name)
-    if (found === undefined) {
-      const names = this.#deployments.map((each) => each.name).join(', ')
-      throw new CountersignError('model/not-found', `there is no model ${quote(name)} here; there is ${names}`)
-    }
+    if (found === undefined) throw this.#noModel(name)
     return found
   }
 
-  /**
-   * Lets one more request in; call what it returns when the request is over.
-   *
-   * @throws {CountersignError} `queue/full`, `disk/full`, `log/closed`
-   */
+  tensorDeployment(name: string): TensorDeployment {
+    const found = this.deployment(name)
+    if (found.kind !== 'tensor') throw this.#noModel(name)
+    return found
+  }
+
+  relayDeployment(model: string): RelayDeployment {
+    const found = findAnswering(this.#deployments, model)
+    if (found === undefined) throw this.#noModel(model)
+    return found
+  }
+
+  #noModel(name: string): CountersignError {
+    const names = this.#deployments.map((each) => each.name).join(', ')
+    return new CountersignError('model/not-found', `there is no model ${quote(name)} here; there is ${names}`)
+  }
+
+  upstream(name: string): Upstream {
+    const found = this.#upstreams.get(name)
+    if (found === undefined) throw new CountersignError('model/not-found', `there is no upstream ${quote(name)}`)
+    return found
+  }
+
+  authenticate(token: string | undefined): ApiKey | undefined {
+    return this.access.authenticate(token, this.log.clock.read().timeMs)
+  }
+
   admit(): () => void {
     if (this.#isDraining) throw new CountersignError('log/closed', 'the gateway is shutting down')
     if (this.#isDiskFull)
       throw new CountersignError('disk/full', 'the gateway has no room to record; nothing is admitted')
-    if (this.#inFlight >= this.config.limits.inFlight) {
-      throw new CountersignError('queue/full', 'too many requests are under way; try again later')
-    }
-    this.#inFlight++
-    let isOver = false
-    return () => {
-      if (!isOver) this.#inFlight--
-      isOver = true
-    }
+    return this.#load.admit()
+  }
+
+  takeBytes(count: number): () => void {
+    return this.#load.take(count)
   }
 
   isReady(): boolean {
@@ -175,7 +217,7 @@ export class Gateway implements Services {
       status: this.#status(),
       version: VERSION,
       log: { origin, size: head?.size ?? 0, published: publishedSize },
-      inFlight: this.#inFlight,
+      inFlight: this.#load.requests,
     }
   }
 
@@ -187,7 +229,7 @@ export class Gateway implements Services {
 
   /** Metadata of a model. @spec Open Inference Protocol v2, "Model Metadata" */
   modelMetadata(name: string) {
-    const { served, model, statement } = this.deployment(name)
+    const { served, model, statement } = this.tensorDeployment(name)
     return {
       name,
       versions: ['1'],
@@ -217,10 +259,12 @@ export class Gateway implements Services {
     this.#isDraining = true
     clearInterval(this.#diskTimer)
     await closeServer(this.#server)
-    await this.inferServices.journal.close()
+    await this.recording.journal.close()
     await this.log.close()
     this.#vaultKeys.close()
-    await Promise.all(this.#deployments.map(({ model }) => model.close()))
+    for (const each of this.#deployments) if (each.kind === 'tensor') await each.model.close()
+    for (const upstream of this.#upstreams.values()) await upstream.close()
+    this.access.close()
     this.#folder.release()
   }
 
@@ -244,9 +288,11 @@ export class Gateway implements Services {
       return app.fetch(request, peer)
     })
     const server = createServer({ connectionsCheckingInterval: 1000 }, (request, response) => {
-      const name = matchInfer(request)
-      if (name === undefined) void listener(request, response)
-      else void handleInfer(this, name, request, response)
+      const dialect = matchRelay(request)
+      const name = dialect === undefined ? matchInfer(request) : undefined
+      if (dialect !== undefined) void handleRelay(this, dialect, request, response)
+      else if (name !== undefined) void handleInfer(this, name, request, response)
+      else void listener(request, response)
     })
     server.requestTimeout = REQUEST_TIMEOUT_MS
     server.headersTimeout = HEADERS_TIMEOUT_MS
@@ -265,7 +311,9 @@ export class Gateway implements Services {
   }
 }
 
-interface Parts extends InferServices {
+interface Parts extends RecordingServices {
+  readonly access: Access
+  readonly upstreams: Map<string, Upstream>
   readonly folder: LockedDataFolder
   readonly logKey: ReturnType<typeof loadLogKey>
   readonly vaultKeys: KeyStore
@@ -295,7 +343,10 @@ async function openParts(options: GatewayOptions, folder: LockedDataFolder): Pro
     if (interrupted > 0) notices.info(`recorded ${interrupted} requests that a crash had interrupted`)
     const journal = await IntentJournal.open(folder.journal)
     const vaultKeys = new KeyStore(folder.vaultKeys, vaultWrappingKey)
-    return { folder, crypto, log, logKey, journal, rootKey, epoch, vaultKeys, operatorToken }
+    const keysPath = apiKeysPath(folder.root)
+    const access = openAccess({ mode: config.access, keysPath, database: log.database, nowMs: now() })
+    const upstreams = startUpstreams(config.upstreams)
+    return { folder, crypto, log, logKey, journal, rootKey, epoch, vaultKeys, operatorToken, access, upstreams }
   } catch (thrown) {
     await log.close()
     throw thrown

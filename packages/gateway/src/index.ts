@@ -1,4 +1,15 @@
 /** Serves answers, writes the log, hands out receipts. */
+export { type ApiKey, type ApiKeyTerms, type Money, parseApiKeyTerms, RIGHTS } from './access/api-key.ts'
+export { apiKeysPath, listApiKeys } from './access/api-key-file.ts'
+export { ApiKeyStore, type CreatedApiKey } from './access/api-keys.ts'
+export {
+  aggregateUsage,
+  parseUsageDimensions,
+  readSpend,
+  USAGE_DIMENSIONS,
+  type UsageDimension,
+  type UsageRow,
+} from './access/usage.ts'
 export { type Config, DEFAULT_LISTEN, exampleConfig } from './config/config.ts'
 export { parseConfig, readConfigFile } from './config/config-file.ts'
 export { type DataFolder, dataFolderAt } from './data/data-folder.ts'
@@ -8,4 +19,5 @@ export { Gateway, type GatewayOptions, type Notices, VERSION } from './gateway.t
 export { checkLog, type FsckReport } from './log/fsck.ts'
 export type { Finding } from './log/fsck-findings.ts'
 export { readTrustedRoot } from './log/trusted-root.ts'
+export { openDatabaseReadOnly } from './store/database.ts'
 export { findIdentityAt } from './store/identity.ts'

@@ -60,6 +60,6 @@ test(`${COUNT} requests at once: every one gets its own answer, its own place, a
     'sequence numbers follow the log',
   )
   assert.equal(gateway.health().inFlight, 0)
-  assert.equal(gateway.inferServices.journal.inUse, 0)
+  assert.equal(gateway.recording.journal.inUse, 0)
   assert.deepEqual(errors, [])
 })

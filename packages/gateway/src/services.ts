@@ -1,11 +1,15 @@
 /** What the HTTP routes may use of a gateway, and nothing beyond it. */
 import type { Crypto } from '@countersign/verify'
+import type { ApiKey } from './access/api-key.ts'
+import type { Budgets } from './access/budgets.ts'
+import type { RateLimits } from './access/rate-limits.ts'
 import type { Config } from './config/config.ts'
-import type { Deployment, Writer } from './deployments/deployments.ts'
-import type { InferServices } from './inference/infer.ts'
+import type { Deployment, RelayDeployment, TensorDeployment, Writer } from './deployments/deployments.ts'
 import type { LogService } from './log/log-service.ts'
 import type { Receipts } from './receipts/receipts.ts'
+import type { RecordingServices } from './recording/recording.ts'
 import type { StatementReader } from './store/statement-reader.ts'
+import type { Upstream } from './upstreams/upstream.ts'
 
 export interface Services {
   readonly config: Config
@@ -14,7 +18,8 @@ export interface Services {
   readonly log: LogService
   readonly statements: StatementReader
   readonly receipts: Receipts
-  readonly inferServices: InferServices
+  readonly recording: RecordingServices
+  readonly access: { readonly budgets: Budgets; readonly rates: RateLimits }
   readonly writers: readonly Writer[]
   /** Receipt secrets are derived from it. */
   readonly rootKey: Uint8Array
@@ -25,8 +30,25 @@ export interface Services {
    * @throws {CountersignError} `queue/full`, `disk/full`, `log/closed`
    */
   admit(): () => void
-  /** The deployment of that name. @throws {CountersignError} `model/not-found` */
-  deployment(name: string): Deployment
+  /**
+   * Counts bytes that are kept in memory for a request; call what it returns when they are not any more.
+   *
+   * @throws {CountersignError} `queue/full`
+   */
+  takeBytes(count: number): () => void
+  /**
+   * The holder of a key, or `undefined` where none was presented and none is asked for.
+   *
+   * @throws {CountersignError} `auth/*`
+   */
+  authenticate(token: string | undefined): ApiKey | undefined
+  /** The deployment of that name, of models that take tensors. @throws {CountersignError} `model/not-found` */
+  tensorDeployment(name: string): TensorDeployment
+  /** The deployment that answers to that model's name. @throws {CountersignError} `model/not-found` */
+  relayDeployment(model: string): RelayDeployment
+  readonly deployments: readonly Deployment[]
+  /** One that a route names. */
+  upstream(name: string): Upstream
   isReady(): boolean
   /** For JSON, as are the next two. */
   health(): object

@@ -4,9 +4,9 @@ export { parseBase64, parseBase64Url, toBase64, toBase64Url } from './bytes/base
 export { concat, equalBytes, parseHex, parseUtf8, toHex, uint64BigEndian, utf8 } from './bytes/bytes.ts'
 export { FILE_LIMITS, type Json, type JsonLimits, PAYLOAD_LIMITS, parseJson } from './bytes/json.ts'
 export { Fields, type Path, readHex, readText, ShapeError, type TextLimits } from './bytes/shape.ts'
-export type { Crypto } from './crypto/crypto.ts'
+export type { Crypto, RunningSha256 } from './crypto/crypto.ts'
 export { parseP256Signature, parseP256Spki, verifyP256 } from './crypto/keys.ts'
-export { createNobleCrypto } from './crypto/noble-provider.ts'
+export { createNobleCrypto, startNobleSha256 } from './crypto/noble-provider.ts'
 export {
   type ConsistencyProof,
   DOSSIER_FORMAT,
@@ -124,9 +124,11 @@ export {
   type Deadlines,
   type DeploymentPredicate,
   FAILURE_POLICIES,
+  type ListedPrice,
   parseAcceptance,
   parseDeployment,
   readDeadlines,
+  readListedPrice,
   type ServedModel,
   VAULT_MODES,
   type VaultMode,
@@ -157,9 +159,12 @@ export {
   INFERENCE_TYPE,
   type Inference,
   type InferencePredicate,
+  type Observation,
   type PriceLine,
   parseInference,
   type ReceiptId,
+  type Reported,
+  type Usage,
 } from './statement/inference.ts'
 export {
   MODEL_TYPE,
@@ -169,6 +174,17 @@ export {
   modelStatement,
   parseModel,
 } from './statement/model.ts'
+export {
+  MAX_TARGETS,
+  type RequestChange,
+  readAnswersTo,
+  readCache,
+  readChanges,
+  readTarget,
+  type ServedUpstream,
+  UPSTREAM_KINDS,
+  type UpstreamKind,
+} from './statement/routing.ts'
 export {
   formatStatement,
   MAX_SUBJECTS,

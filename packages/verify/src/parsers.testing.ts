@@ -26,6 +26,7 @@ import { parseModel } from './statement/model.ts'
 import { formatStatement, parseStatement } from './statement/statement.ts'
 import { parseRequirements } from './trust/requirement.ts'
 import { parseTrustFile, parseYaml } from './trust/trust-file.ts'
+import { upstreamScene } from './verdict/upstream-cases.testing.ts'
 
 /** A parser of bytes, of a text, or of a JSON value. `isJson` says that its bytes are JSON. */
 export type Parser =
@@ -111,24 +112,27 @@ function statementParsers(): readonly Parser[] {
   const [model, deployment, acceptance] = linked.map((each) => log.entry(each).payload)
   if (model === undefined || deployment === undefined || acceptance === undefined) throw new Error('no statements')
   const answer = log.entry(index).payload
+  const relayed = buildScene(upstreamScene())
+  const relayedAnswer = relayed.log.entry(relayed.index).payload
+  const routed = relayed.log.entry(relayed.linked[1] ?? -1).payload
   const erasure = formatStatement(
     erasureStatement([{ receipt: scene.receiptId, statement: scene.statement }], 'requested', NOW_MS),
   )
   const build = (
     name: string,
-    sample: Uint8Array,
+    samples: readonly Uint8Array[],
     read: (statement: ReturnType<typeof parseStatement>) => unknown,
   ): Parser => ({
-    ...{ name, takes: 'bytes', isJson: true, samples: [sample] },
+    ...{ name, takes: 'bytes', isJson: true, samples },
     parse: (input: Uint8Array) => read(parseStatement(input)),
   })
   return [
-    build('parseStatement', answer, (statement) => statement),
-    build('parseInference', answer, parseInference),
-    build('parseDeployment', deployment, parseDeployment),
-    build('parseAcceptance', acceptance, parseAcceptance),
-    build('parseModel', model, (statement) => parseModel(crypto, statement)),
-    build('parseErasure', erasure, parseErasure),
+    build('parseStatement', [answer], (statement) => statement),
+    build('parseInference', [answer, relayedAnswer], parseInference),
+    build('parseDeployment', [deployment, routed], parseDeployment),
+    build('parseAcceptance', [acceptance], parseAcceptance),
+    build('parseModel', [model], (statement) => parseModel(crypto, statement)),
+    build('parseErasure', [erasure], parseErasure),
   ]
 }
 

@@ -55,6 +55,8 @@ export interface Scene extends Signers {
 export interface SceneOptions {
   /** Changes to the answer's predicate. */
   readonly predicate?: Partial<InferencePredicate>
+  /** Whether something else than an engine of the operator's own gave the answer. */
+  readonly withoutEngine?: boolean
   /** Changes to the manifest, and to the one model in it. */
   readonly deployment?: Partial<DeploymentPredicate>
   readonly model?: Partial<ServedModel>
@@ -87,7 +89,7 @@ export function buildScene(options: SceneOptions = {}): Scene {
   const openings = sceneOpenings()
   const cited = log.head()
   const predicate = {
-    ...inferencePredicate(RECEIPT_ID, deployment.digest),
+    ...inferencePredicate(RECEIPT_ID, deployment.digest, options),
     checkpoint: { origin: ORIGIN, size: cited.size, root: toHex(cited.root) },
     ...options.predicate,
   }
@@ -215,12 +217,17 @@ export function acceptanceStatement(deployment: string, changes: Partial<Accepta
   }
 }
 
-function inferencePredicate(receipt: string, deployment: string): Omit<InferencePredicate, 'checkpoint'> {
+function inferencePredicate(
+  receipt: string,
+  deployment: string,
+  { withoutEngine = false }: SceneOptions,
+): Omit<InferencePredicate, 'checkpoint'> {
+  const engine = { name: 'onnxruntime-node', version: '1.30.0', profile: 'served-profile' }
   return {
     receipt,
     deployment: { name: 'credit', statement: deployment },
     model: { requested: 'credit', served: 'credit', digestSource: 'loaded-file', digest: { sha256: MODEL_DIGEST } },
-    engine: { name: 'onnxruntime-node', version: '1.30.0', profile: 'served-profile' },
+    ...(withoutEngine ? {} : { engine }),
     parameters: {},
     usage: { rows: 1 },
     finish: { reason: 'complete' },

@@ -5,8 +5,9 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { CountersignError } from '@countersign/verify'
 import fc from 'fast-check'
-import { DEFAULT_DEADLINES, DEFAULT_LIMITS, DEFAULT_LISTEN } from './config.ts'
+import { DEFAULT_DEADLINES, DEFAULT_LIMITS, DEFAULT_LISTEN, DEFAULT_RETRIES } from './config.ts'
 import { parseConfig, readConfigFile } from './config-file.ts'
+import { assertMistake, changedText, type LineChanges, type Mistake, SECRET } from './mistakes.testing.ts'
 
 const LINES = [
   'format: countersign-config/v1', // 1
@@ -42,27 +43,37 @@ const LINES = [
   '  bodyBytes: 2048', // 31
 ]
 
-function text(changes: { readonly [line: number]: string | undefined } = {}): string {
-  return LINES.flatMap((line, i) => (i + 1 in changes ? (changes[i + 1] ?? []) : line)).join('\n')
-}
+const text = (changes: LineChanges = {}) => changedText(LINES, changes)
 
 test('reads everything that may be said', () => {
   const config = parseConfig(text(), '/etc/countersign')
   assert.deepEqual(config, {
     listen: { host: '127.0.0.1', port: 9000 },
+    access: 'open',
+    tls: undefined,
+    trustedProxies: [],
+    cors: { origins: [] },
+    telemetry: { otlpUrl: undefined, metrics: true },
     dataRoot: '/etc/countersign/data',
     origin: 'example.org/log',
     operator: { name: 'Example Operator', contact: 'operator@example.org' },
     vaultKey: { file: '/etc/countersign/keys/vault.key' },
+    upstreams: [],
     deployments: [
       {
         name: 'credit',
         model: {
+          kind: 'onnx',
           path: '/etc/countersign/models/credit.onnx',
           profile: 'ort-node-1.30.0-cpu-disabled-1t',
           referenceProfile: 'ort-web-1.30.0-wasm-disabled-1t',
           agreement: 'exact',
         },
+        route: [],
+        answersTo: ['credit'],
+        changes: [],
+        cache: undefined,
+        retries: DEFAULT_RETRIES,
         vault: 'salts',
         onFailure: 'flag',
         prices: [{ item: 'decision', amountMicros: 1000, currency: 'EUR' }],
@@ -90,15 +101,8 @@ test('what is left out has a default', () => {
   assert.deepEqual(config.writers, [])
   assert.deepEqual(config.limits, DEFAULT_LIMITS)
   assert.equal(config.deployments[0]?.vault, 'content')
-  assert.equal(config.deployments[0]?.model.agreement, 'tolerant')
+  assert.equal(config.deployments[0]?.model?.agreement, 'tolerant')
 })
-
-interface Mistake {
-  readonly what: string
-  readonly changes: { readonly [line: number]: string | undefined }
-  readonly line: number
-  readonly says: RegExp
-}
 
 const MISTAKES: readonly Mistake[] = [
   { what: 'another format', changes: { 1: 'format: other' }, line: 1, says: /expected "countersign-config\/v1"/ },
@@ -129,13 +133,13 @@ const MISTAKES: readonly Mistake[] = [
   },
   {
     what: 'a secret inline',
-    changes: { 10: `vaultKey: ${'ab'.repeat(32)}`, 11: undefined },
+    changes: { 10: `vaultKey: ${SECRET}`, 11: undefined },
     line: 10,
     says: /vaultKey: expected an object/,
   },
   {
     what: 'a secret as a value',
-    changes: { 11: `  value: ${'ab'.repeat(32)}` },
+    changes: { 11: `  value: ${SECRET}` },
     line: 10,
     says: /unknown field "value"; known are file, env/,
   },
@@ -153,10 +157,16 @@ const MISTAKES: readonly Mistake[] = [
   },
   { what: 'no name of a variable', changes: { 11: '  env: "A-B"' }, line: 11, says: /vaultKey\.env/ },
   {
+    what: 'a secret in place of the name of a variable',
+    changes: { 11: `  env: sk-${SECRET}` },
+    line: 11,
+    says: /expected the name of an environment variable/,
+  },
+  {
     what: 'a deployment without a model',
     changes: { 14: undefined, 15: undefined, 16: undefined },
     line: 13,
-    says: /credit\.model: this field is required/,
+    says: /credit: expected a "model" to load or a "route" to upstreams/,
   },
   { what: 'a model without a path', changes: { 15: undefined }, line: 14, says: /model\.path: this field is required/ },
   {
@@ -208,6 +218,18 @@ const MISTAKES: readonly Mistake[] = [
     says: /limits\.bodyBytes: expected 1024 to/,
   },
   {
+    what: 'a body that never fits',
+    changes: { 31: '  bodyBytes: 2097152\n  bytesInFlight: 1048576' },
+    line: 32,
+    says: /limits\.bytesInFlight: expected at least bodyBytes and heldBytes, 4194304/,
+  },
+  {
+    what: 'held answers without bounds',
+    changes: { 31: '  heldBytes: 67108865' },
+    line: 31,
+    says: /limits\.heldBytes: expected 65536 to 67108864/,
+  },
+  {
     what: 'an unknown limit',
     changes: { 31: '  bodies: 10' },
     line: 30,
@@ -235,21 +257,26 @@ const MISTAKES: readonly Mistake[] = [
   { what: 'a tab', changes: { 3: '\thost: a' }, line: 3, says: /./ },
 ]
 
-for (const { what, changes, line, says } of MISTAKES) {
-  test(`${what}: refused, with the line and what to write`, () => {
-    assert.throws(
-      () => parseConfig(text(changes), '/etc'),
-      (thrown: unknown) => {
-        assert.ok(thrown instanceof CountersignError)
-        assert.equal(thrown.code, 'config/malformed')
-        assert.match(thrown.message, says)
-        assert.match(thrown.message, new RegExp(`^line ${line}: `), thrown.message)
-        assert.doesNotMatch(thrown.message, /abababab/, 'a secret is not repeated')
-        return true
-      },
-    )
-  })
+for (const mistake of MISTAKES) {
+  test(`${mistake.what}: refused, with the line and what to write`, () => assertMistake(LINES, mistake))
 }
+
+test('names with dots, colons and slashes: the line is found all the same', () => {
+  for (const name of ['gpt-4.1', 'maker/model-2.5:7b', 'credit.model']) {
+    const what = 'a name with dots'
+    const changes = { 13: `  "${name}":`, 20: '        amountMicros: -1' }
+    assertMistake(LINES, { what, changes, line: 20, says: /prices\[0\]\.amountMicros/ })
+    assert.equal(parseConfig(text({ 13: `  "${name}":` }), '/etc').deployments[0]?.name, name)
+  }
+})
+
+test('two names of which one begins like the other: each has its own lines', () => {
+  const second = LINES.slice(12, 25).map((line) => line.replace('  credit:', '  credit.model:'))
+  const both = [...LINES.slice(0, 25), ...second]
+  const what = 'in the second'
+  assertMistake(both, { what, changes: { 28: '      path: 5' }, line: 28, says: /credit\.model\.model\.path/ })
+  assertMistake(both, { what, changes: { 15: '      path: 5' }, line: 15, says: /credit\.model\.path/ })
+})
 
 const HUGE_MAP = `format: x\nm:\n${Array.from({ length: 60_000 }, (_, i) => `  k${i}: 1\n`).join('')}`
 

@@ -1,40 +1,23 @@
 /** Reads `countersign.yaml`. A mistake is reported with its line and what to write instead. */
 import { readFileSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import {
-  CountersignError,
-  FAILURE_POLICIES,
-  Fields,
-  type Json,
-  type Path,
-  quote,
-  readDeadlines,
-  ShapeError,
-  VAULT_MODES,
-} from '@countersign/verify'
-import { isMap, isNode, LineCounter, parseDocument, visit } from 'yaml'
-import {
-  type Config,
-  DEFAULT_DEADLINES,
-  DEFAULT_LIMITS,
-  DEFAULT_LISTEN,
-  DEFAULT_PROFILE,
-  DEFAULT_REFERENCE_PROFILE,
-  type DeploymentConfig,
-  type Limits,
-  type ModelConfig,
-  type SecretSource,
-  type WriterConfig,
-} from './config.ts'
+import { CountersignError, Fields, type Json, type Path, quote, ShapeError } from '@countersign/verify'
+import { isMap, isNode, isSeq, LineCounter, parseDocument, visit } from 'yaml'
+import { type Config, DEFAULT_LIMITS, DEFAULT_LISTEN, DEFAULT_TELEMETRY, type WriterConfig } from './config.ts'
+import { readDeployments } from './deployments.ts'
+import { checkExposure, readCors, readListen, readTls, readTrustedProxies } from './exposure.ts'
+import { readLimits } from './limits.ts'
+import { readSecretSource, readUrl } from './secret-source.ts'
+import { readUpstreams } from './upstreams.ts'
 
 const FORMAT = 'countersign-config/v1'
 const MAX_BYTES = 1024 * 1024
-const NAME = { maxLength: 128, pattern: /^[A-Za-z0-9][A-Za-z0-9._-]*$/ }
+const MAX_WRITERS = 256
 
 /**
  * Reads a configuration file; relative paths in it are relative to its folder.
  *
- * @throws {CountersignError} `config/missing-file`, `config/malformed` with the line
+ * @throws {CountersignError} `config/missing-file`, `config/malformed` or `config/unsafe-listen` with the line
  */
 export function readConfigFile(path: string): Config {
   let text: string
@@ -52,7 +35,8 @@ export function readConfigFile(path: string): Config {
 /**
  * Reads a configuration.
  *
- * @throws {CountersignError} `config/malformed`: `line N: field: what is wrong and what is expected`
+ * @throws {CountersignError} `config/malformed`: `line N: field: what is wrong and what is expected`; `config/unsafe-listen`
+ *   when strangers could spend a credential
  */
 export function parseConfig(text: string, folder: string): Config {
   const lines = new LineCounter()
@@ -63,9 +47,17 @@ export function parseConfig(text: string, folder: string): Config {
   }
   try {
     checkUniqueKeys(document, lines)
-    return readConfig(new Fields(document.toJS({ maxAliasCount: 0 }) as Json, 'config'), folder)
+    const config = readConfig(new Fields(document.toJS({ maxAliasCount: 0 }) as Json, 'config'), folder)
+    checkExposure(config)
+    return config
   } catch (thrown) {
     if (thrown instanceof ShapeError) throw malformed(lineOf(document, lines, thrown.path), thrown.message)
+    if (thrown instanceof CountersignError && thrown.code === 'config/unsafe-listen') {
+      throw new CountersignError(
+        thrown.code,
+        `line ${lineOf(document, lines, 'config.listen.host')}: ${thrown.message}`,
+      )
+    }
     if (thrown instanceof CountersignError && thrown.code === 'config/malformed') throw thrown
     throw malformed(1, thrown instanceof Error ? thrown.message : 'not YAML')
   }
@@ -74,8 +66,14 @@ export function parseConfig(text: string, folder: string): Config {
 function readConfig(fields: Fields, folder: string): Config {
   fields.literal('format', FORMAT)
   const operator = fields.object('operator')
+  const upstreams = fields.optional('upstreams', () => readUpstreams(fields.object('upstreams'), folder)) ?? []
   const config: Config = {
     listen: fields.optional('listen', () => readListen(fields.object('listen'))) ?? DEFAULT_LISTEN,
+    access: fields.optional('access', () => fields.oneOf('access', ['open', 'keys'] as const)) ?? 'open',
+    tls: fields.optional('tls', () => readTls(fields.object('tls'), folder)),
+    trustedProxies: fields.optional('trustedProxies', () => readTrustedProxies(fields)) ?? [],
+    cors: fields.optional('cors', () => readCors(fields.object('cors'))) ?? { origins: [] },
+    telemetry: fields.optional('telemetry', () => readTelemetry(fields.object('telemetry'))) ?? DEFAULT_TELEMETRY,
     dataRoot: resolve(folder, fields.optional('data', () => fields.text('data')) ?? 'countersign-data'),
     origin: fields.optional('origin', () =>
       fields.text('origin', { maxLength: 200, pattern: /^[^\s+]*[^\s+0-9][^\s+]*$/ }),
@@ -84,10 +82,10 @@ function readConfig(fields: Fields, folder: string): Config {
       name: operator.text('name', { maxLength: 128 }),
       contact: operator.text('contact', { maxLength: 256 }),
     },
-    vaultKey: fields.optional('vaultKey', () => readSecret(fields.object('vaultKey'), folder)),
-    deployments: readDeployments(fields.object('deployments'), folder),
-    writers:
-      fields.optional('writers', () => fields.list('writers', 256, (item, at) => readWriter(item, at, folder))) ?? [],
+    vaultKey: fields.optional('vaultKey', () => readSecretSource(fields.object('vaultKey'), folder)),
+    upstreams,
+    deployments: readDeployments(fields.object('deployments'), { folder, upstreams }),
+    writers: readWriters(fields, folder),
     limits: fields.optional('limits', () => readLimits(fields.object('limits'))) ?? DEFAULT_LIMITS,
     example: false,
   }
@@ -96,87 +94,18 @@ function readConfig(fields: Fields, folder: string): Config {
   return config
 }
 
-function readListen(fields: Fields): Config['listen'] {
-  const listen = {
-    host: fields.optional('host', () => fields.text('host', { maxLength: 255 })) ?? DEFAULT_LISTEN.host,
-    port: fields.optional('port', () => fields.integer('port', 0, 65_535)) ?? DEFAULT_LISTEN.port,
+function readTelemetry(fields: Fields): Config['telemetry'] {
+  const telemetry = {
+    otlpUrl: fields.optional('otlpUrl', () => readUrl(fields, 'otlpUrl')),
+    metrics: fields.optional('metrics', () => fields.boolean('metrics')) ?? DEFAULT_TELEMETRY.metrics,
   }
   fields.end()
-  return listen
+  return telemetry
 }
 
-function readSecret(fields: Fields, folder: string): SecretSource {
-  const file = fields.optional('file', () => fields.text('file'))
-  const env = fields.optional('env', () => fields.text('env', { pattern: /^[A-Za-z_][A-Za-z0-9_]*$/ }))
-  fields.end()
-  if (file !== undefined && env === undefined) return { file: resolve(folder, file) }
-  if (env !== undefined && file === undefined) return { env }
-  throw new ShapeError(
-    'shape/bad-value',
-    fields.path,
-    'expected either "file: PATH" or "env: NAME", never the secret itself',
-  )
-}
-
-function readDeployments(fields: Fields, folder: string): readonly DeploymentConfig[] {
-  const names = fields.names(64)
-  if (names.length === 0) throw new ShapeError('shape/missing-field', fields.path, 'expected at least one deployment')
-  const deployments = names.map((name) => {
-    if (!NAME.pattern.test(name) || name.length > NAME.maxLength) {
-      throw new ShapeError(
-        'shape/bad-value',
-        fields.path,
-        `${JSON.stringify(name)} is not a name of letters, digits, . _ -`,
-      )
-    }
-    return readDeployment(name, fields.object(name), folder)
-  })
-  fields.end()
-  return deployments
-}
-
-function readDeployment(name: string, fields: Fields, folder: string): DeploymentConfig {
-  const accountable = fields.object('accountable')
-  const deployment: DeploymentConfig = {
-    name,
-    model: readModel(fields.object('model'), folder),
-    vault: fields.optional('vault', () => fields.oneOf('vault', VAULT_MODES)) ?? 'content',
-    onFailure: fields.optional('onFailure', () => fields.oneOf('onFailure', FAILURE_POLICIES)) ?? 'flag',
-    prices: fields.optional('prices', () => fields.list('prices', 64, readPrice)) ?? [],
-    accountable: {
-      party: accountable.text('party', { maxLength: 128 }),
-      contact: accountable.text('contact', { maxLength: 256 }),
-      publicKeyFile: resolve(folder, accountable.text('publicKey')),
-    },
-    deadlines: fields.optional('deadlines', () => readDeadlines(fields.object('deadlines'))) ?? DEFAULT_DEADLINES,
-  }
-  accountable.end()
-  fields.end()
-  return deployment
-}
-
-function readModel(fields: Fields, folder: string): ModelConfig {
-  const model: ModelConfig = {
-    path: resolve(folder, fields.text('path')),
-    profile: fields.optional('profile', () => fields.text('profile', NAME)) ?? DEFAULT_PROFILE,
-    referenceProfile:
-      fields.optional('referenceProfile', () => fields.text('referenceProfile', NAME)) ?? DEFAULT_REFERENCE_PROFILE,
-    agreement:
-      fields.optional('agreement', () => fields.oneOf('agreement', ['exact', 'tolerant'] as const)) ?? 'tolerant',
-  }
-  fields.end()
-  return model
-}
-
-function readPrice(item: Json, path: Path): DeploymentConfig['prices'][number] {
-  const fields = new Fields(item, path)
-  const price = {
-    item: fields.text('item', { maxLength: 64 }),
-    amountMicros: fields.integer('amountMicros'),
-    currency: fields.text('currency', { maxLength: 3, pattern: /^[A-Z]{3}$/ }),
-  }
-  fields.end()
-  return price
+function readWriters(fields: Fields, folder: string): readonly WriterConfig[] {
+  const read = () => fields.list('writers', MAX_WRITERS, (item, at) => readWriter(item, at, folder))
+  return fields.optional('writers', read) ?? []
 }
 
 function readWriter(item: Json, path: Path, folder: string): WriterConfig {
@@ -190,22 +119,6 @@ function readWriter(item: Json, path: Path, folder: string): WriterConfig {
   return writer
 }
 
-function readLimits(fields: Fields): Limits {
-  const read = (name: keyof Limits, minimum: number, maximum: number) =>
-    fields.optional(name, () => fields.integer(name, minimum, maximum)) ?? DEFAULT_LIMITS[name]
-  const limits = {
-    bodyBytes: read('bodyBytes', 1024, 32 * 1024 * 1024),
-    inFlight: read('inFlight', 1, 4096),
-    logRequestsPerSecond: read('logRequestsPerSecond', 1, 1_000_000),
-    logRequestsBurst: read('logRequestsBurst', 1, 1_000_000),
-    receiptRequestsPerSecond: read('receiptRequestsPerSecond', 1, 1_000_000),
-    receiptRequestsBurst: read('receiptRequestsBurst', 1, 1_000_000),
-    freeDiskBytes: read('freeDiskBytes', 1024 * 1024, Number.MAX_SAFE_INTEGER),
-  }
-  fields.end()
-  return limits
-}
-
 /** The parser's own check compares each key with all others of its map, which takes minutes for a map of many. */
 function checkUniqueKeys(document: ReturnType<typeof parseDocument>, lines: LineCounter): void {
   visit(document, {
@@ -213,7 +126,7 @@ function checkUniqueKeys(document: ReturnType<typeof parseDocument>, lines: Line
       const seen = new Set<string>()
       for (const { key } of items) {
         const name = String(key)
-        const offset = isNode(key) ? key.range?.[0] : undefined
+        const offset = offsetOf(key)
         if (seen.has(name))
           throw malformed(lines.linePos(offset ?? 0).line, `keys are unique; ${quote(name)} stands twice`)
         seen.add(name)
@@ -222,26 +135,46 @@ function checkUniqueKeys(document: ReturnType<typeof parseDocument>, lines: Line
   })
 }
 
-/** The line of the node at a path such as `config.deployments.credit.model`, or of the nearest node around it. */
+/**
+ * The line of the node at a path such as `config.deployments.credit.model`, or of the nearest node around it. Names may
+ * hold dots themselves, so of all readings of the path the one that leads furthest counts.
+ */
 function lineOf(document: ReturnType<typeof parseDocument>, lines: LineCounter, path: Path): number {
-  const steps = path
-    .replace(/\[(\d+)\]/g, '.$1')
-    .split('.')
-    .slice(1)
-  for (let length = steps.length; length > 0; length--) {
-    const parent = length === 1 ? document.contents : document.getIn(steps.slice(0, length - 1).map(asKey), true)
-    const step = steps[length - 1] ?? ''
-    const pair = isMap(parent) ? parent.items.find((item) => String(item.key) === step) : undefined
-    const node = (pair?.key ?? document.getIn(steps.slice(0, length).map(asKey), true)) as
-      | { range?: [number] }
-      | undefined
-    if (node?.range !== undefined) return lines.linePos(node.range[0]).line
-  }
-  return 1
+  const { offset } = follow({ node: document.contents, rest: path.replace(/^[^.[]*/, ''), offset: undefined })
+  return offset === undefined ? 1 : lines.linePos(offset).line
 }
 
-function asKey(step: string): string | number {
-  return /^\d+$/.test(step) ? Number(step) : step
+interface Step {
+  readonly node: unknown
+  /** What of the path lies beyond the node. */
+  readonly rest: string
+  /** Of the node, or of the nearest around it that has one. */
+  readonly offset: number | undefined
+}
+
+function follow(step: Step): Step {
+  const ends = stepsFrom(step).map(follow)
+  return ends.reduce((best, end) => (end.rest.length < best.rest.length ? end : best), step)
+}
+
+/** The children that a path such as `.model.path` or `[3].name` can lead to first. */
+function stepsFrom({ node, rest, offset }: Step): readonly Step[] {
+  if (isSeq(node)) {
+    const [whole = '', index] = /^\[(\d+)\]/.exec(rest) ?? []
+    const item = index === undefined ? undefined : node.items[Number(index)]
+    return item === undefined ? [] : [{ node: item, rest: rest.slice(whole.length), offset: offsetOf(item) ?? offset }]
+  }
+  if (!isMap(node)) return []
+  return node.items.flatMap(({ key, value }) => {
+    const name = `.${String(key)}`
+    const beyond = rest.slice(name.length)
+    const isThere = rest.startsWith(name) && /^([.[]|$)/.test(beyond)
+    return isThere ? [{ node: value, rest: beyond, offset: offsetOf(key) ?? offset }] : []
+  })
+}
+
+function offsetOf(node: unknown): number | undefined {
+  return isNode(node) ? node.range?.[0] : undefined
 }
 
 function malformed(line: number, why: string): CountersignError {

@@ -1,10 +1,22 @@
 /** What an operator configures. @spec spec/config.md */
-import type { Deadlines, DeploymentPredicate, VaultMode } from '@countersign/verify'
+import { LLAMA_PROFILE, NATIVE_PROFILE, REFERENCE_PROFILE } from '@countersign/engines'
+import type {
+  Deadlines,
+  DeploymentPredicate,
+  ListedPrice,
+  RequestChange,
+  ServedUpstream,
+  UpstreamKind,
+  VaultMode,
+} from '@countersign/verify'
 
 /** Where a secret comes from; never the configuration itself. */
 export type SecretSource = { readonly file: string } | { readonly env: string }
 
+/** A model that the gateway loads itself. */
 export interface ModelConfig {
+  /** `llama` for a language model in a GGUF file, `onnx` for everything else. */
+  readonly kind: 'onnx' | 'llama'
   /** The model's file. */
   readonly path: string
   /** Profile that serves, and profile that a referee runs. */
@@ -13,12 +25,70 @@ export interface ModelConfig {
   readonly agreement: 'exact' | 'tolerant'
 }
 
+/** `client`: what the client sent goes on. */
+export type CredentialSource = SecretSource | 'client' | 'none'
+
+/** An upstream beyond the gateway. */
+export interface UpstreamConfig {
+  readonly name: string
+  readonly kind: Exclude<UpstreamKind, 'llama'>
+  /** `http` or `https`, host, port and path; without a slash at its end, a query or a credential. */
+  readonly baseUrl: string
+  readonly credential: CredentialSource
+  /** Header that carries it alone, in lower case; `undefined` for what is usual for the kind. */
+  readonly credentialHeader: string | undefined
+  /** Added to each request, in this order. Names of headers are in lower case. */
+  readonly query: readonly (readonly [name: string, value: string])[]
+  readonly headers: readonly (readonly [name: string, value: string])[]
+  /** PEM file of the authorities that its certificate may be from, instead of the usual ones. */
+  readonly caFile: string | undefined
+  readonly timeouts: UpstreamTimeouts
+  /** Most requests under way to it. */
+  readonly concurrency: number
+  readonly breaker: Breaker
+}
+
+export interface UpstreamTimeouts {
+  readonly connectMs: number
+  readonly firstByteMs: number
+  /** Between two pieces of an answer. */
+  readonly idleMs: number
+}
+
+/** After so many failures in a row nothing is sent for a while. */
+export interface Breaker {
+  readonly failures: number
+  readonly openMs: number
+}
+
+/** A place that a deployment's requests may go to. */
+export interface RouteTarget extends Pick<ServedUpstream, 'model' | 'weight' | 'rank'> {
+  /** Name of an upstream that is configured. */
+  readonly upstream: string
+}
+
+export interface Retries {
+  /** Most tries of one request, the first among them. */
+  readonly attempts: number
+  /** No try begins later than this after the first. */
+  readonly totalMs: number
+}
+
 export interface DeploymentConfig {
   readonly name: string
-  readonly model: ModelConfig
+  /** There is a model, or a route that is not empty; never both. */
+  readonly model: ModelConfig | undefined
+  readonly route: readonly RouteTarget[]
+  /** Names that clients may ask for; `*` at the end of one stands for any rest. */
+  readonly answersTo: readonly string[]
+  readonly changes: readonly RequestChange[]
+  /** `undefined`: no answer is given twice. */
+  readonly cache: { readonly maxAgeSeconds: number } | undefined
+  readonly retries: Retries
   readonly vault: VaultMode
   readonly onFailure: DeploymentPredicate['onFailure']
-  readonly prices: DeploymentPredicate['prices']
+  /** `catalogue`: as the price list says that comes with this release. */
+  readonly prices: 'catalogue' | readonly ListedPrice[]
   readonly accountable: {
     readonly party: string
     readonly contact: string
@@ -39,6 +109,12 @@ export interface WriterConfig {
 export interface Limits {
   /** Most bytes of a request's body. */
   readonly bodyBytes: number
+  /** Largest answer that is held back whole until its record is durable. */
+  readonly heldBytes: number
+  /** Most bytes of requests and held answers in memory at once. */
+  readonly bytesInFlight: number
+  /** Most bytes of one frame of a stream. */
+  readonly streamFrameBytes: number
   /** Most requests under way. */
   readonly inFlight: number
   /** Requests for the log per address: sustained, and at once. */
@@ -51,13 +127,31 @@ export interface Limits {
   readonly freeDiskBytes: number
 }
 
+/** A range of addresses. */
+export interface Subnet {
+  readonly address: string
+  /** Leading bits that count. */
+  readonly prefix: number
+  readonly family: 'ipv4' | 'ipv6'
+}
+
 export interface Config {
   readonly listen: { readonly host: string; readonly port: number }
+  /** Who may call: everyone, or holders of a virtual key alone. */
+  readonly access: 'open' | 'keys'
+  /** PEM files for TLS of its own; `undefined` for plain HTTP. */
+  readonly tls: { readonly certificateFile: string; readonly keyFile: string } | undefined
+  /** Proxies whose word counts for a client's address. */
+  readonly trustedProxies: readonly Subnet[]
+  readonly cors: { readonly origins: readonly string[] }
+  /** Where traces go, as OTLP over HTTP; `undefined` for nowhere. */
+  readonly telemetry: { readonly otlpUrl: string | undefined; readonly metrics: boolean }
   readonly dataRoot: string
   /** Name of the log; made up on first start when missing. */
   readonly origin: string | undefined
   readonly operator: { readonly name: string; readonly contact: string }
   readonly vaultKey: SecretSource | undefined
+  readonly upstreams: readonly UpstreamConfig[]
   readonly deployments: readonly DeploymentConfig[]
   readonly writers: readonly WriterConfig[]
   readonly limits: Limits
@@ -66,7 +160,10 @@ export interface Config {
 }
 
 export const DEFAULT_LIMITS: Limits = {
-  bodyBytes: 1024 * 1024,
+  bodyBytes: 16 * 1024 * 1024,
+  heldBytes: 4 * 1024 * 1024,
+  bytesInFlight: 256 * 1024 * 1024,
+  streamFrameBytes: 16 * 1024 * 1024,
   inFlight: 1024,
   logRequestsPerSecond: 50,
   logRequestsBurst: 200,
@@ -77,6 +174,14 @@ export const DEFAULT_LIMITS: Limits = {
 
 export const DEFAULT_LISTEN = { host: '127.0.0.1', port: 8787 }
 
+export const DEFAULT_TELEMETRY: Config['telemetry'] = { otlpUrl: undefined, metrics: true }
+
+export const DEFAULT_TIMEOUTS: UpstreamTimeouts = { connectMs: 5000, firstByteMs: 600_000, idleMs: 120_000 }
+export const DEFAULT_CONCURRENCY = 256
+export const DEFAULT_BREAKER: Breaker = { failures: 5, openMs: 10_000 }
+export const DEFAULT_TARGET = { weight: 1, rank: 0 }
+export const DEFAULT_RETRIES: Retries = { attempts: 3, totalMs: 30_000 }
+
 export const DEFAULT_DEADLINES: Deadlines = {
   acknowledgeBusinessDays: 1,
   respondDays: 30,
@@ -85,8 +190,11 @@ export const DEFAULT_DEADLINES: Deadlines = {
 }
 
 /** Profiles of the bundled engines that give the credit model the same bits. */
-export const DEFAULT_PROFILE = 'ort-node-1.30.0-cpu-disabled-1t'
-export const DEFAULT_REFERENCE_PROFILE = 'ort-web-1.30.0-wasm-disabled-1t'
+export const DEFAULT_PROFILE = NATIVE_PROFILE.id
+export const DEFAULT_REFERENCE_PROFILE = REFERENCE_PROFILE.id
+
+/** Profile of the bundled engine for language models. No referee runs those again, so it is its own reference. */
+export const DEFAULT_LLAMA_PROFILE = LLAMA_PROFILE.id
 
 /**
  * The embedded example: the bundled credit model under made-up parties, with no witness. Its statements say so.
@@ -94,19 +202,31 @@ export const DEFAULT_REFERENCE_PROFILE = 'ort-web-1.30.0-wasm-disabled-1t'
 export function exampleConfig(dataRoot: string, creditModelPath: string): Config {
   return {
     listen: DEFAULT_LISTEN,
+    access: 'open',
+    tls: undefined,
+    trustedProxies: [],
+    cors: { origins: [] },
+    telemetry: DEFAULT_TELEMETRY,
     dataRoot,
     origin: undefined,
     operator: { name: 'Example Operator (demonstration)', contact: 'operator@example.invalid' },
     vaultKey: undefined,
+    upstreams: [],
     deployments: [
       {
         name: 'credit',
         model: {
+          kind: 'onnx',
           path: creditModelPath,
           profile: DEFAULT_PROFILE,
           referenceProfile: DEFAULT_REFERENCE_PROFILE,
           agreement: 'exact',
         },
+        route: [],
+        answersTo: ['credit'],
+        changes: [],
+        cache: undefined,
+        retries: DEFAULT_RETRIES,
         vault: 'content',
         onFailure: 'flag',
         prices: [{ item: 'decision', amountMicros: 0, currency: 'EUR' }],

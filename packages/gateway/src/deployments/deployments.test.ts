@@ -10,7 +10,7 @@ import {
   parseModel,
   parseStatement,
 } from '@countersign/verify'
-import type { Config } from '../config/config.ts'
+import type { Config, ModelConfig } from '../config/config.ts'
 import { loadStatementKey } from '../data/keys.ts'
 import { answered, keysOf, startGateway, temporaryFolder, testConfig, waitFor } from '../gateway.testing.ts'
 import type { Gateway } from '../gateway.ts'
@@ -55,7 +55,7 @@ test('a changed price is a new manifest, accepted anew; a price that comes back 
 test('the manifest says what is served and who answers; the acceptance says so word for word', async (context) => {
   const config = testConfig(temporaryFolder(context), { priceMicros: 7, vault: 'salts' })
   const { gateway } = await startGateway(context, config)
-  const { statement, manifest, served } = gateway.deployment('sum')
+  const { statement, manifest, served } = gateway.tensorDeployment('sum')
   const row = gateway.statements.byDigest(statement)
   assert.deepEqual(parseDeployment(statementIn(row)), manifest)
   assert.deepEqual(manifest.prices, [{ item: 'decision', amountMicros: 7, currency: 'EUR' }])
@@ -77,7 +77,8 @@ test('the manifest says what is served and who answers; the acceptance says so w
 
 /** The configuration with another model file. */
 function withModel(config: Config, path: string): Config {
-  return { ...config, deployments: config.deployments.map((each) => ({ ...each, model: { ...each.model, path } })) }
+  const changed = (model: ModelConfig | undefined) => (model === undefined ? undefined : { ...model, path })
+  return { ...config, deployments: config.deployments.map((each) => ({ ...each, model: changed(each.model) })) }
 }
 
 test('two deployments of one model share its registration', async (context) => {
@@ -90,7 +91,7 @@ test('two deployments of one model share its registration', async (context) => {
 test('a model that is missing, or no model, or badly named, stops the start and logs nothing', async (context) => {
   const folder = temporaryFolder(context)
   const config = testConfig(folder)
-  const path = config.deployments[0]?.model.path ?? ''
+  const path = config.deployments[0]?.model?.path ?? ''
   const spaced = join(dirname(path), 'my model.onnx')
   copyFileSync(path, spaced)
   await assert.rejects(startGateway(context, withModel(config, join(folder, 'none.onnx'))), {
@@ -100,7 +101,7 @@ test('a model that is missing, or no model, or badly named, stops the start and 
   const noModel = withModel(config, keysOf(config.dataRoot).root)
   await assert.rejects(startGateway(context, noModel), { code: 'execution/failed' })
   const [deployment] = config.deployments
-  assert.ok(deployment !== undefined)
+  assert.ok(deployment?.model !== undefined)
   const unknown = { ...deployment, model: { ...deployment.model, profile: 'unknown' } }
   await assert.rejects(startGateway(context, { ...config, deployments: [unknown] }), { code: 'execution/unsupported' })
   assert.deepEqual(await kindsAfter(context, config), ['model', 'deployment', 'acceptance'])
@@ -111,7 +112,7 @@ test('a model file that was renamed is a new registration and a new manifest', a
   const config = testConfig(folder)
   await kindsAfter(context, config)
   const renamed = join(folder, 'renamed.onnx')
-  renameSync(config.deployments[0]?.model.path ?? '', renamed)
+  renameSync(config.deployments[0]?.model?.path ?? '', renamed)
   const kinds = await kindsAfter(context, withModel(config, renamed))
   assert.deepEqual(kinds.slice(3), ['model', 'deployment', 'acceptance'])
 })

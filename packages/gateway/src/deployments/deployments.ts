@@ -1,7 +1,7 @@
 /** Deployments: models loaded by digest, registered, and served under a manifest that is in the log. */
 import { readFileSync } from 'node:fs'
 import { basename, extname } from 'node:path'
-import { findProfile, type LoadedModel, loadModel } from '@countersign/engines'
+import { findLlamaProfile, findProfile, type LoadedModel, loadLlamaModel, loadModel } from '@countersign/engines'
 import {
   ACCEPTANCE_TYPE,
   CountersignError,
@@ -14,27 +14,56 @@ import {
   parseHex,
   preAuthEncoding,
   quote,
+  type RequestChange,
   type ServedModel,
   type StatementDigest,
   toHex,
+  utf8,
+  type VaultMode,
 } from '@countersign/verify'
-import type { Config, DeploymentConfig } from '../config/config.ts'
+import type { Config, DeploymentConfig, ModelConfig, Retries, RouteTarget } from '../config/config.ts'
 import { loadStatementKey, readP256PublicKey } from '../data/keys.ts'
 import type { LogService } from '../log/log-service.ts'
+import type { Prices } from '../prices/prices.ts'
 import type { StatementReader } from '../store/statement-reader.ts'
+import { createLlamaUpstream } from '../upstreams/llama-upstream.ts'
+import type { Upstream } from '../upstreams/upstream.ts'
+import { createPricing, type Pricing } from './pricing.ts'
 
-/** A deployment that serves. */
-export interface Deployment {
+/** What every deployment has, however it answers. */
+interface DeploymentBase {
   readonly name: string
   readonly manifest: DeploymentPredicate
   /** Digest of the manifest's statement. */
   readonly statement: StatementDigest
+  /** What a recording needs to know of it. */
+  readonly reference: { readonly name: string; readonly statement: StatementDigest; readonly vault: VaultMode }
+}
+
+/** A deployment of a model that takes and gives tensors, run by the gateway. */
+export interface TensorDeployment extends DeploymentBase {
+  readonly kind: 'tensor'
   readonly served: ServedModel
   readonly model: LoadedModel
 }
 
+/** A deployment whose answers come from upstreams, one of the gateway's own among them where it runs a language model. */
+export interface RelayDeployment extends DeploymentBase, Pick<Pricing, 'priceOf' | 'linesFor'> {
+  readonly kind: 'relay'
+  readonly answersTo: readonly string[]
+  readonly route: readonly RouteTarget[]
+  readonly retries: Retries
+  readonly changes: readonly RequestChange[]
+  readonly cache: DeploymentConfig['cache']
+}
+
+export type Deployment = TensorDeployment | RelayDeployment
+
 export interface DeploymentsOptions {
   readonly crypto: Crypto
+  /** Upstreams by name; those of language models that are loaded here are added. */
+  readonly upstreams: Map<string, Upstream>
+  readonly catalogue: Prices
   readonly config: Config
   readonly log: LogService
   readonly statements: StatementReader
@@ -80,33 +109,124 @@ export function allowedWriters({ crypto, config, exampleAccountableKey }: Deploy
 }
 
 async function startDeployment(options: DeploymentsOptions, config: DeploymentConfig): Promise<Deployment> {
-  const { crypto, log, statements } = options
+  if (config.model === undefined) return await startRelay(options, config, config.route)
   checkModelName(basename(config.model.path))
-  const bytes = readModelFile(config.model.path)
-  const digest = toHex(crypto.sha256(bytes))
-  const profile = findProfile(config.model.profile)
-  const model = await loadModel(profile, bytes, digest)
-  const fileName = basename(config.model.path)
-  const served: ServedModel = {
-    name: basename(fileName, extname(fileName)),
-    digest: { sha256: digest },
-    registration: await register(options, fileName, digest),
-    engine: { name: profile.engine, version: profile.version, profile: profile.id },
-    referenceProfile: findProfile(config.model.referenceProfile).id,
-    agreement: config.model.agreement,
+  return config.model.kind === 'llama'
+    ? await startLanguageModel(options, config, config.model)
+    : await startTensorModel(options, config, config.model)
+}
+
+async function startTensorModel(
+  options: DeploymentsOptions,
+  config: DeploymentConfig,
+  { path, profile: profileId, referenceProfile, agreement }: ModelConfig,
+): Promise<TensorDeployment> {
+  const { name, prices } = config
+  if (prices === 'catalogue') {
+    throw new CountersignError('config/malformed', `deployments.${name}.prices: the catalogue has no tensor models`)
   }
-  const manifest = manifestOf(options, config, served)
-  const logged = statements.latest('deployment', config.name)
+  const bytes = readModelFile(path)
+  const digest = toHex(options.crypto.sha256(bytes))
+  const profile = findProfile(profileId)
+  const model = await loadModel(profile, bytes, digest)
+  const engine = { name: profile.engine, version: profile.version, profile: profile.id }
+  const reference = findProfile(referenceProfile).id
+  const served = await registered(options, path, digest, { engine, referenceProfile: reference, agreement })
+  const base = await logged(options, config, manifestOf(options, config, { models: [served], prices }))
+  return { kind: 'tensor', ...base, served, model }
+}
+
+/** A language model is an upstream like others, but for one thing: its weights are known. */
+async function startLanguageModel(
+  options: DeploymentsOptions,
+  config: DeploymentConfig,
+  { path, profile: profileId }: ModelConfig,
+): Promise<RelayDeployment> {
+  const digest = toHex(options.crypto.sha256(readModelFile(path)))
+  const profile = findLlamaProfile(profileId)
+  const model = await loadLlamaModel(profile, path, digest)
+  const engine = { name: profile.engine, version: profile.version, profile: profile.id }
+  const settings = { engine, referenceProfile: profile.id, agreement: 'tolerant' as const }
+  const served = await registered(options, path, digest, settings)
+  const name = `llama:${config.name}`
+  options.upstreams.set(name, createLlamaUpstream({ name, model, served, now: options.now }))
+  return await startRelay(options, config, [{ upstream: name, weight: 1, rank: 0 }], served)
+}
+
+async function startRelay(
+  options: DeploymentsOptions,
+  config: DeploymentConfig,
+  route: readonly RouteTarget[],
+  served?: ServedModel,
+): Promise<RelayDeployment> {
+  const { answersTo, retries, changes, cache } = config
+  const upstreams = route.map((target) => servedUpstream(options, target))
+  const targets = route.map(({ upstream, model }) => ({ provider: providerOf(options, upstream), model }))
+  const { listed, priceOf, linesFor } = createPricing(config, targets, options.catalogue, options.config.operator.name)
+  const manifest = manifestOf(options, config, {
+    models: served === undefined ? [] : [served],
+    upstreams,
+    answersTo,
+    ...(changes.length === 0 ? {} : { changes }),
+    ...(cache === undefined ? {} : { cache }),
+    prices: listed,
+  })
+  const base = await logged(options, config, manifest)
+  return { kind: 'relay', ...base, answersTo, route, retries, changes, cache, priceOf, linesFor }
+}
+
+function servedUpstream({ upstreams }: DeploymentsOptions, { upstream: name, model, weight, rank }: RouteTarget) {
+  const { kind, origin } = requiredUpstream(upstreams, name)
+  return { name, kind, origin, ...(model === undefined ? {} : { model }), weight, rank }
+}
+
+/** The catalogue knows providers by the name that the operator gave the upstream, or by the API that it speaks. */
+function providerOf({ upstreams, catalogue }: DeploymentsOptions, name: string): string {
+  return catalogue.providers.has(name) ? name : requiredUpstream(upstreams, name).kind
+}
+
+function requiredUpstream(upstreams: ReadonlyMap<string, Upstream>, name: string): Upstream {
+  const upstream = upstreams.get(name)
+  if (upstream === undefined) throw new CountersignError('config/malformed', `there is no upstream ${quote(name)}`)
+  return upstream
+}
+
+/** Logs a manifest unless its name's newest is the same word for word. */
+async function logged(
+  options: DeploymentsOptions,
+  config: DeploymentConfig,
+  manifest: DeploymentPredicate,
+): Promise<DeploymentBase> {
+  const { crypto, log, statements } = options
+  const { name, vault } = config
+  const newest = statements.latest('deployment', name)
   const payload = formatStatement({
-    subjects: [{ name: config.name, digest: { sha256: digest } }],
+    subjects: [{ name, digest: { sha256: subjectDigestOf(crypto, manifest) } }],
     predicateType: DEPLOYMENT_TYPE,
     predicate: manifest as unknown as Json,
   })
-  const same = logged !== undefined && Buffer.compare(logged.payload, payload) === 0
-  const row = same ? logged : await log.append({ kind: 'own', type: 'deployment', name: config.name, payload })
+  const same = newest !== undefined && Buffer.compare(newest.payload, payload) === 0
+  const row = same ? newest : await log.append({ kind: 'own', type: 'deployment', name, payload })
   const statement = toHex(row.digest)
   if (options.config.example) await acceptExample(options, config, manifest, statement)
-  return { name: config.name, manifest, statement, served, model }
+  return { name, manifest, statement, reference: { name, statement, vault } }
+}
+
+/** A subject needs a digest: the model's, or of the list of upstreams where no model is known. */
+function subjectDigestOf(crypto: Crypto, { models, upstreams }: DeploymentPredicate): string {
+  return models[0]?.digest.sha256 ?? toHex(crypto.sha256(utf8(JSON.stringify(upstreams))))
+}
+
+/** A model's file, registered in the log. */
+async function registered(
+  options: DeploymentsOptions,
+  path: string,
+  digest: string,
+  settings: Pick<ServedModel, 'engine' | 'referenceProfile' | 'agreement'>,
+): Promise<ServedModel> {
+  const fileName = basename(path)
+  const name = basename(fileName, extname(fileName))
+  return { name, digest: { sha256: digest }, registration: await register(options, fileName, digest), ...settings }
 }
 
 /** The file's name becomes the model's, in statements that must be readable again. */
@@ -116,7 +236,15 @@ function checkModelName(fileName: string): void {
   throw new CountersignError('config/malformed', message)
 }
 
-function manifestOf(options: DeploymentsOptions, config: DeploymentConfig, served: ServedModel): DeploymentPredicate {
+function manifestOf(
+  options: DeploymentsOptions,
+  config: DeploymentConfig,
+  {
+    models,
+    prices,
+    ...optional
+  }: Pick<DeploymentPredicate, 'models' | 'prices' | 'upstreams' | 'answersTo' | 'changes' | 'cache'>,
+): DeploymentPredicate {
   const { party, contact, publicKeyFile } = config.accountable
   const spki =
     publicKeyFile === undefined
@@ -125,10 +253,11 @@ function manifestOf(options: DeploymentsOptions, config: DeploymentConfig, serve
   return {
     name: config.name,
     operator: options.config.operator,
-    models: [served],
+    models,
+    ...optional,
     vault: config.vault,
     onFailure: config.onFailure,
-    prices: config.prices,
+    prices,
     accountable: { party, keyId: toHex(options.crypto.sha256(spki)), contact },
     deadlines: config.deadlines,
     example: options.config.example,

@@ -53,11 +53,11 @@ function addProtocolRoutes(app: App, gateway: Services): void {
   app.get('/v2/health/ready', () => respond(reply(gateway.isReady() ? 200 : 503, { ready: gateway.isReady() })))
   app.get('/v2/models/:name', (c) => respond(reply(200, gateway.modelMetadata(c.req.param('name')))))
   app.get('/v2/models/:name/ready', (c) => {
-    gateway.deployment(c.req.param('name'))
+    gateway.tensorDeployment(c.req.param('name'))
     return respond(reply(200, { name: c.req.param('name'), ready: true }))
   })
   app.all('/v2/models/:name/infer', (c) => {
-    gateway.deployment(c.req.param('name'))
+    gateway.tensorDeployment(c.req.param('name'))
     return fail(gateway, new CountersignError('request/wrong-method', 'use POST'), { allow: 'POST' })
   })
 }

@@ -2,6 +2,9 @@
 import type { IncomingMessage } from 'node:http'
 import { CountersignError } from '@countersign/verify'
 
+/** How long a refused client may go on sending, so that it gets to read why. */
+const LINGER_MS = 2000
+
 /**
  * The whole body.
  *
@@ -40,4 +43,11 @@ export function readBody(request: IncomingMessage, maxBytes: number): Promise<Ui
 
 function tooLarge(maxBytes: number): CountersignError {
   return new CountersignError('request/too-large', `the body has more than ${maxBytes} bytes`)
+}
+
+/** Throws away what is left of a body. To close at once would reset the connection, and the reply with it. */
+export function linger(request: IncomingMessage): void {
+  const timer = setTimeout(() => request.destroy(), LINGER_MS)
+  request.once('close', () => clearTimeout(timer))
+  request.resume()
 }

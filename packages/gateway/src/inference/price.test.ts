@@ -16,5 +16,5 @@ test('a price that no statement can carry is refused before anything is recorded
   assert.equal(refused.status, 400)
   assert.match(refused.text, /request\/malformed/)
   assert.equal(entries.get(), before)
-  assert.equal(gateway.inferServices.journal.inUse, 0)
+  assert.equal(gateway.recording.journal.inUse, 0)
 })

@@ -70,7 +70,7 @@ const planted: readonly Planted[] = [
     plant: ({ vaultKeys }) => overwrite(vaultKeys, 3 * 4096),
   },
   { check: 'integrity', what: 'no database at all', plant: ({ database }) => overwrite(database, 0) },
-  sql('schema', 'a newer schema', 'PRAGMA user_version = 2'),
+  sql('schema', 'a newer schema', 'PRAGMA user_version = 3'),
   sql('key', 'no name of the log', `DELETE FROM meta WHERE name = 'origin'`),
   { check: 'key', what: 'no statement key', plant: ({ keys }) => rmSync(keyPaths(keys).statement) },
   {

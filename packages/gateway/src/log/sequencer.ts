@@ -29,6 +29,26 @@ export interface VaultRow {
   readonly record: Uint8Array | null
 }
 
+/** What an answer costs, and whom. Added up per key, deployment, day and currency. @spec spec/access.md */
+export interface Charge {
+  readonly keyId: string
+  /** `YYYY-MM-DD`, UTC: the day of the request. */
+  readonly day: string
+  readonly currency: string
+  readonly amountMicros: number
+  readonly inputTokens: number
+  readonly outputTokens: number
+  /** The upstream did not say how much it was; the amount is an estimate. */
+  readonly isUsageUnknown: boolean
+}
+
+/** An object that an upstream keeps, and that only the same key may ask for again. */
+export interface UpstreamObject {
+  readonly id: string
+  readonly keyId: string
+  readonly upstream: string
+}
+
 /** A statement on its way into the log. */
 export type Draft =
   | {
@@ -40,6 +60,8 @@ export type Draft =
       readonly beforeSequence: string
       readonly afterSequence: string
       readonly vault: VaultRow | null
+      readonly charge?: Charge
+      readonly object?: UpstreamObject
     }
   | {
       /** Any other statement of ours. */
@@ -215,6 +237,7 @@ export class Sequencer {
           coverBySeconds,
         )
         if (isAnswer && draft.vault !== null) sql.vault.run(index, draft.vault.keyId, draft.vault.record)
+        if (isAnswer) this.#storeBooks(draft)
       }
       for (const [deployment, value] of next) sql.sequence.run(deployment, value)
       sql.commit.run()
@@ -222,6 +245,15 @@ export class Sequencer {
       if (this.#options.database.inTransaction) sql.rollback.run()
       throw storageError(thrown)
     }
+  }
+
+  #storeBooks({ deployment, charge, object }: Extract<Draft, { kind: 'inference' }>): void {
+    if (charge !== undefined) {
+      const { keyId, day, currency, amountMicros, inputTokens, outputTokens, isUsageUnknown } = charge
+      const unknown = isUsageUnknown ? 1 : 0
+      this.#sql.spend.run(keyId, deployment, day, currency, amountMicros, inputTokens, outputTokens, unknown)
+    }
+    if (object !== undefined) this.#sql.object.run(object.id, object.keyId, object.upstream)
   }
 
   #promiseText({ draft, digest, index, leafHash }: Ready, coverBySeconds: number): string {
@@ -249,6 +281,18 @@ function prepare(database: Sqlite) {
     sequence: database.prepare(
       'INSERT INTO sequences (deployment, next) VALUES (?, ?) ON CONFLICT (deployment) DO UPDATE SET next = excluded.next',
     ),
+    spend: database.prepare(
+      `INSERT INTO spend (key_id, deployment, day, currency, amount_micros, requests, input_tokens, output_tokens,
+                          unknown_usage)
+       VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?)
+       ON CONFLICT (key_id, deployment, day, currency) DO UPDATE SET
+         amount_micros = amount_micros + excluded.amount_micros,
+         requests = requests + 1,
+         input_tokens = input_tokens + excluded.input_tokens,
+         output_tokens = output_tokens + excluded.output_tokens,
+         unknown_usage = unknown_usage + excluded.unknown_usage`,
+    ),
+    object: database.prepare('INSERT OR REPLACE INTO upstream_objects (id, key_id, upstream) VALUES (?, ?, ?)'),
     sequences: database.prepare('SELECT deployment, next FROM sequences'),
     firstHead: database.prepare(
       `INSERT INTO head (id, size, root, note, time_ms) SELECT 1, ?, ?, ?, ?

@@ -143,7 +143,7 @@ test('whoever is not listed, and whatever is not an acceptance of a manifest of 
     ],
     [
       'a statement that is no manifest',
-      envelope(lender, acceptancePayload(manifest, gateway.deployment('sum').served.registration, 1)),
+      envelope(lender, acceptancePayload(manifest, gateway.tensorDeployment('sum').served.registration, 1)),
       400,
       'statement/mismatch',
     ],

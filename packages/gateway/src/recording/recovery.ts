@@ -13,7 +13,9 @@ export async function recoverIntents(
   statements: StatementReader,
   epoch: string,
 ): Promise<number> {
-  const lost = intents.filter((intent) => statements.byReceipt(intent.receipt) === undefined)
+  // An intent may stand twice: it was written again to be synced.
+  const byReceipt = new Map(intents.map((intent) => [intent.receipt, intent]))
+  const lost = [...byReceipt.values()].filter((intent) => statements.byReceipt(intent.receipt) === undefined)
   await Promise.all(lost.map((intent) => log.append(interrupted(intent, log.clock.read().timeMs, epoch))))
   return lost.length
 }
@@ -42,7 +44,7 @@ function interrupted(intent: Intent, endedAtMs: number, epoch: string) {
   const predicate: UnsequencedPredicate = {
     receipt: intent.receipt,
     deployment: { name: intent.deployment, statement: intent.manifest },
-    model: { requested: intent.deployment, served: intent.model, digestSource: 'unknown' },
+    model: { requested: intent.model, served: intent.model, digestSource: 'unknown' },
     parameters: {},
     usage: 'unknown',
     finish: { reason: 'interrupted', by: 'gateway', deliveredBytes: 0 },

@@ -46,8 +46,36 @@ CREATE TABLE secret_generations (receipt BLOB PRIMARY KEY, generation INTEGER NO
 CREATE TABLE pending_erasures (receipt BLOB PRIMARY KEY, reason TEXT NOT NULL) STRICT, WITHOUT ROWID;
 `
 
+/**
+ * Second version: what answers cost whom, and which upstream keeps an object that clients may ask for again. Both are
+ * written in the transaction of the answer's statement.
+ */
+const SECOND = `
+CREATE TABLE spend (
+  key_id TEXT NOT NULL,
+  deployment TEXT NOT NULL,
+  day TEXT NOT NULL,
+  currency TEXT NOT NULL,
+  amount_micros INTEGER NOT NULL,
+  requests INTEGER NOT NULL,
+  input_tokens INTEGER NOT NULL,
+  output_tokens INTEGER NOT NULL,
+  unknown_usage INTEGER NOT NULL,
+  PRIMARY KEY (key_id, deployment, day, currency)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE upstream_objects (
+  id TEXT NOT NULL,
+  key_id TEXT NOT NULL,
+  upstream TEXT NOT NULL,
+  PRIMARY KEY (id, key_id)
+) STRICT, WITHOUT ROWID;
+`
+
+/** From each version to the next. */
+const MIGRATIONS: readonly string[] = [SCHEMA, SECOND]
+
 /** Version of the schema, kept in `user_version`. */
-export const SCHEMA_VERSION = 1
+export const SCHEMA_VERSION = 2
 
 /**
  * Opens the database for writing, making it when it is new. Commits survive a power cut on a disk that honours fsync:
@@ -66,9 +94,9 @@ export function openDatabase(path: string): Sqlite {
       `the database has schema ${version}, this release ${SCHEMA_VERSION}`,
     )
   }
-  if (version === 0) {
+  if (version < SCHEMA_VERSION) {
     database.transaction(() => {
-      database.exec(SCHEMA)
+      for (const migration of MIGRATIONS.slice(version)) database.exec(migration)
       database.pragma(`user_version = ${SCHEMA_VERSION}`)
     })()
   }

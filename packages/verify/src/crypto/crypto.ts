@@ -22,3 +22,10 @@ export interface Crypto {
    */
   p256Accepts(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean
 }
+
+/** SHA-256 of bytes that come in pieces, for what is too large to hold. Ends with `digest`; of no use afterwards. */
+export interface RunningSha256 {
+  update(part: Uint8Array): void
+  /** 32 bytes. */
+  digest(): Uint8Array
+}

@@ -2,7 +2,7 @@ import { ed25519 } from '@noble/curves/ed25519.js'
 import { p256 } from '@noble/curves/nist.js'
 import { sha256, sha512 } from '@noble/hashes/sha2.js'
 import { concat, equalBytes } from '../bytes/bytes.ts'
-import type { Crypto } from './crypto.ts'
+import type { Crypto, RunningSha256 } from './crypto.ts'
 
 /** The crypto port in plain JavaScript, for browsers. Decides every input as the node provider does; slower. */
 export function createNobleCrypto(): Crypto {
@@ -30,6 +30,17 @@ export function createNobleCrypto(): Crypto {
         return false
       }
     },
+  }
+}
+
+/** SHA-256 in plain JavaScript, of bytes that come in pieces. */
+export function startNobleSha256(): RunningSha256 {
+  const hasher = sha256.create()
+  return {
+    update(part) {
+      hasher.update(part)
+    },
+    digest: () => hasher.digest(),
   }
 }
 

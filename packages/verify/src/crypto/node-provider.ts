@@ -1,6 +1,6 @@
 import { createHash, createPublicKey, hash, type KeyObject, verify } from 'node:crypto'
 import { concat } from '../bytes/bytes.ts'
-import type { Crypto } from './crypto.ts'
+import type { Crypto, RunningSha256 } from './crypto.ts'
 
 /** Keys seen lately, made ready once: taking a key apart costs as much as checking a signature with it. */
 const MAX_REMEMBERED_KEYS = 256
@@ -56,6 +56,17 @@ export function createNodeCrypto(): Crypto {
       const key = keyOf(P256_SPKI_HEADER, publicKey)
       return key !== undefined && verify('sha256', message, { key, dsaEncoding: 'ieee-p1363' }, signature)
     },
+  }
+}
+
+/** SHA-256 on `node:crypto`, of bytes that come in pieces. */
+export function startNodeSha256(): RunningSha256 {
+  const hasher = createHash('sha256')
+  return {
+    update(part) {
+      hasher.update(part)
+    },
+    digest: () => new Uint8Array(hasher.digest()),
   }
 }
 

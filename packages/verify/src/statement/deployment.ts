@@ -4,9 +4,18 @@
  * @spec spec/deployment.md
  */
 import type { Json } from '../bytes/json.ts'
-import { Fields, type Path } from '../bytes/shape.ts'
+import { Fields, type Path, ShapeError } from '../bytes/shape.ts'
 import { CountersignError } from '../errors.ts'
-import { readDeploymentReference, readSha256 } from './inference.ts'
+import { optionalField, readDeploymentReference, readSha256 } from './inference.ts'
+import {
+  MAX_TARGETS,
+  type RequestChange,
+  readAnswersTo,
+  readCache,
+  readChanges,
+  readUpstream,
+  type ServedUpstream,
+} from './routing.ts'
 import type { Statement, StatementDigest } from './statement.ts'
 
 export const DEPLOYMENT_TYPE = 'urn:countersign:deployment/v1'
@@ -32,6 +41,17 @@ export interface ServedModel {
   readonly agreement: 'exact' | 'tolerant'
 }
 
+/** What one item costs. */
+export interface ListedPrice {
+  readonly item: string
+  /** Millionths of the currency's unit. */
+  readonly amountMicros: number
+  /** ISO 4217. */
+  readonly currency: string
+  /** The price is for so many units; 1 when it is missing. */
+  readonly per?: number
+}
+
 /** Whole days, but the first, which counts business days. */
 export interface Deadlines {
   readonly acknowledgeBusinessDays: number
@@ -43,10 +63,17 @@ export interface Deadlines {
 export interface DeploymentPredicate {
   readonly name: string
   readonly operator: { readonly name: string; readonly contact: string }
+  /** Empty where upstreams alone serve. */
   readonly models: readonly ServedModel[]
+  readonly upstreams?: readonly ServedUpstream[]
+  /** Names of models that clients may ask for, with `*` at the end for any rest; its own name when it is missing. */
+  readonly answersTo?: readonly string[]
+  readonly changes?: readonly RequestChange[]
+  /** How old an answer may be that is given again; none is when it is missing. */
+  readonly cache?: { readonly maxAgeSeconds: number }
   readonly vault: VaultMode
   readonly onFailure: (typeof FAILURE_POLICIES)[number]
-  readonly prices: readonly { readonly item: string; readonly amountMicros: number; readonly currency: string }[]
+  readonly prices: readonly ListedPrice[]
   readonly accountable: { readonly party: string; readonly keyId: string; readonly contact: string }
   readonly deadlines: Deadlines
   /** True for the labelled example: nobody real answers for it. */
@@ -67,6 +94,7 @@ const PARTY = { maxLength: 128 }
 const CONTACT = { maxLength: 256 }
 const MAX_MODELS = 64
 const MAX_DAYS = 3660
+const MAX_PRICES = 64
 
 /** @throws {CountersignError} `statement/wrong-type`, `shape/*` */
 export function parseDeployment(statement: Statement): DeploymentPredicate {
@@ -77,9 +105,13 @@ export function parseDeployment(statement: Statement): DeploymentPredicate {
     name: fields.text('name', NAME),
     operator: { name: operator.text('name', PARTY), contact: operator.text('contact', CONTACT) },
     models: fields.list('models', MAX_MODELS, readServedModel),
+    ...optionalField('upstreams', fields, () => fields.list('upstreams', MAX_TARGETS, readUpstream)),
+    ...optionalField('answersTo', fields, () => readAnswersTo(fields)),
+    ...optionalField('changes', fields, () => readChanges(fields)),
+    ...optionalField('cache', fields, () => readCache(fields.object('cache'))),
     vault: fields.oneOf('vault', VAULT_MODES),
     onFailure: fields.oneOf('onFailure', FAILURE_POLICIES),
-    prices: fields.list('prices', 64, readPrice),
+    prices: fields.list('prices', MAX_PRICES, readListedPrice),
     accountable: {
       party: accountable.text('party', PARTY),
       keyId: accountable.hex('keyId', 32),
@@ -89,6 +121,9 @@ export function parseDeployment(statement: Statement): DeploymentPredicate {
     example: fields.boolean('example'),
   }
   for (const each of [operator, accountable, fields]) each.end()
+  if (deployment.models.length === 0 && (deployment.upstreams ?? []).length === 0) {
+    throw new ShapeError('shape/missing-field', fields.at('models'), 'expected a model or an upstream')
+  }
   return deployment
 }
 
@@ -145,12 +180,14 @@ function readServedModel(item: Json, path: Path): ServedModel {
   return model
 }
 
-function readPrice(item: Json, path: Path): DeploymentPredicate['prices'][number] {
+/** Reads one price; also used for configuration. */
+export function readListedPrice(item: Json, path: Path): ListedPrice {
   const fields = new Fields(item, path)
-  const price = {
+  const price: ListedPrice = {
     item: fields.text('item', { maxLength: 64 }),
     amountMicros: fields.integer('amountMicros'),
     currency: fields.text('currency', { maxLength: 3, pattern: /^[A-Z]{3}$/ }),
+    ...optionalField('per', fields, () => fields.integer('per', 1)),
   }
   fields.end()
   return price

@@ -45,7 +45,9 @@ export const OBSERVATIONS = [
   'upstream-comments-stripped',
   'upstream-encoding-decoded',
   'cache-hit',
+  'request-changed',
 ] as const
+export type Observation = (typeof OBSERVATIONS)[number]
 
 /** Numbers that may stand in clear, all optional. A seed is text: it may have 64 bits. */
 export interface Parameters {
@@ -81,8 +83,21 @@ export interface Attempt {
   readonly status?: number
   /** A code of ours, where it failed. */
   readonly code?: string
+  /** Name of the model as it was sent. */
+  readonly model?: string
+  /** The upstream's own id of the request. */
+  readonly requestId?: string
+  /** SHA-256 of the certificate that the upstream showed, hexadecimal. */
+  readonly tlsCertificate?: string
   readonly startedAtMs: number
   readonly endedAtMs: number
+}
+
+/** What an upstream says of its own answer. Nobody checked it. */
+export interface Reported {
+  /** The upstream's id of the answer. */
+  readonly id?: string
+  readonly systemFingerprint?: string
 }
 
 /** A tree head that the operator had seen when it answered: the answer came after it. */
@@ -113,7 +128,10 @@ export interface InferencePredicate {
   }
   readonly price: readonly PriceLine[]
   readonly attempts: readonly Attempt[]
-  readonly observations: readonly (typeof OBSERVATIONS)[number][]
+  readonly reported?: Reported
+  /** The receipt whose answer was given again, from the cache. */
+  readonly repeats?: ReceiptId
+  readonly observations: readonly Observation[]
   readonly evidence: readonly string[]
   readonly parents: readonly ReceiptId[]
   /** The client's nonce, as it sent it. */
@@ -134,6 +152,8 @@ export interface Inference extends InferencePredicate {
 }
 
 const NAME = { maxLength: 128, pattern: /^[!-~]+$/ }
+/** Texts of upstreams: spaces and other scripts may stand in them, control and invisible characters may not. */
+const REPORTED = { maxLength: 256 }
 const MAX_TIME_MS = 8_640_000_000_000_000
 const MAX_LIST = 64
 
@@ -157,6 +177,8 @@ export function parseInference(statement: Statement): Inference {
     finish: readFinish(fields.object('finish')),
     price: fields.list('price', MAX_LIST, readPriceLine),
     attempts: fields.list('attempts', MAX_LIST, readAttempt),
+    ...optionalField('reported', fields, () => readReported(fields.object('reported'))),
+    ...optionalField('repeats', fields, () => fields.hex('repeats', 16)),
     observations: fields.list('observations', OBSERVATIONS.length, readObservation),
     evidence: fields.list('evidence', MAX_LIST, (item, path) => readHex(item, path, 32)),
     parents: fields.list('parents', MAX_LIST, (item, path) => readHex(item, path, 16)),
@@ -175,11 +197,24 @@ export function parseInference(statement: Statement): Inference {
   if (new Set(inference.observations).size !== inference.observations.length) {
     throw new CountersignError('shape/bad-value', 'an observation stands twice')
   }
+  checkTogether(inference, 'cache-hit', inference.repeats, 'the receipt that it repeats')
+  checkTogether(inference, 'request-changed', inference.commitments['request-patch'], 'a commitment to the patch')
   return inference
 }
 
+/** Refuses an observation without what belongs to it, and the other way round. */
+function checkTogether(
+  { observations }: Inference,
+  name: Observation,
+  partner: string | undefined,
+  what: string,
+): void {
+  if (observations.includes(name) === (partner !== undefined)) return
+  throw new CountersignError('shape/bad-value', `the observation "${name}" and ${what} come together`)
+}
+
 /** `{ [name]: value }` when the field is there, `{}` when it is not. */
-function optionalField<K extends string, T>(name: K, fields: Fields, read: () => T): { [key in K]?: T } {
+export function optionalField<K extends string, T>(name: K, fields: Fields, read: () => T): { [key in K]?: T } {
   const value = fields.optional(name, read)
   return value === undefined ? {} : ({ [name]: value } as { [key in K]?: T })
 }
@@ -297,6 +332,9 @@ function readAttempt(item: Json, path: Path): Attempt {
     outcome: fields.oneOf('outcome', ['answered', 'failed'] as const),
     ...optionalField('status', fields, () => fields.integer('status', 100, 999)),
     ...optionalField('code', fields, () => fields.text('code', NAME)),
+    ...optionalField('model', fields, () => fields.text('model', REPORTED)),
+    ...optionalField('requestId', fields, () => fields.text('requestId', REPORTED)),
+    ...optionalField('tlsCertificate', fields, () => fields.hex('tlsCertificate', 32)),
     startedAtMs: fields.integer('startedAtMs', 0, MAX_TIME_MS),
     endedAtMs: fields.integer('endedAtMs', 0, MAX_TIME_MS),
   }
@@ -304,7 +342,16 @@ function readAttempt(item: Json, path: Path): Attempt {
   return attempt
 }
 
-function readObservation(item: Json, path: Path): (typeof OBSERVATIONS)[number] {
+function readReported(fields: Fields): Reported {
+  const reported = {
+    ...optionalField('id', fields, () => fields.text('id', REPORTED)),
+    ...optionalField('systemFingerprint', fields, () => fields.text('systemFingerprint', REPORTED)),
+  }
+  fields.end()
+  return reported
+}
+
+function readObservation(item: Json, path: Path): Observation {
   const text = readText(item, path)
   const known = OBSERVATIONS.find((observation) => observation === text)
   if (known === undefined) throw new CountersignError('shape/bad-value', `${path}: unknown observation`)

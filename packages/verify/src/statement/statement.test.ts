@@ -113,13 +113,78 @@ test('an inference has every field, in its type and within its bounds', () => {
   ])
 })
 
-test('optional parts of an inference are kept', () => {
-  const value = payloadOf(scene.index) as { readonly predicate: { readonly [name: string]: Json } }
+interface Payload {
+  readonly [name: string]: Json
+  readonly subject: readonly Json[]
+  readonly predicate: { readonly [name: string]: Json }
+}
+
+/** The scene's answer as one through an upstream, with every optional part. */
+function relayedAnswer(): Payload {
+  const value = payloadOf(scene.index) as unknown as Payload
   const parameters = { temperature: '0.7', topP: '1', seed: '-18446744073709551616', maxTokens: 5 }
-  const predicate = { ...value.predicate, usage: 'unknown', nonce: 'n-1', parameters, observations: ['cache-hit'] }
-  const { commitments, ...read } = reader(parseInference)({ ...value, predicate })
-  assert.deepEqual(read, predicate)
-  assert.equal(Object.keys(commitments).length, 4)
+  const times = { startedAtMs: NOW_MS, endedAtMs: NOW_MS + 1 }
+  const predicate = {
+    ...value.predicate,
+    ...{ usage: 'unknown', nonce: 'n-1', parameters },
+    attempts: [
+      {
+        ...{ upstream: 'provider', outcome: 'failed', status: 503, code: 'upstream/busy' },
+        ...{ model: 'Modell für alle', requestId: 'req 1', tlsCertificate: DIGEST, ...times },
+      },
+    ],
+    reported: { id: 'chatcmpl-1', systemFingerprint: 'fp 模型' },
+    repeats: 'ab'.repeat(16),
+    observations: ['cache-hit', 'request-changed'],
+  }
+  const patch = { name: 'request-patch', digest: { 'countersign-commitment-v1': DIGEST } }
+  return { ...value, subject: [...value.subject, patch], predicate }
+}
+
+test('optional parts of an inference are kept', () => {
+  const value = relayedAnswer()
+  const { commitments, ...read } = reader(parseInference)(value)
+  assert.deepEqual(read, value.predicate)
+  assert.equal(Object.keys(commitments).length, 5)
+  const { reported: _, ...unreported } = value.predicate
+  const parse = reader(parseInference)
+  for (const reported of [{}, { id: 'a' }, { systemFingerprint: 'b' }]) {
+    assert.deepEqual(parse({ ...value, predicate: { ...unreported, reported } }).reported, reported)
+  }
+})
+
+test('what an upstream says is text of one line that everyone sees alike', () => {
+  const value = relayedAnswer()
+  const texts: readonly (readonly (string | number)[])[] = [
+    ['predicate', 'attempts', 0, 'model'],
+    ['predicate', 'attempts', 0, 'requestId'],
+    ['predicate', 'reported', 'id'],
+    ['predicate', 'reported', 'systemFingerprint'],
+  ]
+  for (const path of texts) {
+    const invisible = ['', 'a\n', 'a\u001b[2J', 'a\u202eb', 'a\u200b', '\u00a0', '\ud800', 'x'.repeat(257)]
+    assertRefusals(value, reader(parseInference), [
+      ...invisible.map((text) => [path, text, 'shape/bad-value'] as const),
+      [path, 5, 'shape/wrong-type'],
+      [path, null, 'shape/wrong-type'],
+    ])
+  }
+  assertRefusals(value, reader(parseInference), [
+    [['predicate', 'attempts', 0, 'tlsCertificate'], 'cd', 'shape/bad-value'],
+    [['predicate', 'attempts', 0, 'surplus'], 1, 'shape/unknown-field'],
+    [['predicate', 'reported', 'surplus'], 1, 'shape/unknown-field'],
+    [['predicate', 'repeats'], 'ab'.repeat(15), 'shape/bad-value'],
+  ])
+})
+
+test('observations and what belongs to them come together', () => {
+  const value = relayedAnswer()
+  assertRefusals(value, reader(parseInference), [
+    [['predicate', 'observations'], ['request-changed'], 'shape/bad-value'],
+    [['predicate', 'repeats'], undefined, 'shape/bad-value'],
+    [['predicate', 'observations'], ['cache-hit'], 'shape/bad-value'],
+    [['subject', 4], undefined, 'shape/bad-value'],
+  ])
 })
 
 test('a deployment and an acceptance have their shapes', () => {
@@ -150,6 +215,99 @@ test('a deployment and an acceptance have their shapes', () => {
     [['predicateType'], 'urn:countersign:deployment/v1', 'statement/wrong-type'],
     [['predicate', 'acceptedAtMs'], -1, 'shape/bad-value'],
   ])
+})
+
+/** The scene's manifest as one with upstreams. */
+function routedManifest(): Payload {
+  const [, manifest] = scene.linked.map(payloadOf) as unknown as [Payload, Payload]
+  const predicate = {
+    ...manifest.predicate,
+    models: [],
+    upstreams: [
+      { name: 'provider', kind: 'openai', origin: 'https://api.example.org', model: 'large 1', weight: 3, rank: 0 },
+      { name: 'provider', kind: 'openai', origin: 'https://api.example.org', weight: 1, rank: 0 },
+      { name: 'near', kind: 'kserve', origin: 'http://[::1]:8000', weight: 1_000_000, rank: 63 },
+      { name: 'own', kind: 'llama', origin: 'embedded', weight: 1, rank: 1 },
+    ],
+    answersTo: ['large', 'großes Modell', 'large-*', '*'],
+    changes: [
+      { op: 'set-default', path: '/temperature', value: 0.5 },
+      { op: 'set', path: '/metadata', value: { nested: [[[[[[null]]]]]] } },
+      { op: 'set', path: '/user', value: null },
+    ],
+    cache: { maxAgeSeconds: 600 },
+    prices: [{ item: 'input-tokens', amountMicros: 150_000, currency: 'USD', per: 1_000_000 }],
+  }
+  return { ...manifest, predicate }
+}
+
+test('a manifest of upstreams is read as it was written, and one without them as before', () => {
+  const value = routedManifest()
+  assert.deepEqual(reader(parseDeployment)(value), value.predicate)
+  const [, manifest] = scene.linked.map(payloadOf) as unknown as [Payload, Payload]
+  assert.deepEqual(reader(parseDeployment)(manifest), manifest.predicate)
+  const { upstreams: _, ...nothing } = value.predicate
+  const parse = reader(parseDeployment)
+  assert.throws(() => parse({ ...value, predicate: nothing }), { code: 'shape/missing-field' })
+  assert.throws(() => parse({ ...value, predicate: { ...nothing, upstreams: [] } }), { code: 'shape/missing-field' })
+})
+
+test('upstreams, names, changes and prices have their bounds', () => {
+  const value = routedManifest()
+  const at = (...path: readonly (string | number)[]) => ['predicate', ...path]
+  const bad = (path: readonly (string | number)[], text: Json) => [path, text, 'shape/bad-value'] as const
+  const one = { op: 'set', path: '/a', value: 1 }
+  assertRefusals(
+    value,
+    reader(parseDeployment),
+    shapeRefusals(value, ['model', 'per', 'answersTo', 'changes', 'cache', 'nested']).filter(([path]) => {
+      const [first, second] = path
+      // A value that a change sets may be anything.
+      return first === 'predicate' && second !== undefined && second !== 'surplus' && !path.includes('value')
+    }),
+  )
+  assertRefusals(value, reader(parseDeployment), [
+    bad(at('upstreams', 0, 'name'), 'with space'),
+    bad(at('upstreams', 0, 'kind'), 'other'),
+    bad(at('upstreams', 0, 'kind'), 'llama'),
+    bad(at('upstreams', 3, 'kind'), 'openai'),
+    ...['ftp://a', 'https://a/path', 'https://user@a', 'https://a?b', 'https://', 'a', 'https://a b', ''].map(
+      (origin) => bad(at('upstreams', 0, 'origin'), origin),
+    ),
+    bad(at('upstreams', 0, 'model'), 'a\u202eb'),
+    bad(at('upstreams', 0, 'weight'), 0),
+    bad(at('upstreams', 0, 'weight'), 1_000_001),
+    bad(at('upstreams', 0, 'rank'), -1),
+    bad(at('upstreams', 0, 'rank'), 64),
+    bad(
+      at('upstreams'),
+      Array.from({ length: 65 }, () => ({})),
+    ),
+    bad(at('answersTo'), []),
+    bad(at('answersTo', 0), '*large'),
+    bad(at('answersTo', 0), 'la*rge*'),
+    bad(at('answersTo', 0), '**'),
+    bad(at('answersTo', 0), 'large-*'),
+    bad(at('answersTo', 0), ''),
+    bad(at('changes', 0, 'op'), 'remove'),
+    ...['temperature', '/', '/a/b', '/a~1b', '/model', '/stream', '/user', `/${'a'.repeat(128)}`].map((path) =>
+      bad(at('changes', 0, 'path'), path),
+    ),
+    bad(at('changes', 0, 'value'), 2 ** 53),
+    bad(at('changes', 0, 'value'), [{ a: -(2 ** 60) }]),
+    bad(at('changes', 0, 'value'), 'x'.repeat(4095)),
+    bad(at('changes', 0, 'value'), [[[[[[[[[1]]]]]]]]]),
+    bad(
+      at('changes'),
+      Array.from({ length: 65 }, (_, i) => ({ ...one, path: `/a${i}` })),
+    ),
+    bad(at('cache', 'maxAgeSeconds'), 0),
+    bad(at('cache', 'maxAgeSeconds'), 366 * 86_400 + 1),
+    bad(at('prices', 0, 'per'), 0),
+  ])
+  const longest = { ...one, value: 'x'.repeat(4094) }
+  const { predicate } = value
+  assert.doesNotThrow(() => reader(parseDeployment)({ ...value, predicate: { ...predicate, changes: [longest] } }))
 })
 
 test('a model’s root digest covers its files, whatever their order', () => {

@@ -1,8 +1,9 @@
 /** The claim `model`: which weights produced the answer? */
-import { CountersignError } from '../errors.ts'
+import { CountersignError, quote } from '../errors.ts'
 import { parseDeployment, type ServedModel } from '../statement/deployment.ts'
-import type { Inference } from '../statement/inference.ts'
+import type { Attempt, Inference } from '../statement/inference.ts'
 import { parseModel } from '../statement/model.ts'
+import type { ServedUpstream } from '../statement/routing.ts'
 import type { Grade } from '../trust/requirement.ts'
 import { Checklist, type ClaimRow } from './checklist.ts'
 import type { RecordedAnswer, VerdictInput } from './evidence.ts'
@@ -16,17 +17,16 @@ const DOES_NOT_PROVE = [
 export function decideModel(answer: RecordedAnswer, { crypto }: VerdictInput): ClaimRow {
   const { inference, linked } = answer
   const list = new Checklist('model')
-  const { digestSource } = inference.model
   const digest = inference.model.digest?.sha256
-  if (digestSource !== 'loaded-file') {
-    list.missing('digest', `the operator did not load the weights itself; where their digest is from: ${digestSource}`)
-  }
+  if (inference.model.digestSource !== 'loaded-file') list.missing('digest', whyUnknown(inference))
 
   const { reason: finish } = inference.finish
   if (finish === 'error' || finish === 'interrupted') {
     list.missing('finish', `the answer ended with "${finish}": no model's answer stands behind it`)
   }
   const deployment = list.attempt('deployment', () => openDeployment(answer))
+  const upstreams = deployment?.upstreams
+  if (upstreams !== undefined) list.attempt('route', () => checkRoute(upstreams, deployment?.models ?? [], inference))
   // A manifest lists models by digest: where there is none, it neither allows nor forbids.
   const served =
     deployment && digest !== undefined
@@ -81,13 +81,44 @@ export function openDeployment({ inference, linked, operator }: RecordedAnswer) 
   return deployment
 }
 
+/** Why nobody knows which weights answered. */
+function whyUnknown({ model, attempts, repeats }: Inference): string {
+  const upstream = attempts.findLast(({ outcome }) => outcome === 'answered')?.upstream
+  const through = upstream === undefined ? '' : `the answer came through the upstream ${quote(upstream)}: `
+  const again = repeats === undefined ? '' : `the answer repeats that of receipt ${repeats}: `
+  const reported = model.digestSource === 'upstream-reported' ? '; their digest is only what was reported' : ''
+  return `${again}${through}nobody here loaded the weights${reported}`
+}
+
+/**
+ * Refuses an answer for which a request went to a place that the manifest does not name. Engines of the manifest's own
+ * models are such places too.
+ *
+ * @throws {CountersignError} `statement/mismatch`
+ */
+function checkRoute(upstreams: readonly ServedUpstream[], models: readonly ServedModel[], inference: Inference): void {
+  const isAllowed = ({ upstream, model = inference.model.requested }: Attempt) =>
+    models.some(({ engine }) => engine.name === upstream) ||
+    upstreams.some((each) => each.name === upstream && (each.model ?? inference.model.requested) === model)
+  const astray = inference.attempts.find((attempt) => !isAllowed(attempt))
+  if (astray === undefined) return
+  const asked = astray.model === undefined ? '' : ` for the model ${quote(astray.model)}`
+  throw new CountersignError(
+    'statement/mismatch',
+    `the manifest allows no request to the upstream ${quote(astray.upstream)}${asked}`,
+  )
+}
+
 /**
  * The model of the manifest that the answer's statement says served it.
  *
- * @throws {CountersignError} `statement/mismatch` when the manifest allows no such model, or not on that engine
+ * @throws {CountersignError} `execution/unsupported` when the statement has no digest of the weights;
+ *   `statement/mismatch` when the manifest allows no such model, or not on that engine
  */
-export function findServed(models: readonly ServedModel[], { model, engine }: Inference): ServedModel {
+export function findServed(models: readonly ServedModel[], inference: Inference): ServedModel {
+  const { model, engine } = inference
   const digest = model.digest?.sha256
+  if (digest === undefined) throw new CountersignError('execution/unsupported', whyUnknown(inference))
   const named = models.filter((each) => each.name === model.served && each.digest.sha256 === digest)
   if (named.length === 0) {
     throw new CountersignError(

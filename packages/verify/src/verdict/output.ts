@@ -15,6 +15,9 @@ const DOES_NOT_PROVE = [
   'that the client was sent what the model gave, where the statement commits to two different answers',
 ]
 
+/** Engines that run language models. */
+const LANGUAGE_ENGINES: readonly string[] = ['node-llama-cpp']
+
 /**
  * What to run in order to settle `output`, for an answer whose record holds.
  *
@@ -22,12 +25,9 @@ const DOES_NOT_PROVE = [
  *   `shape/*`, and what opening the manifest throws
  */
 export function planExecution(answer: RecordedAnswer): ExecutionRequest {
-  const { inference, statement } = answer
-  if (inference.finish.reason !== 'complete') {
-    throw new CountersignError('execution/unsupported', `the answer ended with "${inference.finish.reason}"`)
-  }
+  const { statement } = answer
+  const model = repeatableModel(answer)
   const request = parseInferenceRequest(contentOf(answer, 'request-sent'))
-  const model = servedModel(answer)
   return {
     statement,
     modelDigest: model.digest.sha256,
@@ -65,7 +65,7 @@ export function decideOutput(answer: RecordedAnswer, { executions = [] }: Verdic
 type Ran = Extract<ExecutionResult, { outcome: 'ran' }>
 
 function compare(list: Checklist, answer: RecordedAnswer, ran: Ran): void {
-  const model = list.attempt('manifest', () => servedModel(answer))
+  const model = list.attempt('manifest', () => repeatableModel(answer))
   if (model === undefined) return
   const isSame = list.attempt('model-file', () => {
     if (ran.modelDigest === model.digest.sha256 && ran.profile === model.referenceProfile) return true
@@ -84,8 +84,22 @@ function compare(list: Checklist, answer: RecordedAnswer, ran: Ran): void {
   })
 }
 
-function servedModel(answer: RecordedAnswer): ServedModel {
-  return findServed(openDeployment(answer).models, answer.inference)
+/**
+ * The model to run again, where an answer like this can be.
+ *
+ * @throws {CountersignError} `execution/unsupported`, `statement/mismatch`, and what opening the manifest throws
+ */
+function repeatableModel(answer: RecordedAnswer): ServedModel {
+  const { reason } = answer.inference.finish
+  if (reason === 'error' || reason === 'interrupted') {
+    throw new CountersignError('execution/unsupported', `the answer ended with "${reason}"`)
+  }
+  const model = findServed(openDeployment(answer).models, answer.inference)
+  // No profile gives the same text on every machine, and there is no tolerance between two texts.
+  if (reason !== 'complete' || LANGUAGE_ENGINES.includes(model.engine.name)) {
+    throw new CountersignError('execution/unsupported', 'language models are not run again in this release')
+  }
+  return model
 }
 
 /** The outputs that the answer claims, after it was found to name the deployment that gave it. */

@@ -3,6 +3,7 @@ import { knownMisbehaviourCases } from './misbehaviour-cases.testing.ts'
 import { outputCases } from './output-cases.testing.ts'
 import { recordCases } from './record-cases.testing.ts'
 import { tamperedCases } from './tampered-cases.testing.ts'
+import { upstreamCases } from './upstream-cases.testing.ts'
 import type { VerdictCase } from './verdict-case.testing.ts'
 import { witnessCases } from './witness-cases.testing.ts'
 
@@ -14,6 +15,7 @@ export function verdictCases(): readonly VerdictCase[] {
     ...tamperedCases(),
     ...claimCases(),
     ...outputCases(),
+    ...upstreamCases(),
     ...knownMisbehaviourCases(),
   ]
 }

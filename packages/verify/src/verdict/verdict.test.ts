@@ -6,8 +6,12 @@ import { createNodeCrypto } from '../crypto/node-provider.ts'
 import { parseDossier } from '../dossier/dossier.ts'
 import { createMemory } from '../dossier/memory.ts'
 import { jsonBytes, NOW_MS } from '../fixture.testing.ts'
-import { buildScene, sceneDossier } from '../scene.testing.ts'
+import { buildScene, type SceneOptions, sceneDossier } from '../scene.testing.ts'
+import type { ClaimName } from '../trust/requirement.ts'
 import { parseTrustFile } from '../trust/trust-file.ts'
+import { planExecution } from './output.ts'
+import { decideRecord } from './record.ts'
+import { llamaScene, upstreamScene } from './upstream-cases.testing.ts'
 import { decideVerdict, findRow } from './verdict.ts'
 import { observed, runVerdictCase, type VerdictCase } from './verdict-case.testing.ts'
 import { verdictCases } from './verdict-cases.testing.ts'
@@ -43,7 +47,7 @@ test('a verdict states all seven claims, and a grade exactly where one holds', (
   }
 })
 
-function reasonOf(name: string, claim: 'record' | 'output' | 'independence' | 'accountable'): string {
+function reasonOf(name: string, claim: ClaimName): string {
   const found = cases.find((each) => each.name === name)
   assert.ok(found, name)
   return findRow(runVerdictCase(found, nodeCrypto).verdict, claim).reason
@@ -60,6 +64,35 @@ test('reasons say what a reader must know', () => {
   assert.match(reasonOf('stale', 'record'), /^record\/age: the answer is 30\.0 days old/)
   assert.match(reasonOf('output-differs', 'output'), /y at 0: the answer has 0\.25, running it again gave 0\.25/)
   assert.match(reasonOf('output-file-unreadable', 'output'), /could not be run here/)
+  assert.match(
+    reasonOf('upstream-answered', 'model'),
+    /through the upstream "provider": nobody here loaded the weights$/,
+  )
+  assert.match(reasonOf('upstream-of-higher-rank-answered', 'model'), /through the upstream "spare"/)
+  assert.match(reasonOf('upstream-answer-repeated', 'model'), /repeats that of receipt (ab){16}: nobody here loaded/)
+  assert.match(reasonOf('model-digest-reported-by-upstream', 'model'), /their digest is only what was reported/)
+  assert.match(reasonOf('upstream-not-in-manifest', 'model'), /no request to the upstream "elsewhere"/)
+  assert.match(reasonOf('upstream-sent-another-model', 'model'), /"provider" for the model "small-1"/)
+  assert.match(reasonOf('language-model-run-again', 'output'), /language models are not run again/)
+  assert.match(reasonOf('upstream-answer-run-again', 'output'), /nobody here loaded the weights/)
+})
+
+test('what is not run again in this release is said before anything is run', () => {
+  const planned = (options: SceneOptions) => {
+    const scene = buildScene(options)
+    const trust = parseTrustFile(nodeCrypto, utf8(scene.trustText))
+    const dossier = parseDossier(jsonBytes(sceneDossier(scene)))
+    const { answer } = decideRecord(dossier, { crypto: nodeCrypto, trust, atMs: NOW_MS })
+    assert.ok(answer !== undefined)
+    return planExecution(answer)
+  }
+  assert.equal(planned({}).referenceProfile, 'reference-profile')
+  for (const reason of ['stop', 'length', 'tool-calls', 'content-filter', 'other', 'complete'] as const) {
+    const unsupported = { code: 'execution/unsupported' }
+    assert.throws(() => planned(upstreamScene({ finish: { reason } })), { ...unsupported, message: /"provider"/ })
+    assert.throws(() => planned(llamaScene({ finish: { reason } })), { ...unsupported, message: /language models/ })
+  }
+  assert.throws(() => planned(llamaScene({ finish: { reason: 'error' } })), { code: 'execution/unsupported' })
 })
 
 test('a record that does not hold leaves every other claim unproven, and names no statement', () => {

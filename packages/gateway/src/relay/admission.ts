@@ -1,0 +1,97 @@
+/** What must be in order before a request is admitted. Whatever is refused here leaves no record. */
+import { CountersignError, quote } from '@countersign/verify'
+import { type ApiKey, requireRight } from '../access/api-key.ts'
+import type { Reservation } from '../access/budgets.ts'
+import type { RouteTarget } from '../config/config.ts'
+import type { RelayDeployment } from '../deployments/deployments.ts'
+import { type Dialect, type RequestFacts, readRequest } from '../dialects/dialect.ts'
+import { type ScannedObject, scanObject } from '../dialects/json-scan.ts'
+import { estimateMicros } from '../prices/prices.ts'
+import type { Services } from '../services.ts'
+import { KIND_DIALECTS } from '../upstreams/kinds.ts'
+
+/** A request that may go to an upstream. */
+export interface AdmittedRequest {
+  readonly dialect: Dialect
+  readonly body: Uint8Array
+  readonly scanned: ScannedObject
+  readonly facts: RequestFacts
+  readonly deployment: RelayDeployment
+  /** Places of its route that speak the dialect; at least one. */
+  readonly route: readonly RouteTarget[]
+  /** Whose request it is; `undefined` where keys are not asked for. */
+  readonly key: ApiKey | undefined
+  readonly reservation: Reservation | undefined
+  /** Tokens that were counted against the key's rate beforehand. */
+  readonly expectedTokens: number
+  readonly nonce: string | undefined
+}
+
+export interface Arrival {
+  readonly dialect: Dialect
+  readonly body: Uint8Array
+  readonly key: ApiKey | undefined
+  readonly nonce: string | undefined
+}
+
+/** Stands in for a key in the books of a gateway that asks for none. */
+export const NO_KEY = 'open'
+
+/**
+ * Admits a request: read, routed, allowed, within rate and budget.
+ *
+ * @throws {CountersignError} `json/*`, `shape/*`, `model/not-found`, `auth/not-allowed`, `rate/limited`, `budget/*`
+ */
+export function admitRequest(services: Services, { dialect, body, key, nonce }: Arrival): AdmittedRequest {
+  const scanned = scanObject(body)
+  const facts = readRequest(dialect, scanned)
+  const deployment = services.relayDeployment(facts.model)
+  const route = deployment.route.filter(({ upstream }) => {
+    return KIND_DIALECTS[services.upstream(upstream).kind].includes(dialect.name)
+  })
+  if (route.length === 0) {
+    throw new CountersignError(
+      'request/not-found',
+      `the model ${quote(facts.model)} does not answer on ${dialect.path}`,
+    )
+  }
+  if (key !== undefined) requireRight(key, 'infer', deployment.name)
+  const expectedTokens = facts.parameters.maxTokens ?? 0
+  const reservation = key === undefined ? undefined : reserve(services, key, deployment, body, facts)
+  if (key !== undefined) {
+    const admission = services.access.rates.admit(key, expectedTokens, services.log.clock.read().timeMs)
+    if (!admission.admitted) {
+      if (reservation !== undefined) services.access.budgets.settle(reservation, 0)
+      throw new RateLimited(admission.limit, admission.retryAfterSeconds)
+    }
+  }
+  return { dialect, body, scanned, facts, deployment, route, key, reservation, expectedTokens, nonce }
+}
+
+/** A rate that is used up, and when it is worth trying again. */
+export class RateLimited extends CountersignError {
+  readonly retryAfterSeconds: number
+
+  constructor(limit: string, retryAfterSeconds: number) {
+    super('rate/limited', `the key's limit of ${limit} is used up; try again in ${retryAfterSeconds} s`)
+    this.retryAfterSeconds = retryAfterSeconds
+  }
+}
+
+/** Sets aside the most that the answer may cost, as far as that can be told beforehand. */
+function reserve(
+  { access, log }: Services,
+  key: ApiKey,
+  deployment: RelayDeployment,
+  body: Uint8Array,
+  facts: RequestFacts,
+): Reservation | undefined {
+  const price = deployment.priceOf(facts.model)
+  if (price === undefined) {
+    if (key.monthlyBudget === undefined) return undefined
+    const message = `the price of ${quote(facts.model)} is not known, so that a key with a budget cannot use it`
+    throw new CountersignError('budget/exceeded', message)
+  }
+  const estimate = estimateMicros(price, body.length, facts.parameters.maxTokens)
+  return access.budgets.reserve(key, estimate, price.currency, log.clock.read().timeMs)
+}

@@ -1,0 +1,134 @@
+/** Tries one upstream after another, until an answer can be delivered. Each try is kept for the statement. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Attempt, CountersignError, codeOf, type ErrorCode } from '@countersign/verify'
+import { spliceMembers } from '../dialects/json-splice.ts'
+import { decideRetry, type RetryOutcome, startRetries } from '../routing/retry.ts'
+import { planRoute, type Target } from '../routing/route.ts'
+import { forwardedHeaders } from '../upstreams/headers.ts'
+import type { Upstream, UpstreamAnswer } from '../upstreams/upstream.ts'
+import type { AdmittedRequest } from './admission.ts'
+import type { Answered, Exchange, SentRequest } from './exchange.ts'
+
+/**
+ * The answer to deliver: the first that is worth it, or else the last that an upstream really gave.
+ *
+ * @throws {CountersignError} `upstream/*`, `execution/*` of the last try, when no upstream gave any answer; the abort's
+ *   reason when the client left
+ */
+export async function askUpstreams(exchange: Exchange): Promise<Answered> {
+  const { admitted, abort } = exchange
+  const plan = planRoute(admitted.route, Math.random)
+  let state = startRetries(admitted.deployment.retries, performance.now(), plan.length)
+  let place = 0
+  let last: Answered | undefined
+  try {
+    for (;;) {
+      const tried = await tryOnce(exchange, plan[place] as Target)
+      if (tried.answered !== undefined) {
+        if (last !== undefined) discard(exchange, last)
+        last = tried.answered
+      }
+      const decision = decideRetry(state, tried.outcome, performance.now(), Math.random)
+      if (decision.action === 'deliver' && last !== undefined) return last
+      if (decision.action === 'deliver' || decision.action === 'give-up') throw tried.error
+      state = decision.state
+      if (decision.action === 'next-target') place++
+      if (decision.delayMs > 0) await sleep(decision.delayMs, undefined, { signal: abort.signal })
+    }
+  } catch (thrown) {
+    if (last !== undefined) discard(exchange, last)
+    throw thrown
+  }
+}
+
+/** An answer that another one took the place of. */
+function discard(exchange: Exchange, answered: Answered): void {
+  noteAttempt(exchange, answered, 'failed', undefined)
+  answered.answer.body.on('error', () => undefined).destroy()
+}
+
+interface Tried {
+  readonly outcome: RetryOutcome
+  readonly answered: Answered | undefined
+  readonly error: unknown
+}
+
+async function tryOnce(exchange: Exchange, target: Target): Promise<Tried> {
+  const { admitted, request, abort, services } = exchange
+  const upstream = services.upstream(target.upstream)
+  const sent = sentRequest(admitted, target)
+  const model = target.model ?? admitted.facts.model
+  const startedAtMs = services.log.clock.read().timeMs
+  try {
+    const answer = await upstream.send({
+      method: 'POST',
+      path: admitted.dialect.path,
+      headers: forwardedHeaders(request.rawHeaders),
+      body: sent.bytes,
+      dialect: admitted.dialect,
+      facts: admitted.facts,
+      signal: abort.signal,
+    })
+    for (const observation of answer.observations) exchange.observations.add(observation)
+    const answered = { upstream, answer, sent, model, startedAtMs }
+    return { outcome: { kind: 'status', status: answer.status, ...timesOf(answer) }, answered, error: undefined }
+  } catch (thrown) {
+    if (abort.signal.aborted) throw thrown
+    const code = codeOf(thrown) ?? 'upstream/unreachable'
+    failedAttempt(exchange, upstream, model, startedAtMs, code)
+    return { outcome: { kind: 'error', code }, answered: undefined, error: asError(thrown, code) }
+  }
+}
+
+/** What goes to a target: the deployment's changes, and the target's own name of the model. */
+export function sentRequest({ body, scanned, deployment, facts }: AdmittedRequest, target: Target): SentRequest {
+  const changes = new Map<string, string>()
+  for (const { op, path, value } of deployment.changes) {
+    const name = path.slice(1)
+    if (op === 'set' || !scanned.members.has(name)) changes.set(name, JSON.stringify(value))
+  }
+  if (target.model !== undefined && target.model !== facts.model) changes.set('model', JSON.stringify(target.model))
+  if (changes.size === 0) return { bytes: body, patch: undefined }
+  const { bytes, patch } = spliceMembers(scanned, changes)
+  return patch.length === 0 ? { bytes: body, patch: undefined } : { bytes, patch: JSON.stringify(patch) }
+}
+
+/** Keeps what became of a try whose answer had begun. */
+export function noteAttempt(
+  { attempts, services }: Exchange,
+  { upstream, answer, model, startedAtMs }: Answered,
+  outcome: Attempt['outcome'],
+  code: ErrorCode | undefined,
+): void {
+  attempts.push({
+    upstream: upstream.name,
+    outcome,
+    status: answer.status,
+    ...(code === undefined ? {} : { code }),
+    model,
+    ...(answer.requestId === undefined ? {} : { requestId: answer.requestId }),
+    ...(answer.tlsCertificate === undefined ? {} : { tlsCertificate: answer.tlsCertificate }),
+    startedAtMs,
+    endedAtMs: services.log.clock.read().timeMs,
+  })
+}
+
+function failedAttempt(
+  { attempts, services }: Exchange,
+  upstream: Upstream,
+  model: string,
+  startedAtMs: number,
+  code: ErrorCode,
+): void {
+  const endedAtMs = services.log.clock.read().timeMs
+  attempts.push({ upstream: upstream.name, outcome: 'failed', code, model, startedAtMs, endedAtMs })
+}
+
+function timesOf({ headers }: UpstreamAnswer) {
+  const headerOf = (wanted: string) => headers.find(([name]) => name === wanted)?.[1]
+  return { retryAfter: headerOf('retry-after'), date: headerOf('date') }
+}
+
+function asError(thrown: unknown, code: ErrorCode): CountersignError {
+  return thrown instanceof CountersignError ? thrown : new CountersignError(code, 'the upstream cannot be reached')
+}

@@ -1,0 +1,168 @@
+/** How an answer ended, and the statement about it. */
+import {
+  type CommittedSubject,
+  type ErrorCode,
+  type InferencePredicate,
+  type PriceLine,
+  utf8,
+} from '@countersign/verify'
+import type { AnswerFacts } from '../dialects/answer-facts.ts'
+import type { Promised } from '../log/commit-thread.ts'
+import type { Charge } from '../log/sequencer.ts'
+import { sumMicros } from '../prices/prices.ts'
+import { commitmentTo, conclude } from '../recording/recording.ts'
+import { NO_KEY } from './admission.ts'
+import { noteAttempt } from './attempts.ts'
+import type { Answered, Exchange } from './exchange.ts'
+
+/** What is known when an answer has ended, well or badly. */
+export interface Ending {
+  /** The upstream's answer; `undefined` when none ever began. */
+  readonly answered: Answered | undefined
+  readonly facts: AnswerFacts | undefined
+  readonly finish: InferencePredicate['finish']
+  /** Commitments to the answer's bytes, where there were any. */
+  readonly received: string | undefined
+  readonly delivered: string | undefined
+  /** The answer's bytes as delivered, where they are kept. */
+  readonly content: Uint8Array | undefined
+  /** The same as received, where they differ. */
+  readonly receivedContent?: Uint8Array | undefined
+}
+
+/** ISO 4217 for "no currency is involved". */
+const NO_CURRENCY = 'XXX'
+
+/**
+ * Puts the answer on record, and settles what it cost. When this rejects, no more of it may leave.
+ *
+ * @throws {CountersignError} what {@link conclude} throws
+ */
+export async function concludeExchange(exchange: Exchange, ending: Ending): Promise<Promised> {
+  const { services, recording, admitted } = exchange
+  const { answered, facts } = ending
+  if (answered !== undefined) {
+    const failed = ending.finish.reason === 'error' || ending.finish.reason === 'interrupted'
+    noteAttempt(exchange, answered, failed ? 'failed' : 'answered', ending.finish.code as ErrorCode | undefined)
+  }
+  const ended = services.log.clock.read()
+  if (recording.wasClamped || ended.clamped) exchange.observations.add('clock-clamped')
+  const bill = billOf(exchange, ending)
+  const { commitments, content } = commitmentsOf(exchange, ending)
+  try {
+    return await conclude(services.recording, recording, {
+      predicate: {
+        model: modelOf(exchange, ending),
+        ...(answered?.upstream.served === undefined ? {} : { engine: answered.upstream.served.engine }),
+        parameters: admitted.facts.parameters,
+        usage: facts?.usage ?? 'unknown',
+        finish: ending.finish,
+        price: bill.lines,
+        attempts: exchange.attempts,
+        ...reportedOf(facts),
+        observations: [...exchange.observations],
+        evidence: [],
+        parents: [],
+        endedAtMs: ended.timeMs,
+      },
+      commitments,
+      content,
+      charge: bill.charge,
+      object: objectOf(exchange, ending),
+    })
+  } finally {
+    settle(exchange, bill.charge, facts)
+  }
+}
+
+function modelOf({ admitted }: Exchange, { answered, facts }: Ending): InferencePredicate['model'] {
+  const requested = admitted.facts.model
+  const served = answered?.upstream.served
+  if (served !== undefined) {
+    return { requested, served: served.name, digestSource: 'loaded-file', digest: served.digest }
+  }
+  return { requested, served: facts?.servedModel ?? answered?.model ?? requested, digestSource: 'unknown' }
+}
+
+function reportedOf(facts: AnswerFacts | undefined): Pick<InferencePredicate, 'reported'> {
+  const { responseId, systemFingerprint } = facts ?? {}
+  if (responseId === undefined && systemFingerprint === undefined) return {}
+  return {
+    reported: {
+      ...(responseId === undefined ? {} : { id: responseId }),
+      ...(systemFingerprint === undefined ? {} : { systemFingerprint }),
+    },
+  }
+}
+
+function commitmentsOf(exchange: Exchange, { answered, received, delivered, content, receivedContent }: Ending) {
+  const { services, recording, admitted, observations } = exchange
+  const commitments: [Exclude<CommittedSubject, 'request-received'>, string][] = []
+  const kept = new Map<string, Uint8Array>([['request', admitted.body]])
+  const sent = answered?.sent
+  if (sent?.patch === undefined) {
+    if (sent !== undefined) commitments.push(['request-sent', recording.requestCommitment])
+  } else {
+    const patch = utf8(sent.patch)
+    commitments.push(['request-sent', commitmentTo(services.recording, recording, 'request-sent', sent.bytes)])
+    commitments.push(['request-patch', commitmentTo(services.recording, recording, 'request-patch', patch)])
+    kept.set('request-sent', sent.bytes)
+    kept.set('request-patch', patch)
+    observations.add('request-changed')
+  }
+  if (received !== undefined) commitments.push(['response-received', received])
+  if (delivered !== undefined) commitments.push(['response-delivered', delivered])
+  if (content !== undefined) kept.set('response', content)
+  if (receivedContent !== undefined) kept.set('response-received', receivedContent)
+  return { commitments, content: kept }
+}
+
+interface Bill {
+  readonly lines: readonly PriceLine[]
+  readonly charge: Charge
+}
+
+/** What the answer costs. Where nobody knows how much it was, what was set aside stands. */
+function billOf({ services, admitted, recording }: Exchange, { answered, facts, finish }: Ending): Bill {
+  const { deployment, key, reservation } = admitted
+  const usage = facts?.usage ?? 'unknown'
+  const price = deployment.priceOf(answered?.model ?? admitted.facts.model)
+  const wasFree = answered === undefined || (finish.reason === 'error' && usage === 'unknown')
+  const known = wasFree ? [] : price === undefined ? [] : deployment.linesFor(price, usage)
+  const payee = services.config.operator.name
+  const estimate =
+    reservation === undefined
+      ? []
+      : [{ item: 'estimate', amountMicros: reservation.amountMicros, currency: reservation.currency, payee }]
+  const lines = known === 'unknown' ? estimate : known
+  const counts = usage === 'unknown' ? {} : usage
+  return {
+    lines,
+    charge: {
+      keyId: key?.id ?? NO_KEY,
+      day: reservation?.day ?? new Date(recording.startedAtMs).toISOString().slice(0, 10),
+      currency: reservation?.currency ?? price?.currency ?? NO_CURRENCY,
+      amountMicros: sumMicros(lines),
+      inputTokens: counts.inputTokens ?? 0,
+      outputTokens: counts.outputTokens ?? 0,
+      isUsageUnknown: usage === 'unknown',
+    },
+  }
+}
+
+function settle({ services, admitted }: Exchange, charge: Charge, facts: AnswerFacts | undefined): void {
+  const { key, reservation, expectedTokens } = admitted
+  const { budgets, rates } = services.access
+  if (reservation !== undefined) budgets.settle(reservation, charge.amountMicros)
+  const usage = facts?.usage
+  if (key === undefined || usage === undefined || usage === 'unknown') return
+  rates.settle(key, expectedTokens, (usage.inputTokens ?? 0) + (usage.outputTokens ?? 0))
+}
+
+/** Answers that the upstream keeps can be asked for again, by the same key. */
+function objectOf({ admitted }: Exchange, { answered, facts }: Ending) {
+  if (admitted.dialect.name !== 'openai-responses' || answered === undefined || facts?.responseId === undefined) {
+    return undefined
+  }
+  return { id: facts.responseId, keyId: admitted.key?.id ?? NO_KEY, upstream: answered.upstream.name }
+}

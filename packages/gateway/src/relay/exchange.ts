@@ -1,0 +1,55 @@
+/** One request on its way through the relay, and what is known of it so far. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Attempt, Observation } from '@countersign/verify'
+import type { Recording } from '../recording/recording.ts'
+import type { Services } from '../services.ts'
+import type { Headers, Upstream, UpstreamAnswer } from '../upstreams/upstream.ts'
+import type { AdmittedRequest } from './admission.ts'
+
+export interface Exchange {
+  readonly services: Services
+  readonly admitted: AdmittedRequest
+  readonly recording: Recording
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  /** Aborts when the client leaves, or the gateway gives up. */
+  readonly abort: AbortController
+  readonly attempts: Attempt[]
+  readonly observations: Set<Observation>
+}
+
+/** The answer that will be delivered, and what was sent to get it. */
+export interface Answered {
+  readonly upstream: Upstream
+  readonly answer: UpstreamAnswer
+  readonly sent: SentRequest
+  /** Name of the model as it was sent. */
+  readonly model: string
+  readonly startedAtMs: number
+}
+
+/** What went to an upstream: the client's bytes, unless the deployment changes them. */
+export interface SentRequest {
+  readonly bytes: Uint8Array
+  /** JSON Patch from the client's bytes to these, as text; `undefined` when they are the same. */
+  readonly patch: string | undefined
+}
+
+export function isClientGone({ response }: Exchange): boolean {
+  return response.destroyed || response.closed
+}
+
+/** The status line and headers of an answer, with those by which its record is found. */
+export function writeHead(
+  response: ServerResponse,
+  status: number,
+  headers: Headers,
+  ours: Headers,
+  length: number | undefined,
+): void {
+  const flat: string[] = []
+  for (const [name, value] of headers) if (name !== 'content-length') flat.push(name, value)
+  for (const [name, value] of ours) flat.push(name, value)
+  if (length !== undefined) flat.push('content-length', String(length))
+  response.writeHead(status, flat)
+}

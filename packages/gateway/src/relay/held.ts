@@ -1,0 +1,133 @@
+/** Delivers an answer that is not a stream: held whole until its statement is durable, or all but its end when it is large. */
+import type { Readable } from 'node:stream'
+import { CountersignError, codeOf, type InferencePredicate } from '@countersign/verify'
+import type { AnswerFacts } from '../dialects/answer-facts.ts'
+import { commitmentTo, growingCommitment, promiseLine, receiptHeaders, whenDurable } from '../recording/recording.ts'
+import { writable } from './backpressure.ts'
+import { concludeExchange } from './ending.ts'
+import { type Answered, type Exchange, isClientGone, writeHead } from './exchange.ts'
+
+/** Delivers an answer. @throws {CountersignError} when it could not be recorded, or broke off before anything left */
+export async function deliverHeld(exchange: Exchange, answered: Answered): Promise<void> {
+  const { services } = exchange
+  const { body } = answered.answer
+  const head = await readUpTo(body, services.config.limits.heldBytes)
+  if (head.isWhole) await deliverWhole(exchange, answered, head.bytes)
+  else await deliverLarge(exchange, answered, head.bytes)
+}
+
+async function deliverWhole(exchange: Exchange, answered: Answered, bytes: Uint8Array): Promise<void> {
+  const { services, recording, admitted, response } = exchange
+  const { answer } = answered
+  const facts = admitted.dialect.readAnswer(bytes)
+  const commitment = commitmentTo(services.recording, recording, 'response', bytes)
+  const promised = await concludeExchange(exchange, {
+    answered,
+    facts,
+    finish: finishOf(answer.status, facts),
+    received: commitment,
+    delivered: commitment,
+    content: bytes,
+  })
+  if (isClientGone(exchange)) return
+  const ours = [...receiptHeaders(recording), ['countersign-promise', promiseLine(promised)] as const]
+  writeHead(response, answer.status, answer.headers, ours, bytes.length)
+  response.end(bytes)
+}
+
+/** How an answer of that status ended, as far as it says so itself. */
+export function finishOf(status: number, facts: AnswerFacts): InferencePredicate['finish'] {
+  if (status >= 400 || facts.hasError) return { reason: 'error', by: 'upstream' }
+  return { reason: facts.finishReason }
+}
+
+/**
+ * An answer that is too large to be held: its bytes pass through as they come, but for the last piece, which waits for
+ * the statement. What it says about itself is not read, and its content is not kept.
+ */
+async function deliverLarge(exchange: Exchange, answered: Answered, start: Uint8Array): Promise<void> {
+  const { services, recording, response } = exchange
+  const { answer } = answered
+  const commitment = growingCommitment(services.recording, recording, 'response')
+  await whenDurable(services.recording, recording)
+  writeHead(response, answer.status, answer.headers, receiptHeaders(recording), undefined)
+  let held: Uint8Array = start
+  let delivered = 0
+  const release = async () => {
+    commitment.update(held)
+    delivered += held.length
+    response.write(held)
+    await writable(response)
+  }
+  let broken: unknown
+  try {
+    for await (const chunk of answer.body as AsyncIterable<Uint8Array>) {
+      await release()
+      held = chunk
+    }
+  } catch (thrown) {
+    broken = thrown
+  }
+  const isBroken = broken !== undefined || isClientGone(exchange)
+  if (!isBroken) commitment.update(held)
+  const digest = commitment.digest()
+  await concludeExchange(exchange, {
+    answered,
+    facts: undefined,
+    finish: isBroken
+      ? brokenFinish(exchange, broken, delivered)
+      : answer.status >= 400
+        ? { reason: 'error', by: 'upstream' }
+        : { reason: 'other' },
+    received: digest,
+    delivered: digest,
+    content: undefined,
+  })
+  // An answer that broke off must not look whole.
+  if (isBroken) response.destroy()
+  else response.end(held)
+}
+
+/** How an answer ended that broke off: by whom, and how many bytes had been released. */
+export function brokenFinish(
+  exchange: Exchange,
+  thrown: unknown,
+  deliveredBytes: number,
+): InferencePredicate['finish'] {
+  if (isClientGone(exchange)) return { reason: 'interrupted', by: 'client', deliveredBytes }
+  const code = codeOf(thrown) ?? 'upstream/reset'
+  return { reason: 'interrupted', by: 'upstream', code, deliveredBytes }
+}
+
+/** Reads a body whole, or as far as `maxBytes`: then the rest is still to come. */
+async function readUpTo(
+  body: Readable,
+  maxBytes: number,
+): Promise<{ readonly bytes: Uint8Array; readonly isWhole: boolean }> {
+  const chunks: Uint8Array[] = []
+  let length = 0
+  return await new Promise((resolve, reject) => {
+    const settle = (isWhole: boolean) => {
+      body.off('data', onData).off('end', onEnd).off('error', onError).off('close', onClose)
+      const bytes = new Uint8Array(length)
+      let offset = 0
+      for (const chunk of chunks) {
+        bytes.set(chunk, offset)
+        offset += chunk.length
+      }
+      resolve({ bytes, isWhole })
+    }
+    const onData = (chunk: Uint8Array) => {
+      chunks.push(chunk)
+      length += chunk.length
+      if (length > maxBytes) {
+        body.pause()
+        settle(false)
+      }
+    }
+    const onEnd = () => settle(true)
+    const onError = (error: unknown) => reject(error)
+    const onClose = () => reject(new CountersignError('upstream/reset', 'the upstream closed the connection'))
+    body.on('data', onData).on('end', onEnd).on('error', onError).on('close', onClose)
+  })
+}

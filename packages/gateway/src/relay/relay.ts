@@ -1,0 +1,93 @@
+/** One request to an upstream, from its arrival to the end of its answer. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { codeOf } from '@countersign/verify'
+import { errorBody } from '../dialects/error-body.ts'
+import { errorFacts } from '../http/dialect-error.ts'
+import { begin, commitmentTo, promiseLine, receiptHeaders } from '../recording/recording.ts'
+import type { Services } from '../services.ts'
+import type { AdmittedRequest } from './admission.ts'
+import { askUpstreams } from './attempts.ts'
+import { concludeExchange } from './ending.ts'
+import { type Answered, type Exchange, isClientGone, writeHead } from './exchange.ts'
+import { deliverHeld } from './held.ts'
+import { deliverStream } from './stream.ts'
+
+const STREAM_TYPE = /^text\/event-stream(?:\s*;|$)/i
+
+/**
+ * Relays an admitted request, and records what became of it.
+ *
+ * @throws {CountersignError} when it could not be recorded: nothing of the answer has left, or it has no end
+ */
+export async function relay(
+  services: Services,
+  admitted: AdmittedRequest,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const { deployment, facts, body, nonce } = admitted
+  const recording = await begin(
+    services.recording,
+    { deployment: deployment.reference, requested: facts.model, body, nonce },
+    facts.isStream,
+  )
+  const abort = new AbortController()
+  const exchange: Exchange = {
+    services,
+    admitted,
+    recording,
+    request,
+    response,
+    abort,
+    attempts: [],
+    observations: new Set(),
+  }
+  response.once('close', () => {
+    if (!response.writableFinished) abort.abort()
+  })
+  if (response.destroyed) abort.abort()
+  let answered: Answered | undefined
+  try {
+    answered = await askUpstreams(exchange)
+    if (isStream(answered)) await deliverStream(exchange, answered)
+    else await deliverHeld(exchange, answered)
+  } catch (thrown) {
+    // What was concluded, or could not be, is beyond repair here.
+    if (exchange.recording.isConcluded) throw thrown
+    await deliverFailure(exchange, answered, thrown)
+  } finally {
+    answered?.answer.body.destroy()
+  }
+}
+
+function isStream({ answer }: Answered): boolean {
+  return answer.headers.some(([name, value]) => name === 'content-type' && STREAM_TYPE.test(value))
+}
+
+/** No upstream answered, or its answer broke off before anything of it left: said in the caller's dialect, and recorded. */
+async function deliverFailure(exchange: Exchange, answered: Answered | undefined, thrown: unknown): Promise<void> {
+  const { services, recording, admitted, response } = exchange
+  const isGone = isClientGone(exchange)
+  const error = errorFacts(thrown, services.logError, recording.id)
+  const body = errorBody(admitted.dialect.family, error)
+  const delivered = isGone ? undefined : commitmentTo(services.recording, recording, 'response', body)
+  const code = codeOf(thrown)
+  const promised = await concludeExchange(exchange, {
+    answered,
+    facts: undefined,
+    finish: isGone
+      ? { reason: 'interrupted', by: 'client', deliveredBytes: 0 }
+      : { reason: 'error', by: 'upstream', ...(code === undefined ? {} : { code }) },
+    received: undefined,
+    delivered,
+    content: isGone ? undefined : body,
+  })
+  if (isClientGone(exchange)) return
+  if (response.headersSent) {
+    response.destroy()
+    return
+  }
+  const ours = [...receiptHeaders(recording), ['countersign-promise', promiseLine(promised)] as const]
+  writeHead(response, error.status, [['content-type', 'application/json']], ours, body.length)
+  response.end(body)
+}
