@@ -8,6 +8,7 @@ import { type TestContext, test } from 'node:test'
 import { parseDossier } from '@countersign/verify'
 import Database from 'better-sqlite3'
 import { type Config, DEFAULT_LIMITS } from './config/config.ts'
+import { SCHEMA_VERSION } from './store/database.ts'
 import { dataFolderAt } from './data/data-folder.ts'
 import {
   answered,
@@ -78,9 +79,9 @@ test('data of a newer release are refused: by the version file, and by the datab
   writeFileSync(versionFile, `${Number(version) + 1}\n`)
   await assertRefused(context, config, 'data/newer-version')
   writeFileSync(versionFile, version)
-  setUserVersion(folder.database, 2)
+  setUserVersion(folder.database, SCHEMA_VERSION + 1)
   await assertRefused(context, config, 'data/newer-version')
-  setUserVersion(folder.database, 1)
+  setUserVersion(folder.database, SCHEMA_VERSION)
   await startGateway(context, config)
 })
 

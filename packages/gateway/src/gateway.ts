@@ -3,17 +3,14 @@ import { existsSync, readFileSync, statfsSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { isIP } from 'node:net'
-import { CountersignError, type Crypto, quote, utf8 } from '@countersign/verify'
-import { createNodeCrypto } from '@countersign/verify/crypto/node'
+import { CountersignError, type Crypto, quote } from '@countersign/verify'
 import { getRequestListener } from '@hono/node-server'
-import { type Access, openAccess } from './access/access.ts'
+import type { Access } from './access/access.ts'
 import type { ApiKey } from './access/api-key.ts'
-import { apiKeysPath } from './access/api-key-file.ts'
 import { createLoad, type Load } from './admission/load.ts'
-import type { Config, SecretSource } from './config/config.ts'
+import type { Config } from './config/config.ts'
 import { type LockedDataFolder, openDataFolder } from './data/data-folder.ts'
-import { writeDurably } from './data/durable-file.ts'
-import { keyPaths, loadLogKey, loadSecret, loadStatementKey, parseSecret } from './data/keys.ts'
+import { keyPaths } from './data/keys.ts'
 import { findAnswering } from './deployments/answering.ts'
 import {
   allowedWriters,
@@ -25,38 +22,26 @@ import {
 } from './deployments/deployments.ts'
 import { createApp, type Peer } from './http/app.ts'
 import { handleInfer, matchInfer } from './http/infer-route.ts'
+import { handlePassThrough, matchPassThrough } from './http/pass-through.ts'
 import { handleRelay, matchRelay } from './http/relay-route.ts'
-import { IntentJournal, readIntents } from './journal/intent-journal.ts'
-import { LogService } from './log/log-service.ts'
+import type { LogService } from './log/log-service.ts'
 import { checkpointPath } from './log/open-log.ts'
+import { type Notices, openParts, type Parts, type PartsOptions } from './parts.ts'
 import { readBundledPrices } from './prices/prices.ts'
 import { Receipts } from './receipts/receipts.ts'
 import type { RecordingServices } from './recording/recording.ts'
-import { recoverIntents } from './recording/recovery.ts'
+import { type AnswerCache, createAnswerCache } from './relay/answer-cache.ts'
+import { createMarks, type MarksUnderWay } from './relay/idempotency.ts'
 import type { Services } from './services.ts'
-import { openDatabase } from './store/database.ts'
-import { type Identity, readIdentity } from './store/identity.ts'
 import { StatementReader } from './store/statement-reader.ts'
-import { startUpstreams } from './upstreams/start.ts'
 import type { Upstream } from './upstreams/upstream.ts'
-import { KeyStore } from './vault/key-store.ts'
+import type { KeyStore } from './vault/key-store.ts'
 
 export const VERSION = '0.1.0'
 
-/** Where a gateway writes what operators should know. Never content, never a secret. */
-export interface Notices {
-  info(message: string): void
-  error(message: string): void
-}
-
-export interface GatewayOptions {
-  readonly config: Config
-  readonly notices: Notices
+export interface GatewayOptions extends PartsOptions {
   /** Allows listening beyond loopback. */
   readonly allowRemote?: boolean
-  readonly now?: () => number
-  /** Called when the log must not go on; the process should end. */
-  readonly onHalt?: (error: CountersignError) => void
 }
 
 /** Between two looks at the disk's free space. */
@@ -78,6 +63,8 @@ export class Gateway implements Services {
   readonly operatorToken: string
   readonly recording: RecordingServices
   readonly access: Access
+  readonly cache: AnswerCache = createAnswerCache()
+  readonly marks: MarksUnderWay = createMarks()
   readonly version = VERSION
   readonly #folder: LockedDataFolder
   readonly #vaultKeys: KeyStore
@@ -289,8 +276,10 @@ export class Gateway implements Services {
     })
     const server = createServer({ connectionsCheckingInterval: 1000 }, (request, response) => {
       const dialect = matchRelay(request)
+      const passing = dialect === undefined ? matchPassThrough(request) : undefined
       const name = dialect === undefined ? matchInfer(request) : undefined
       if (dialect !== undefined) void handleRelay(this, dialect, request, response)
+      else if (passing !== undefined) void handlePassThrough(this, passing, request, response)
       else if (name !== undefined) void handleInfer(this, name, request, response)
       else void listener(request, response)
     })
@@ -309,88 +298,6 @@ export class Gateway implements Services {
       server.listen(port, host, () => resolve())
     })
   }
-}
-
-interface Parts extends RecordingServices {
-  readonly access: Access
-  readonly upstreams: Map<string, Upstream>
-  readonly folder: LockedDataFolder
-  readonly logKey: ReturnType<typeof loadLogKey>
-  readonly vaultKeys: KeyStore
-  readonly operatorToken: string
-}
-
-async function openParts(options: GatewayOptions, folder: LockedDataFolder): Promise<Parts> {
-  const { config, notices, now = Date.now } = options
-  const crypto = createNodeCrypto()
-  const paths = keyPaths(folder.keys)
-  const { isNew, origin, epoch } = openIdentity(folder, config)
-  loadStatementKey(paths.statement, isNew)
-  const logKey = loadLogKey(paths.log, origin, isNew)
-  const rootKey = loadSecret(paths.root, isNew)
-  const operatorToken = Buffer.from(loadSecret(paths.operatorToken, isNew)).toString('hex')
-  const vaultWrappingKey = readVaultKey(config.vaultKey, paths.vault, isNew)
-  const onHalt = (error: CountersignError) => {
-    notices.error(`the log stopped: ${error.code}: ${error.message}`)
-    options.onHalt?.(error)
-  }
-  const onNotice = (message: string) => notices.info(message)
-  const onHead = () => markUsed(paths.used)
-  const log = await LogService.start({ crypto, folder, origin, vaultWrappingKey, now, onHead, onHalt, onNotice })
-  try {
-    const statements = new StatementReader(crypto, log.database)
-    const interrupted = await recoverIntents(readIntents(folder.journal), log, statements, epoch)
-    if (interrupted > 0) notices.info(`recorded ${interrupted} requests that a crash had interrupted`)
-    const journal = await IntentJournal.open(folder.journal)
-    const vaultKeys = new KeyStore(folder.vaultKeys, vaultWrappingKey)
-    const keysPath = apiKeysPath(folder.root)
-    const access = openAccess({ mode: config.access, keysPath, database: log.database, nowMs: now() })
-    const upstreams = startUpstreams(config.upstreams)
-    return { folder, crypto, log, logKey, journal, rootKey, epoch, vaultKeys, operatorToken, access, upstreams }
-  } catch (thrown) {
-    await log.close()
-    throw thrown
-  }
-}
-
-/** Who this log is. Keys are made for as long as it is empty: a first start that was cut short has signed nothing. */
-function openIdentity(folder: LockedDataFolder, config: Config): Identity & { readonly isNew: boolean } {
-  if (!existsSync(folder.database) && existsSync(checkpointPath(folder.log))) throw missingEntries()
-  const database = openDatabase(folder.database)
-  try {
-    const isNew = database.prepare('SELECT 1 FROM entries LIMIT 1').get() === undefined
-    if (isNew && existsSync(keyPaths(folder.keys).used)) throw missingEntries()
-    return { isNew, ...readIdentity(database, config.origin) }
-  } finally {
-    database.close()
-  }
-}
-
-/** Notes beside the keys that they have signed a head, so that they are not used again for another log. */
-function markUsed(path: string): void {
-  if (!existsSync(path)) writeDurably(path, utf8('the log key has signed heads\n'))
-}
-
-/** The same key under the same name must never begin a second log: that would be a fork. */
-function missingEntries(): CountersignError {
-  return new CountersignError(
-    'log/head-behind-published',
-    'this log has signed heads, and the database with its entries is not there; put it back, or start with a new data folder',
-  )
-}
-
-/** The key that wraps the vault's keys: from the environment, a file elsewhere, or made in the data folder. */
-function readVaultKey(source: SecretSource | undefined, path: string, isNew: boolean): Uint8Array {
-  if (source === undefined) return loadSecret(path, isNew)
-  if ('file' in source) return loadSecret(source.file, false)
-  const value = process.env[source.env]
-  if (value === undefined) {
-    throw new CountersignError(
-      'config/missing-file',
-      `the environment variable ${source.env} with the vault's key is not set`,
-    )
-  }
-  return parseSecret(value)
 }
 
 function checkListen({ config, allowRemote = false }: GatewayOptions): void {

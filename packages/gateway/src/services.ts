@@ -8,6 +8,8 @@ import type { Deployment, RelayDeployment, TensorDeployment, Writer } from './de
 import type { LogService } from './log/log-service.ts'
 import type { Receipts } from './receipts/receipts.ts'
 import type { RecordingServices } from './recording/recording.ts'
+import type { AnswerCache } from './relay/answer-cache.ts'
+import type { MarksUnderWay } from './relay/idempotency.ts'
 import type { StatementReader } from './store/statement-reader.ts'
 import type { Upstream } from './upstreams/upstream.ts'
 
@@ -19,6 +21,8 @@ export interface Services {
   readonly statements: StatementReader
   readonly receipts: Receipts
   readonly recording: RecordingServices
+  readonly cache: AnswerCache
+  readonly marks: MarksUnderWay
   readonly access: { readonly budgets: Budgets; readonly rates: RateLimits }
   readonly writers: readonly Writer[]
   /** Receipt secrets are derived from it. */

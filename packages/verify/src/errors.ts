@@ -89,6 +89,8 @@ export const ERROR_CODES = [
   'request/malformed',
   'request/not-found',
   'request/wrong-method',
+  'request/in-progress',
+  'request/key-reused',
   'model/not-found',
   'upstream/unreachable',
   'upstream/timeout',

@@ -156,6 +156,7 @@ export {
   COMMITTED_SUBJECTS,
   type CommittedSubject,
   type FinishReason,
+  FINISH_REASONS,
   INFERENCE_TYPE,
   type Inference,
   type InferencePredicate,

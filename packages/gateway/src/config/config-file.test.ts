@@ -3,9 +3,20 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { CountersignError } from '@countersign/verify'
 import fc from 'fast-check'
-import { DEFAULT_DEADLINES, DEFAULT_LIMITS, DEFAULT_LISTEN, DEFAULT_RETRIES } from './config.ts'
+import {
+  DEFAULT_BREAKER,
+  DEFAULT_CONCURRENCY,
+  DEFAULT_DEADLINES,
+  DEFAULT_LIMITS,
+  DEFAULT_LISTEN,
+  DEFAULT_RETRIES,
+  DEFAULT_TARGET,
+  DEFAULT_TELEMETRY,
+  DEFAULT_TIMEOUTS,
+} from './config.ts'
 import { parseConfig, readConfigFile } from './config-file.ts'
 import { assertMistake, changedText, type LineChanges, type Mistake, SECRET } from './mistakes.testing.ts'
 
@@ -343,6 +354,36 @@ test('any text: a configuration or a typed error, never a crash', () => {
     }),
     { numRuns: 300 },
   )
+})
+
+test('the complete example is one, and shows the defaults', () => {
+  const path = fileURLToPath(new URL('../../../../examples/countersign.yaml', import.meta.url))
+  const { listen, limits, telemetry, upstreams, deployments } = readConfigFile(path)
+  assert.deepEqual(
+    { listen, limits, telemetry },
+    { listen: DEFAULT_LISTEN, limits: DEFAULT_LIMITS, telemetry: DEFAULT_TELEMETRY },
+  )
+  const [{ timeouts, concurrency, breaker } = assert.fail()] = upstreams
+  assert.deepEqual(
+    { timeouts, concurrency, breaker },
+    { timeouts: DEFAULT_TIMEOUTS, concurrency: DEFAULT_CONCURRENCY, breaker: DEFAULT_BREAKER },
+  )
+  const routed = deployments.find(({ route }) => route.length > 0)
+  assert.deepEqual(routed?.retries, DEFAULT_RETRIES)
+  assert.deepEqual(routed?.route, [{ upstream: 'provider', model: 'large-1', ...DEFAULT_TARGET }])
+  assert.ok(deployments.every((each) => each.vault === 'content' && each.onFailure === 'flag'))
+})
+
+test('what is printed of a configuration names the place of a secret, and never the secret', () => {
+  const variable = 'COUNTERSIGN_TEST_SECRET'
+  process.env[variable] = SECRET
+  try {
+    const printed = JSON.stringify(parseConfig(text({ 11: `  env: ${variable}` }), '/etc'))
+    assert.match(printed, new RegExp(variable))
+    assert.doesNotMatch(printed, new RegExp(SECRET))
+  } finally {
+    delete process.env[variable]
+  }
 })
 
 test('a file: relative to its folder; missing and too large are told apart', (context) => {

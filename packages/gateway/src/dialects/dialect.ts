@@ -11,6 +11,8 @@ export type DialectName =
   | 'openai-responses'
   | 'openai-completions'
   | 'openai-embeddings'
+  | 'openai-transcriptions'
+  | 'openai-translations'
   | 'anthropic-messages'
   | 'anthropic-count-tokens'
 
@@ -24,6 +26,8 @@ export interface Dialect {
   /** Path of its requests. */
   readonly path: string
   readonly family: Family
+  /** How requests come; as JSON unless it says otherwise. */
+  readonly body?: 'multipart'
   readonly canStream: boolean
   /** How an error is said in its streams: as data alone, or as an event of the family's shape. */
   readonly streamError: 'data' | 'responses-event' | 'anthropic-event'

@@ -18,6 +18,7 @@ import { receiptSecret, sameSecret } from '../receipts/receipt-secret.ts'
 import { createStatementIntake } from '../receipts/statements.ts'
 import type { Services } from '../services.ts'
 import type { StatementRow } from '../store/statement-reader.ts'
+import { addModelRoutes } from './model-routes.ts'
 import { createRateLimit, type RateLimit } from './rate-limit.ts'
 import { errorReply, type Reply, reply } from './reply.ts'
 
@@ -35,6 +36,7 @@ export interface Peer {
 export function createApp(gateway: Services): App {
   const app = new Hono()
   addProtocolRoutes(app, gateway)
+  addModelRoutes(app, gateway, respond)
   addReceiptRoutes(app, gateway)
   addStatementRoutes(app, gateway)
   addLogRoutes(app, gateway)

@@ -2,12 +2,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Dialect } from '../dialects/dialect.ts'
 import { dialectAt } from '../dialects/dialects.ts'
-import { admitRequest } from '../relay/admission.ts'
+import { type AdmittedRequest, admitRequest, settleUnused } from '../relay/admission.ts'
+import { type IdempotencyMark, readMark, repeatFirst } from '../relay/idempotency.ts'
 import { relay } from '../relay/relay.ts'
 import type { Services } from '../services.ts'
 import { linger, readBody } from './body.ts'
 import { sendRefusal } from './dialect-error.ts'
-import { presentedKey, readNonce } from './request-headers.ts'
+import { headerOf, presentedKey, readNonce } from './request-headers.ts'
 
 /** The dialect of a request that asks a model for an answer, else `undefined`. */
 export function matchRelay({ method, url = '' }: IncomingMessage): Dialect | undefined {
@@ -31,7 +32,9 @@ export async function handleRelay(
       const body = await readBody(request, gateway.config.limits.bodyBytes)
       const releaseBytes = gateway.takeBytes(body.length)
       try {
-        await relay(gateway, admitRequest(gateway, { dialect, body, key, nonce }), request, response)
+        const contentType = request.headers['content-type']
+        const admitted = await admitRequest(gateway, { dialect, body, key, nonce, contentType })
+        await answer(gateway, admitted, request, response)
       } finally {
         releaseBytes()
       }
@@ -42,5 +45,30 @@ export async function handleRelay(
     if (response.headersSent) response.destroy()
     else sendRefusal(response, dialect.family, thrown, gateway.logError)
     if (!request.complete) linger(request)
+  }
+}
+
+/** Answers an admitted request, or gives the answer to its idempotency key again. */
+async function answer(
+  gateway: Services,
+  admitted: AdmittedRequest,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const nowMs = gateway.log.clock.read().timeMs
+  let mark: IdempotencyMark | undefined
+  let release = () => {}
+  try {
+    mark = readMark(headerOf(request, 'idempotency-key'), admitted, nowMs)
+    if (mark !== undefined) release = gateway.marks.begin(mark)
+    if (mark === undefined || !repeatFirst(gateway, mark, response, nowMs)) {
+      return await relay(gateway, admitted, request, response, mark)
+    }
+    settleUnused(gateway, admitted)
+  } catch (thrown) {
+    settleUnused(gateway, admitted)
+    throw thrown
+  } finally {
+    release()
   }
 }

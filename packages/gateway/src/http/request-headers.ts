@@ -5,6 +5,12 @@ import { CountersignError, quote } from '@countersign/verify'
 /** Every key of a gateway begins so; what does not is a provider's, and none of our business. */
 const KEY_PREFIX = 'csk_'
 
+/** A header's one value, however often it stands there. */
+export function headerOf({ headers }: IncomingMessage, name: string): string | undefined {
+  const value = headers[name]
+  return Array.isArray(value) ? value.join(', ') : value
+}
+
 /** The client's nonce. @throws {CountersignError} `request/malformed` */
 export function readNonce(request: IncomingMessage): string | undefined {
   const nonce = request.headers['countersign-nonce']
@@ -18,10 +24,18 @@ export function readNonce(request: IncomingMessage): string | undefined {
   return nonce
 }
 
+/** The same, of a request in the web's shape. */
+export function keyFromHeaders(headers: Headers): string | undefined {
+  return keyIn(headers.get('authorization') ?? '', headers.get('x-api-key') ?? undefined)
+}
+
 /** The gateway's key that a request presents, where OpenAI's or Anthropic's libraries put theirs. */
 export function presentedKey({ headers }: IncomingMessage): string | undefined {
-  const bearer = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1]
   const apiKey = headers['x-api-key']
-  for (const key of [bearer, apiKey]) if (typeof key === 'string' && key.startsWith(KEY_PREFIX)) return key
-  return undefined
+  return keyIn(headers.authorization ?? '', typeof apiKey === 'string' ? apiKey : undefined)
+}
+
+function keyIn(authorization: string, apiKey: string | undefined): string | undefined {
+  const bearer = /^Bearer +(\S+)$/i.exec(authorization)?.[1]
+  return [bearer, apiKey].find((key) => key?.startsWith(KEY_PREFIX) === true)
 }

@@ -6,7 +6,7 @@ import { RETRY_AFTER_SECONDS, STATUS } from './status.ts'
 
 test('every code has a status, and every status is one that clients know', () => {
   assert.deepEqual(Object.keys(STATUS).sort(), [...ERROR_CODES].sort())
-  const known = [202, 400, 401, 403, 404, 405, 409, 410, 413, 415, 429, 500, 502, 503, 504]
+  const known = [202, 400, 401, 403, 404, 405, 409, 410, 413, 415, 422, 429, 500, 502, 503, 504]
   for (const [code, status] of Object.entries(STATUS)) assert.ok(known.includes(status), `${code} ${status}`)
 })
 

@@ -82,6 +82,8 @@ export const STATUS: { readonly [code in ErrorCode]: number } = {
   'request/malformed': 400,
   'request/not-found': 404,
   'request/wrong-method': 405,
+  'request/in-progress': 409,
+  'request/key-reused': 422,
   'model/not-found': 404,
   'upstream/unreachable': 502,
   'upstream/timeout': 504,

@@ -49,6 +49,17 @@ export interface UpstreamObject {
   readonly upstream: string
 }
 
+/** The first answer to an idempotency key. @spec spec/http.md */
+export interface FirstAnswerRow {
+  /** SHA-256 of whose key it is, and the key. */
+  readonly scope: Uint8Array
+  /** SHA-256 of the request. */
+  readonly request: Uint8Array
+  readonly status: number
+  readonly contentType: string
+  readonly expiresAtMs: number
+}
+
 /** A statement on its way into the log. */
 export type Draft =
   | {
@@ -62,6 +73,7 @@ export type Draft =
       readonly vault: VaultRow | null
       readonly charge?: Charge
       readonly object?: UpstreamObject
+      readonly first?: FirstAnswerRow
     }
   | {
       /** Any other statement of ours. */
@@ -237,7 +249,7 @@ export class Sequencer {
           coverBySeconds,
         )
         if (isAnswer && draft.vault !== null) sql.vault.run(index, draft.vault.keyId, draft.vault.record)
-        if (isAnswer) this.#storeBooks(draft)
+        if (isAnswer) this.#storeBooks(draft, coverBySeconds)
       }
       for (const [deployment, value] of next) sql.sequence.run(deployment, value)
       sql.commit.run()
@@ -247,13 +259,21 @@ export class Sequencer {
     }
   }
 
-  #storeBooks({ deployment, charge, object }: Extract<Draft, { kind: 'inference' }>): void {
+  #storeBooks(
+    { deployment, receipt, charge, object, first }: Extract<Draft, { kind: 'inference' }>,
+    nowSeconds: number,
+  ) {
     if (charge !== undefined) {
       const { keyId, day, currency, amountMicros, inputTokens, outputTokens, isUsageUnknown } = charge
       const unknown = isUsageUnknown ? 1 : 0
       this.#sql.spend.run(keyId, deployment, day, currency, amountMicros, inputTokens, outputTokens, unknown)
     }
     if (object !== undefined) this.#sql.object.run(object.id, object.keyId, object.upstream)
+    if (first !== undefined) {
+      this.#sql.forgetFirst.run(nowSeconds * 1000)
+      const { scope, request, status, contentType, expiresAtMs } = first
+      this.#sql.first.run(scope, request, receipt, status, contentType, expiresAtMs)
+    }
   }
 
   #promiseText({ draft, digest, index, leafHash }: Ready, coverBySeconds: number): string {
@@ -293,6 +313,11 @@ function prepare(database: Sqlite) {
          unknown_usage = unknown_usage + excluded.unknown_usage`,
     ),
     object: database.prepare('INSERT OR REPLACE INTO upstream_objects (id, key_id, upstream) VALUES (?, ?, ?)'),
+    first: database.prepare(
+      `INSERT OR REPLACE INTO first_answers (scope, request, receipt, status, content_type, expires_ms)
+       VALUES (?, ?, ?, ?, ?, ?)`,
+    ),
+    forgetFirst: database.prepare('DELETE FROM first_answers WHERE expires_ms < ?'),
     sequences: database.prepare('SELECT deployment, next FROM sequences'),
     firstHead: database.prepare(
       `INSERT INTO head (id, size, root, note, time_ms) SELECT 1, ?, ?, ?, ?

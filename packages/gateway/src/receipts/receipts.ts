@@ -7,6 +7,7 @@ import {
   formatDossier,
   formatLeaf,
   formatPromise,
+  formatPromiseHeader,
   fullKeyId,
   type Inference,
   type Json,
@@ -26,7 +27,7 @@ import type { LogService } from '../log/log-service.ts'
 import type { SignedHead } from '../log/sequencer.ts'
 import type { StatementReader, StatementRow } from '../store/statement-reader.ts'
 import type { KeyStore } from '../vault/key-store.ts'
-import { openContent, saltSeed } from '../vault/record.ts'
+import { openContent, saltSeed, type VaultContent } from '../vault/record.ts'
 
 export interface ReceiptsOptions {
   readonly crypto: Crypto
@@ -117,6 +118,19 @@ export class Receipts {
         size === 0 ? [] : [{ size, root: log.reader.root(size), path: log.reader.consistencyPath(size, head.size) }],
       evidence: [],
     })
+  }
+
+  /** The promise in one line. */
+  promiseLine(row: StatementRow): string {
+    return formatPromiseHeader(this.promise(row))
+  }
+
+  /** What the vault keeps of an answer's content; `undefined` where it keeps none. @throws {CountersignError} `vault/wrong-key` */
+  content(row: StatementRow): VaultContent | undefined {
+    const record = this.#options.statements.vaultRow(row.index)?.record
+    const key = this.#vaultKey(row)
+    if (record === undefined || record === null || key === undefined) return undefined
+    return openContent(key, this.#receiptBytes(this.inference(row)), record)
   }
 
   /** The seed of the receipt's salts, or `undefined` when its key is not kept or was destroyed. */

@@ -17,7 +17,7 @@ import { createRandom } from '../data/derivation.ts'
 import type { Intent, IntentJournal, Slot } from '../journal/intent-journal.ts'
 import type { Promised } from '../log/commit-thread.ts'
 import type { LogService } from '../log/log-service.ts'
-import type { Charge, UpstreamObject } from '../log/sequencer.ts'
+import type { Charge, FirstAnswerRow, UpstreamObject } from '../log/sequencer.ts'
 import { receiptSecret } from '../receipts/receipt-secret.ts'
 import type { VaultKey } from '../vault/key-store.ts'
 import { saltSeed } from '../vault/record.ts'
@@ -83,6 +83,7 @@ export interface Conclusion {
   readonly content: Content
   readonly charge: Charge | undefined
   readonly object?: UpstreamObject | undefined
+  readonly first?: FirstAnswerRow | undefined
 }
 
 const random = /* @__PURE__ */ createRandom()
@@ -208,6 +209,7 @@ export async function conclude(
     vault: admitted.deployment.vault === 'none' ? null : { keyId: key.id, record: null },
     ...(conclusion.charge === undefined ? {} : { charge: conclusion.charge }),
     ...(conclusion.object === undefined ? {} : { object: conclusion.object }),
+    ...(conclusion.first === undefined ? {} : { first: conclusion.first }),
   }
   const seal = admitted.deployment.vault === 'content' ? { key, content: conclusion.content } : undefined
   try {

@@ -6,6 +6,7 @@ import type { RouteTarget } from '../config/config.ts'
 import type { RelayDeployment } from '../deployments/deployments.ts'
 import { type Dialect, type RequestFacts, readRequest } from '../dialects/dialect.ts'
 import { type ScannedObject, scanObject } from '../dialects/json-scan.ts'
+import { readForm } from '../dialects/multipart.ts'
 import { estimateMicros } from '../prices/prices.ts'
 import type { Services } from '../services.ts'
 import { KIND_DIALECTS } from '../upstreams/kinds.ts'
@@ -14,7 +15,8 @@ import { KIND_DIALECTS } from '../upstreams/kinds.ts'
 export interface AdmittedRequest {
   readonly dialect: Dialect
   readonly body: Uint8Array
-  readonly scanned: ScannedObject
+  /** Where the body is JSON. */
+  readonly scanned: ScannedObject | undefined
   readonly facts: RequestFacts
   readonly deployment: RelayDeployment
   /** Places of its route that speak the dialect; at least one. */
@@ -31,6 +33,7 @@ export interface Arrival {
   readonly dialect: Dialect
   readonly body: Uint8Array
   readonly key: ApiKey | undefined
+  readonly contentType: string | undefined
   readonly nonce: string | undefined
 }
 
@@ -42,11 +45,15 @@ export const NO_KEY = 'open'
  *
  * @throws {CountersignError} `json/*`, `shape/*`, `model/not-found`, `auth/not-allowed`, `rate/limited`, `budget/*`
  */
-export function admitRequest(services: Services, { dialect, body, key, nonce }: Arrival): AdmittedRequest {
-  const scanned = scanObject(body)
-  const facts = readRequest(dialect, scanned)
+export async function admitRequest(services: Services, arrival: Arrival): Promise<AdmittedRequest> {
+  const { dialect, body, key, nonce, contentType } = arrival
+  const scanned = dialect.body === 'multipart' ? undefined : scanObject(body)
+  const facts = scanned === undefined ? await readForm(body, contentType) : readRequest(dialect, scanned)
   const deployment = services.relayDeployment(facts.model)
-  const route = deployment.route.filter(({ upstream }) => {
+  const route = deployment.route.filter(({ upstream, model }) => {
+    // A form is not changed on its way.
+    const mustChange = (model !== undefined && model !== facts.model) || deployment.changes.length > 0
+    if (scanned === undefined && mustChange) return false
     return KIND_DIALECTS[services.upstream(upstream).kind].includes(dialect.name)
   })
   if (route.length === 0) {
@@ -76,6 +83,11 @@ export class RateLimited extends CountersignError {
     super('rate/limited', `the key's limit of ${limit} is used up; try again in ${retryAfterSeconds} s`)
     this.retryAfterSeconds = retryAfterSeconds
   }
+}
+
+/** Gives back what was set aside for a request that nobody was asked to answer; nothing where it was settled already. */
+export function settleUnused({ access }: Services, { reservation }: AdmittedRequest): void {
+  if (reservation !== undefined) access.budgets.settle(reservation, 0)
 }
 
 /** Sets aside the most that the answer may cost, as far as that can be told beforehand. */

@@ -1,11 +1,13 @@
 /** Tries one upstream after another, until an answer can be delivered. Each try is kept for the statement. */
+import type { IncomingMessage } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Attempt, CountersignError, codeOf, type ErrorCode } from '@countersign/verify'
 import { spliceMembers } from '../dialects/json-splice.ts'
+import { presentedKey } from '../http/request-headers.ts'
 import { decideRetry, type RetryOutcome, startRetries } from '../routing/retry.ts'
 import { planRoute, type Target } from '../routing/route.ts'
-import { forwardedHeaders } from '../upstreams/headers.ts'
-import type { Upstream, UpstreamAnswer } from '../upstreams/upstream.ts'
+import { clientCredentials, forwardedHeaders } from '../upstreams/headers.ts'
+import type { Headers, Upstream, UpstreamAnswer } from '../upstreams/upstream.ts'
 import type { AdmittedRequest } from './admission.ts'
 import type { Answered, Exchange, SentRequest } from './exchange.ts'
 
@@ -63,7 +65,7 @@ async function tryOnce(exchange: Exchange, target: Target): Promise<Tried> {
     const answer = await upstream.send({
       method: 'POST',
       path: admitted.dialect.path,
-      headers: forwardedHeaders(request.rawHeaders),
+      headers: headersFor(request),
       body: sent.bytes,
       dialect: admitted.dialect,
       facts: admitted.facts,
@@ -80,15 +82,21 @@ async function tryOnce(exchange: Exchange, target: Target): Promise<Tried> {
   }
 }
 
+/** What goes on of the client's headers. Its own credentials go to such upstreams alone that clients open; ours never. */
+export function headersFor(request: IncomingMessage): Headers {
+  const forwarded = forwardedHeaders(request.rawHeaders)
+  return presentedKey(request) === undefined ? [...forwarded, ...clientCredentials(request.rawHeaders)] : forwarded
+}
+
 /** What goes to a target: the deployment's changes, and the target's own name of the model. */
 export function sentRequest({ body, scanned, deployment, facts }: AdmittedRequest, target: Target): SentRequest {
   const changes = new Map<string, string>()
   for (const { op, path, value } of deployment.changes) {
     const name = path.slice(1)
-    if (op === 'set' || !scanned.members.has(name)) changes.set(name, JSON.stringify(value))
+    if (op === 'set' || !scanned?.members.has(name)) changes.set(name, JSON.stringify(value))
   }
   if (target.model !== undefined && target.model !== facts.model) changes.set('model', JSON.stringify(target.model))
-  if (changes.size === 0) return { bytes: body, patch: undefined }
+  if (changes.size === 0 || scanned === undefined) return { bytes: body, patch: undefined }
   const { bytes, patch } = spliceMembers(scanned, changes)
   return patch.length === 0 ? { bytes: body, patch: undefined } : { bytes, patch: JSON.stringify(patch) }
 }

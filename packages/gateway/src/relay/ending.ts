@@ -8,7 +8,7 @@ import {
 } from '@countersign/verify'
 import type { AnswerFacts } from '../dialects/answer-facts.ts'
 import type { Promised } from '../log/commit-thread.ts'
-import type { Charge } from '../log/sequencer.ts'
+import type { Charge, FirstAnswerRow } from '../log/sequencer.ts'
 import { sumMicros } from '../prices/prices.ts'
 import { commitmentTo, conclude } from '../recording/recording.ts'
 import { NO_KEY } from './admission.ts'
@@ -41,7 +41,8 @@ const NO_CURRENCY = 'XXX'
 export async function concludeExchange(exchange: Exchange, ending: Ending): Promise<Promised> {
   const { services, recording, admitted } = exchange
   const { answered, facts } = ending
-  if (answered !== undefined) {
+  if (answered?.repeated !== undefined) exchange.observations.add('cache-hit')
+  else if (answered !== undefined) {
     const failed = ending.finish.reason === 'error' || ending.finish.reason === 'interrupted'
     noteAttempt(exchange, answered, failed ? 'failed' : 'answered', ending.finish.code as ErrorCode | undefined)
   }
@@ -60,6 +61,7 @@ export async function concludeExchange(exchange: Exchange, ending: Ending): Prom
         price: bill.lines,
         attempts: exchange.attempts,
         ...reportedOf(facts),
+        ...(answered?.repeated === undefined ? {} : { repeats: answered.repeated.receipt }),
         observations: [...exchange.observations],
         evidence: [],
         parents: [],
@@ -69,6 +71,7 @@ export async function concludeExchange(exchange: Exchange, ending: Ending): Prom
       content,
       charge: bill.charge,
       object: objectOf(exchange, ending),
+      first: firstOf(exchange, ending),
     })
   } finally {
     settle(exchange, bill.charge, facts)
@@ -99,7 +102,8 @@ function commitmentsOf(exchange: Exchange, { answered, received, delivered, cont
   const { services, recording, admitted, observations } = exchange
   const commitments: [Exclude<CommittedSubject, 'request-received'>, string][] = []
   const kept = new Map<string, Uint8Array>([['request', admitted.body]])
-  const sent = answered?.sent
+  // Nothing is sent for an answer from the cache.
+  const sent = answered?.repeated === undefined ? answered?.sent : undefined
   if (sent?.patch === undefined) {
     if (sent !== undefined) commitments.push(['request-sent', recording.requestCommitment])
   } else {
@@ -127,7 +131,8 @@ function billOf({ services, admitted, recording }: Exchange, { answered, facts, 
   const { deployment, key, reservation } = admitted
   const usage = facts?.usage ?? 'unknown'
   const price = deployment.priceOf(answered?.model ?? admitted.facts.model)
-  const wasFree = answered === undefined || (finish.reason === 'error' && usage === 'unknown')
+  const wasFree =
+    answered === undefined || answered.repeated !== undefined || (finish.reason === 'error' && usage === 'unknown')
   const known = wasFree ? [] : price === undefined ? [] : deployment.linesFor(price, usage)
   const payee = services.config.operator.name
   const estimate =
@@ -157,6 +162,22 @@ function settle({ services, admitted }: Exchange, charge: Charge, facts: AnswerF
   const usage = facts?.usage
   if (key === undefined || usage === undefined || usage === 'unknown') return
   rates.settle(key, expectedTokens, (usage.inputTokens ?? 0) + (usage.outputTokens ?? 0))
+}
+
+/** What is given again to a request with the same idempotency key: any answer but one that broke off, or failed for now. */
+function firstOf({ mark }: Exchange, { answered, finish }: Ending): FirstAnswerRow | undefined {
+  const status = answered?.answer.status ?? 500
+  if (
+    mark === undefined ||
+    answered === undefined ||
+    finish.reason === 'interrupted' ||
+    status >= 500 ||
+    status === 429
+  ) {
+    return undefined
+  }
+  const type = answered.answer.headers.find(([name]) => name === 'content-type')?.[1]
+  return { ...mark, status, contentType: type ?? 'application/octet-stream' }
 }
 
 /** Answers that the upstream keeps can be asked for again, by the same key. */

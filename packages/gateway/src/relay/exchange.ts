@@ -5,6 +5,8 @@ import type { Recording } from '../recording/recording.ts'
 import type { Services } from '../services.ts'
 import type { Headers, Upstream, UpstreamAnswer } from '../upstreams/upstream.ts'
 import type { AdmittedRequest } from './admission.ts'
+import type { CachedAnswer } from './answer-cache.ts'
+import type { IdempotencyMark } from './idempotency.ts'
 
 export interface Exchange {
   readonly services: Services
@@ -16,6 +18,8 @@ export interface Exchange {
   readonly abort: AbortController
   readonly attempts: Attempt[]
   readonly observations: Set<Observation>
+  /** Where the client sent an idempotency key. */
+  readonly mark: IdempotencyMark | undefined
 }
 
 /** The answer that will be delivered, and what was sent to get it. */
@@ -26,6 +30,8 @@ export interface Answered {
   /** Name of the model as it was sent. */
   readonly model: string
   readonly startedAtMs: number
+  /** The answer that is given again, where it is one from the cache. */
+  readonly repeated?: CachedAnswer
 }
 
 /** What went to an upstream: the client's bytes, unless the deployment changes them. */

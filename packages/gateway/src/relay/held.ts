@@ -29,10 +29,21 @@ async function deliverWhole(exchange: Exchange, answered: Answered, bytes: Uint8
     delivered: commitment,
     content: bytes,
   })
+  remember(exchange, answered, facts, bytes)
   if (isClientGone(exchange)) return
   const ours = [...receiptHeaders(recording), ['countersign-promise', promiseLine(promised)] as const]
   writeHead(response, answer.status, answer.headers, ours, bytes.length)
   response.end(bytes)
+}
+
+/** Keeps an answer that may be given again: a whole one, without an error. */
+export function remember(exchange: Exchange, answered: Answered, facts: AnswerFacts, body: Uint8Array): void {
+  const { services, admitted, recording } = exchange
+  const { upstream, model, answer, repeated } = answered
+  if (repeated !== undefined || facts.hasError || answer.status >= 300) return
+  const { status, headers } = answer
+  const atMs = recording.startedAtMs
+  services.cache.keep(admitted, { receipt: recording.id, upstream, model, status, headers, body, facts, atMs })
 }
 
 /** How an answer of that status ended, as far as it says so itself. */

@@ -1,5 +1,6 @@
 /** One request to an upstream, from its arrival to the end of its answer. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Readable } from 'node:stream'
 import { codeOf } from '@countersign/verify'
 import { errorBody } from '../dialects/error-body.ts'
 import { errorFacts } from '../http/dialect-error.ts'
@@ -10,6 +11,7 @@ import { askUpstreams } from './attempts.ts'
 import { concludeExchange } from './ending.ts'
 import { type Answered, type Exchange, isClientGone, writeHead } from './exchange.ts'
 import { deliverHeld } from './held.ts'
+import type { IdempotencyMark } from './idempotency.ts'
 import { deliverStream } from './stream.ts'
 
 const STREAM_TYPE = /^text\/event-stream(?:\s*;|$)/i
@@ -24,6 +26,7 @@ export async function relay(
   admitted: AdmittedRequest,
   request: IncomingMessage,
   response: ServerResponse,
+  mark: IdempotencyMark | undefined,
 ): Promise<void> {
   const { deployment, facts, body, nonce } = admitted
   const recording = await begin(
@@ -41,6 +44,7 @@ export async function relay(
     abort,
     attempts: [],
     observations: new Set(),
+    mark,
   }
   response.once('close', () => {
     if (!response.writableFinished) abort.abort()
@@ -48,7 +52,7 @@ export async function relay(
   if (response.destroyed) abort.abort()
   let answered: Answered | undefined
   try {
-    answered = await askUpstreams(exchange)
+    answered = cached(exchange) ?? (await askUpstreams(exchange))
     if (isStream(answered)) await deliverStream(exchange, answered)
     else await deliverHeld(exchange, answered)
   } catch (thrown) {
@@ -58,6 +62,23 @@ export async function relay(
   } finally {
     answered?.answer.body.destroy()
   }
+}
+
+/** The answer to the same request of before, where the deployment gives answers again. */
+function cached({ services, admitted, recording }: Exchange): Answered | undefined {
+  const repeated = services.cache.find(admitted, recording.startedAtMs)
+  if (repeated === undefined) return undefined
+  const { upstream, model, status, headers, body } = repeated
+  const answer = {
+    status,
+    headers,
+    body: Readable.from([body]),
+    observations: [],
+    requestId: undefined,
+    tlsCertificate: undefined,
+  }
+  const sent = { bytes: admitted.body, patch: undefined }
+  return { upstream, answer, sent, model, startedAtMs: recording.startedAtMs, repeated }
 }
 
 function isStream({ answer }: Answered): boolean {

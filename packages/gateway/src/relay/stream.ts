@@ -18,7 +18,7 @@ import {
 import { writable } from './backpressure.ts'
 import { concludeExchange } from './ending.ts'
 import { type Answered, type Exchange, isClientGone, writeHead } from './exchange.ts'
-import { brokenFinish } from './held.ts'
+import { brokenFinish, remember } from './held.ts'
 
 /** Most bytes that are taken in behind the terminal frame. */
 const MAX_TAIL_BYTES = 64 * 1024
@@ -55,7 +55,7 @@ export async function deliverStream(exchange: Exchange, answered: Answered): Pro
     facts: emptyFacts(),
     received: growingCommitment(services.recording, recording, 'response-received'),
     delivered: growingCommitment(services.recording, recording, 'response'),
-    kept: keptBytes(recording.admitted.deployment.vault === 'content' ? services.config.limits.heldBytes : 0),
+    kept: keptBytes(keptLimit(exchange)),
     tail: [],
     tailBytes: 0,
     deliveredBytes: 0,
@@ -72,6 +72,13 @@ export async function deliverStream(exchange: Exchange, answered: Answered): Pro
     broken = thrown
   }
   await finish(streaming, broken)
+}
+
+/** Content is kept for the vault, and for the cache. */
+function keptLimit({ services, admitted }: Exchange): number {
+  const { deployment } = admitted
+  const isKept = deployment.reference.vault === 'content' || deployment.cache !== undefined
+  return isKept ? services.config.limits.heldBytes : 0
 }
 
 /** Passes frames on until the terminal one; takes in what comes behind it, within limits. */
@@ -173,6 +180,8 @@ async function finish(streaming: Streaming, broken: unknown): Promise<void> {
     delivered: digest,
     content: kept.bytes(),
   })
+  const whole = kept.bytes()
+  if (!isBroken && whole !== undefined) remember(exchange, answered, streaming.facts, whole)
   if (isGone) return
   response.write(utf8(`: countersign-promise ${promiseLine(promised)}\n\n`))
   response.end(end)

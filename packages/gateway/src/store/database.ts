@@ -47,8 +47,8 @@ CREATE TABLE pending_erasures (receipt BLOB PRIMARY KEY, reason TEXT NOT NULL) S
 `
 
 /**
- * Second version: what answers cost whom, and which upstream keeps an object that clients may ask for again. Both are
- * written in the transaction of the answer's statement.
+ * Second version: what answers cost whom, which upstream keeps an object that clients may ask for again, and which request
+ * with an idempotency key got which answer. All are written in the transaction of the answer's statement.
  */
 const SECOND = `
 CREATE TABLE spend (
@@ -69,6 +69,15 @@ CREATE TABLE upstream_objects (
   upstream TEXT NOT NULL,
   PRIMARY KEY (id, key_id)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE first_answers (
+  scope BLOB PRIMARY KEY,
+  request BLOB NOT NULL,
+  receipt BLOB NOT NULL,
+  status INTEGER NOT NULL,
+  content_type TEXT NOT NULL,
+  expires_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX first_answers_expiry ON first_answers (expires_ms);
 `
 
 /** From each version to the next. */

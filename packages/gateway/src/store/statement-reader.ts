@@ -22,6 +22,15 @@ type Row = [number, StatementKind, string, Uint8Array, Uint8Array, Uint8Array, n
 const COLUMNS = `SELECT s.idx, s.kind, s.name, s.payload, s.signature, s.spki, s.cover_by, e.leaf_hash
   FROM statements s JOIN entries e ON e.idx = s.idx`
 
+/** What is known of the first request with an idempotency key. */
+export interface FirstAnswer {
+  /** SHA-256 of the request. */
+  readonly request: Uint8Array
+  readonly receipt: Uint8Array
+  readonly status: number
+  readonly contentType: string
+}
+
 export class StatementReader {
   readonly #crypto: Crypto
   readonly #byIndex
@@ -32,6 +41,8 @@ export class StatementReader {
   readonly #vault
   readonly #generation
   readonly #count
+  readonly #upstream
+  readonly #first
 
   constructor(crypto: Crypto, database: Sqlite) {
     this.#crypto = crypto
@@ -46,6 +57,10 @@ export class StatementReader {
       .raw()
     this.#vault = database.prepare('SELECT key_id, record FROM vault WHERE idx = ?').raw()
     this.#generation = database.prepare('SELECT generation FROM secret_generations WHERE receipt = ?').pluck()
+    this.#first = database
+      .prepare('SELECT request, receipt, status, content_type FROM first_answers WHERE scope = ? AND expires_ms >= ?')
+      .raw()
+    this.#upstream = database.prepare('SELECT upstream FROM upstream_objects WHERE id = ? AND key_id = ?').pluck()
     this.#count = database
       .prepare(`SELECT count(*) FROM statements WHERE kind = 'acceptance' AND spki = ? AND cover_by >= ?`)
       .pluck()
@@ -88,6 +103,17 @@ export class StatementReader {
   vaultRow(index: number): { readonly keyId: number; readonly record: Uint8Array | null } | undefined {
     const row = this.#vault.get(index) as [number, Uint8Array | null] | undefined
     return row && { keyId: row[0], record: row[1] }
+  }
+
+  /** The first answer to an idempotency key, unless it is too long ago. */
+  firstAnswer(scope: Uint8Array, nowMs: number): FirstAnswer | undefined {
+    const row = this.#first.get(scope, nowMs) as [Uint8Array, Uint8Array, number, string] | undefined
+    return row && { request: row[0], receipt: new Uint8Array(row[1]), status: row[2], contentType: row[3] }
+  }
+
+  /** Which upstream keeps an object of that id for that key. */
+  upstreamOf(id: string, keyId: string): string | undefined {
+    return this.#upstream.get(id, keyId) as string | undefined
   }
 
   /** How often the secret of a receipt was revoked. */

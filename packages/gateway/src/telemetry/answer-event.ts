@@ -11,6 +11,8 @@ export const OPERATIONS = [
   'embeddings',
   'messages',
   'count_tokens',
+  'transcriptions',
+  'translations',
   'infer',
 ] as const
 export type Operation = (typeof OPERATIONS)[number]
@@ -23,6 +25,8 @@ export const OPERATION_OF: { readonly [dialect in DialectName]: Exclude<Operatio
   'openai-embeddings': 'embeddings',
   'anthropic-messages': 'messages',
   'anthropic-count-tokens': 'count_tokens',
+  'openai-transcriptions': 'transcriptions',
+  'openai-translations': 'translations',
 }
 
 /** One admitted request, when it has ended, well or badly. */
@@ -35,9 +39,7 @@ export interface AnswerEvent {
   /** As the upstream named it. */
   readonly servedModel?: string | undefined
   /** Who answered; missing where nobody did, and for models that the gateway runs itself. */
-  readonly upstream?:
-    | { readonly name: string; readonly kind: UpstreamKind; readonly origin: string }
-    | undefined
+  readonly upstream?: { readonly name: string; readonly kind: UpstreamKind; readonly origin: string } | undefined
   /** Tries of upstreams, the last among them. */
   readonly attempts: number
   /** HTTP status that the client got, or would have got had it stayed. */

@@ -39,7 +39,7 @@ export const ATTRIBUTE = {
   conventions: 'countersign.conventions',
 } as const
 
-/** `count_tokens` and `infer` have no name in the conventions. */
+/** Those from `count_tokens` on have no name in the conventions. */
 export const OPERATION_NAME: { readonly [operation in Operation]: string } = {
   chat: 'chat',
   responses: 'chat',
@@ -47,6 +47,8 @@ export const OPERATION_NAME: { readonly [operation in Operation]: string } = {
   completions: 'text_completion',
   embeddings: 'embeddings',
   count_tokens: 'count_tokens',
+  transcriptions: 'transcription',
+  translations: 'translation',
   infer: 'infer',
 }
 

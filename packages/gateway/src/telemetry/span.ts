@@ -1,4 +1,4 @@
-/** An answer as a span of OTLP in JSON. Pure. @spec OTLP 1.10, opentelemetry.proto.trace.v1 */
+/** An answer as a span of OTLP in JSON. Pure. @spec OTLP/HTTP, "JSON Protobuf Encoding" */
 import type { AnswerEvent } from './answer-event.ts'
 import {
   ATTRIBUTE,
@@ -75,7 +75,7 @@ export function spanOf(event: AnswerEvent, random: Random): Span {
   }
 }
 
-/** The body of one export. @spec OTLP 1.10, ExportTraceServiceRequest */
+/** The body of one export. @spec OTLP/HTTP, ExportTraceServiceRequest */
 export function exportRequest(spans: readonly Span[], version: string): string {
   const service = [...text('service.name', 'countersign'), ...text('service.version', version)]
   const scope = { name: 'countersign', version, attributes: text(ATTRIBUTE.conventions, CONVENTIONS_VERSION) }

@@ -35,12 +35,15 @@ test('whatever is no traceparent counts for nothing', () => {
 
 test('any text gives a well-formed trace or none', () => {
   fc.assert(
-    fc.property(fc.oneof(fc.string(), fc.stringMatching(/^[0-9a-f]{2}-[0-9a-f]{30,33}-[0-9a-f]{15,17}-[0-9a-f]{2}/)), (text) => {
-      const context = parseTraceparent(text)
-      if (context === undefined) return
-      assert.match(context.traceId, /^[0-9a-f]{32}$/)
-      assert.match(context.parentSpanId, /^[0-9a-f]{16}$/)
-      assert.ok(text.includes(context.traceId))
-    }),
+    fc.property(
+      fc.oneof(fc.string(), fc.stringMatching(/^[0-9a-f]{2}-[0-9a-f]{30,33}-[0-9a-f]{15,17}-[0-9a-f]{2}/)),
+      (text) => {
+        const context = parseTraceparent(text)
+        if (context === undefined) return
+        assert.match(context.traceId, /^[0-9a-f]{32}$/)
+        assert.match(context.parentSpanId, /^[0-9a-f]{16}$/)
+        assert.ok(text.includes(context.traceId))
+      },
+    ),
   )
 })

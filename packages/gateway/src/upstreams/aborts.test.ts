@@ -10,7 +10,7 @@ import type { Upstream } from './upstream.ts'
 import { assertFails, configFor, requestFor, textOf, withUpstream } from './upstreams.testing.ts'
 
 const ABORTS = 1000
-const AT_ONCE = 50
+const AT_ONCE = 40
 
 let mock: MockUpstream
 

@@ -19,21 +19,16 @@ const DECODERS: { readonly [encoding: string]: () => Transform } = {
   br: () => createBrotliDecompress(),
 }
 
-/** Whether bodies of that content encoding can be decoded. Of several encodings, one upon another, none can. */
-export function canDecode(encoding: string): boolean {
-  return Object.hasOwn(DECODERS, encoding)
-}
-
 /**
  * The decoded body. Decodes no further than it is read, so memory stays bounded however large it would become. It fails
  * as the source fails; when it is destroyed, so is the source.
  *
  * Its errors are `upstream/too-large` beyond the limits, and `upstream/malformed` when the bytes are not of that encoding.
  *
- * @throws {CountersignError} `upstream/malformed` when the encoding is unknown
+ * @throws {CountersignError} `upstream/malformed` when the encoding is unknown, or there are several, one upon another
  */
 export function decodeBody(source: Readable, encoding: string): Readable {
-  const decoder = canDecode(encoding) ? DECODERS[encoding]?.() : undefined
+  const decoder = Object.hasOwn(DECODERS, encoding) ? DECODERS[encoding]?.() : undefined
   if (decoder === undefined) throw malformed('its answer has a content encoding that nobody asked for')
   let encoded = 0
   let decoded = 0
@@ -55,7 +50,11 @@ export function decodeBody(source: Readable, encoding: string): Readable {
     if (isTooLarge(encoded, decoded)) body.destroy(tooLarge())
     else if (!body.push(chunk)) decoder.pause()
   })
-  decoder.on('error', () => body.destroy(malformed(`its answer is not ${encoding} as it says`)))
+  decoder.on('error', () => {
+    // An answer without a body has none of its encoding either.
+    if (encoded === 0) body.push(null)
+    else body.destroy(malformed(`its answer is not ${encoding} as it says`))
+  })
   decoder.on('end', () => body.push(null))
   source.pipe(decoder).pause()
   return body

@@ -1,5 +1,6 @@
 /** What errors of the HTTP client mean here. Their texts are not repeated: an upstream may have written them. */
 import { CountersignError, type ErrorCode } from '@countersign/verify'
+import { errors } from 'undici'
 import type { UpstreamTimeouts } from '../config/config.ts'
 
 /** How far a request had come: on no connection yet, sent, or being answered. */
@@ -55,13 +56,11 @@ function meaningOf(thrown: unknown, stage: Stage): Meaning {
   if (stage === 'connecting') {
     return { code: 'upstream/unreachable', why: `no connection to it (${platformCode || 'unknown reason'})` }
   }
-  // An end of file in the wrong place is no other language, but an answer that breaks off.
-  if (platformCode === 'HPE_INVALID_EOF_STATE') return { code: 'upstream/reset', why: ENDED_EARLY }
   if (platformCode === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH') {
     const isBegun = stage === 'answering'
     return isBegun ? { code: 'upstream/reset', why: ENDED_EARLY } : { code: 'upstream/malformed', why: NOT_HTTP }
   }
-  if (platformCode.startsWith('HPE_') || isBadResponse(thrown)) return { code: 'upstream/malformed', why: NOT_HTTP }
+  if (isNotHttp(thrown)) return { code: 'upstream/malformed', why: NOT_HTTP }
   const why = stage === 'answering' ? ENDED_EARLY : 'it closed the connection without an answer'
   return { code: 'upstream/reset', why }
 }
@@ -71,7 +70,11 @@ function platformCodeOf(thrown: unknown): string {
   return typeof code === 'string' && PLATFORM_CODE.test(code) ? code : ''
 }
 
-/** The client's own words for an answer that nobody asked for. */
-function isBadResponse(thrown: unknown): boolean {
+/**
+ * Whether the client could not read it, or got an answer that nobody had asked for, which it says in words alone. An end
+ * in the wrong place is no other language, but an answer that breaks off.
+ */
+function isNotHttp(thrown: unknown): boolean {
+  if (thrown instanceof errors.HTTPParserError) return !thrown.message.includes('Invalid EOF state')
   return thrown instanceof Error && (thrown.message === 'bad response' || thrown.message === 'bad upgrade')
 }

@@ -125,7 +125,7 @@ function readHeaders(raw: readonly string[], isDropped: (name: string, value: st
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = (raw[i] as string).toLowerCase()
     const value = raw[i + 1] as string
-    if (name === 'connection') connection += `,${value}`
+    if (name === 'connection' && value !== 'keep-alive') connection += `,${value}`
     if (isDropped(name, value) || !VALUE.test(value) || !NAME.test(name)) continue
     length += name.length + value.length
     if (kept.length === MAX_HEADERS || length > MAX_HEADERS_LENGTH) return undefined

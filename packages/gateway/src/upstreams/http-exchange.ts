@@ -1,11 +1,11 @@
 /** One request on its way to an upstream over HTTP, and its answer. */
 import { Readable } from 'node:stream'
 import { CountersignError } from '@countersign/verify'
+import type { UpstreamConfig } from '../config/config.ts'
 import type { CarriedHandler, Carrier, Connection } from './connections.ts'
 import { decodeBody } from './decoded-body.ts'
 import { type Stage, upstreamFailure } from './failures.ts'
 import { returnedHeaders } from './headers.ts'
-import type { HttpUpstreamConfig } from './http-upstream.ts'
 import type { UpstreamAnswer } from './upstream.ts'
 
 /** Most bytes of an answer that wait for a reader, beyond what one read from the connection gives. */
@@ -17,7 +17,7 @@ const MAX_INFORMATIONAL = 16
 export type ExchangeEnd = 'completed' | 'failed' | 'abandoned'
 
 export interface ExchangeOptions {
-  readonly upstream: Pick<HttpUpstreamConfig, 'name' | 'timeouts'>
+  readonly upstream: Pick<UpstreamConfig, 'name' | 'timeouts'>
   /** What opens the upstream: no header that has it in it is handed on. */
   readonly secret: string | undefined
   readonly signal: AbortSignal

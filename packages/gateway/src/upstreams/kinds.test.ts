@@ -40,6 +40,8 @@ test('no path leads out of the base path, or to another API', () => {
     '/v1/x\\..\\y',
     '/v1/..;/admin',
     '/v1/./x',
+    '/v1/..#',
+    '/v1/x?y#z',
     '/v2/models',
     '/v1',
     '/admin',
@@ -62,9 +64,10 @@ test('whatever the path, what is asked for stays under the base path', () => {
       } catch {
         return
       }
-      const { pathname } = new URL(target.split('#')[0] ?? '', 'http://upstream.invalid')
+      const { pathname } = new URL(target, 'http://upstream.invalid')
       assert.ok(pathname.startsWith('/base/v1/'), `${path} led to ${pathname}`)
     }),
+    { numRuns: 2000 },
   )
 })
 

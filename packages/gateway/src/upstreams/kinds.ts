@@ -8,7 +8,14 @@ export type HttpKind = Exclude<UpstreamKind, 'llama'>
 
 /** The dialects that an upstream of a kind can answer. The Open Inference Protocol is none of them. */
 export const KIND_DIALECTS: { readonly [kind in UpstreamKind]: readonly DialectName[] } = {
-  openai: ['openai-chat', 'openai-responses', 'openai-completions', 'openai-embeddings'],
+  openai: [
+    'openai-chat',
+    'openai-responses',
+    'openai-completions',
+    'openai-embeddings',
+    'openai-transcriptions',
+    'openai-translations',
+  ],
   anthropic: ['anthropic-messages', 'anthropic-count-tokens'],
   kserve: [],
   llama: ['openai-chat', 'openai-completions', 'openai-embeddings'],
@@ -53,7 +60,8 @@ export function upstreamPath(kind: HttpKind, { basePath, query }: UpstreamPlace,
   const { clientPath: start, inBase } = HTTP_KINDS[kind]
   const queryAt = clientPath.indexOf('?')
   const path = queryAt < 0 ? clientPath : clientPath.slice(0, queryAt)
-  if (!path.startsWith(start) || DOT_SEGMENT.test(path)) {
+  // No request names a fragment; servers differ in what they make of one.
+  if (!path.startsWith(start) || DOT_SEGMENT.test(path) || clientPath.includes('#')) {
     throw new CountersignError('request/not-found', `an upstream of kind ${kind} has nothing at this path`)
   }
   const target = basePath + path.slice(inBase.length)

@@ -48,7 +48,7 @@ export async function textOf({ body }: UpstreamAnswer): Promise<string> {
   return (await buffer(body)).toString()
 }
 
-export function valueOf(headers: Headers, name: string): string | undefined {
+export function headerOf(headers: Headers, name: string): string | undefined {
   return headers.find(([each]) => each === name)?.[1]
 }
 

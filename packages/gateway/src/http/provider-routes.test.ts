@@ -1,0 +1,66 @@
+/** Routes beside the answers: models, what upstreams keep, files, speech. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { call } from '../gateway.testing.ts'
+import { chat, send, startRelay, statementOf } from '../relay/relay.testing.ts'
+
+test('models are listed in the shape that the caller’s library expects', async (context) => {
+  const { gateway } = await startRelay(context, { deployment: { answersTo: ['mock-small', 'mock-*'] } })
+  const list = JSON.parse((await call(gateway, 'GET', '/v1/models')).text)
+  assert.equal(list.object, 'list')
+  assert.deepEqual(
+    list.data.map((each: { id: string }) => each.id),
+    ['mock-small'],
+    'patterns are not listed',
+  )
+  const anthropic = JSON.parse((await call(gateway, 'GET', '/v1/models', { 'anthropic-version': '2023-06-01' })).text)
+  assert.deepEqual([anthropic.first_id, anthropic.has_more], ['mock-small', false])
+  assert.equal(JSON.parse((await call(gateway, 'GET', '/v1/models/mock-tools')).text).id, 'mock-tools')
+  assert.equal((await call(gateway, 'GET', '/v1/models/nobody')).status, 404)
+})
+
+test('an answer that its upstream keeps is asked for where it was given, and by nobody else', async (context) => {
+  const stage = await startRelay(context)
+  const body = JSON.stringify({ model: 'mock-small', input: 'Say something.' })
+  const created = await send(stage.gateway, '/v1/responses', body)
+  assert.equal(created.status, 200, created.bytes.toString())
+  const { id } = JSON.parse(created.bytes.toString())
+  const got = await call(stage.gateway, 'GET', `/v1/responses/${id}`)
+  assert.equal(got.status, 200, got.text)
+  assert.equal(JSON.parse(got.text).id, id)
+  assert.equal((await call(stage.gateway, 'GET', `/v1/responses/${id}/input_items?limit=5`)).status, 200)
+  assert.equal((await call(stage.gateway, 'DELETE', `/v1/responses/${id}`)).status, 200)
+  assert.equal((await call(stage.gateway, 'GET', '/v1/responses/resp_unknown')).status, 404)
+})
+
+test('files pass through; speech is an answer like others', async (context) => {
+  const stage = await startRelay(context)
+  const form = (fields: { [name: string]: string }) => {
+    const boundary = 'b0undary'
+    const parts = Object.entries(fields).map(
+      ([name, value]) => `--${boundary}\r\ncontent-disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`,
+    )
+    const file = `--${boundary}\r\ncontent-disposition: form-data; name="file"; filename="a.wav"\r\ncontent-type: audio/wav\r\n\r\nRIFF\r\n`
+    return {
+      body: `${parts.join('')}${file}--${boundary}--\r\n`,
+      headers: { 'content-type': `multipart/form-data; boundary=${boundary}` },
+    }
+  }
+  const upload = form({ purpose: 'assistants' })
+  const uploaded = await send(stage.gateway, '/v1/files', upload.body, { headers: upload.headers })
+  assert.equal(uploaded.status, 200, uploaded.bytes.toString())
+  assert.equal(uploaded.headers['countersign-receipt'], undefined)
+  const speech = form({ model: 'mock-small' })
+  const text = await send(stage.gateway, '/v1/audio/transcriptions', speech.body, { headers: speech.headers })
+  assert.equal(text.status, 200, text.bytes.toString())
+  const statement = await statementOf(stage, String(text.headers['countersign-receipt']))
+  assert.equal(statement.model.requested, 'mock-small')
+  assert.equal(statement.finish.reason, 'complete')
+  assert.deepEqual(Buffer.from(stage.upstream.requests.at(-1)?.body ?? []), Buffer.from(speech.body))
+  const nameless = form({})
+  assert.equal(
+    (await send(stage.gateway, '/v1/audio/transcriptions', nameless.body, { headers: nameless.headers })).status,
+    400,
+  )
+  assert.equal((await send(stage.gateway, '/v1/audio/transcriptions', chat('mock-small'))).status, 400)
+})
