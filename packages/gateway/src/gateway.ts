@@ -1,14 +1,13 @@
 /** A running gateway: everything joined, started in order, stopped in order. */
 import { existsSync, readFileSync, statfsSync } from 'node:fs'
-import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { isIP } from 'node:net'
 import { CountersignError, type Crypto, quote } from '@countersign/verify'
-import { getRequestListener } from '@hono/node-server'
 import type { Access } from './access/access.ts'
 import type { ApiKey } from './access/api-key.ts'
 import { createLoad, type Load } from './admission/load.ts'
 import type { Config } from './config/config.ts'
+import { checkExposure, isLoopback } from './config/exposure.ts'
 import { type LockedDataFolder, openDataFolder } from './data/data-folder.ts'
 import { keyPaths } from './data/keys.ts'
 import { findAnswering } from './deployments/answering.ts'
@@ -20,10 +19,7 @@ import {
   type TensorDeployment,
   type Writer,
 } from './deployments/deployments.ts'
-import { createApp, type Peer } from './http/app.ts'
-import { handleInfer, matchInfer } from './http/infer-route.ts'
-import { handlePassThrough, matchPassThrough } from './http/pass-through.ts'
-import { handleRelay, matchRelay } from './http/relay-route.ts'
+import { type ListeningServer, listen } from './http/server.ts'
 import type { LogService } from './log/log-service.ts'
 import { checkpointPath } from './log/open-log.ts'
 import { type Notices, openParts, type Parts, type PartsOptions } from './parts.ts'
@@ -32,29 +28,32 @@ import { Receipts } from './receipts/receipts.ts'
 import type { RecordingServices } from './recording/recording.ts'
 import { type AnswerCache, createAnswerCache } from './relay/answer-cache.ts'
 import { createMarks, type MarksUnderWay } from './relay/idempotency.ts'
+import { settingsForRestart } from './reload.ts'
 import type { Services } from './services.ts'
 import { StatementReader } from './store/statement-reader.ts'
+import { NO_TELEMETRY, startTelemetry, type Telemetry, type TelemetryOptions } from './telemetry/telemetry.ts'
+import { startUpstreams } from './upstreams/start.ts'
 import type { Upstream } from './upstreams/upstream.ts'
 import type { KeyStore } from './vault/key-store.ts'
 
 export const VERSION = '0.1.0'
 
 export interface GatewayOptions extends PartsOptions {
+  /** Where a line for each answer and refusal goes; nowhere when it is missing. */
+  readonly logger?: TelemetryOptions['logger']
   /** Allows listening beyond loopback. */
   readonly allowRemote?: boolean
 }
 
 /** Between two looks at the disk's free space. */
 const DISK_CHECK_MS = 1000
-const REQUEST_TIMEOUT_MS = 30_000
-const HEADERS_TIMEOUT_MS = 10_000
-const IDLE_TIMEOUT_MS = 60_000
 
-/** What is still under way so long after the order to stop is cut off: the log must get to its last head. */
-const CLOSE_GRACE_MS = 5000
+/** What a reload replaced is closed so much later: answers may still come from it. */
+const RETIRE_MS = 15 * 60 * 1000
 
 export class Gateway implements Services {
-  readonly config: Config
+  config: Config
+  telemetry: Telemetry = NO_TELEMETRY
   readonly crypto: Crypto
   readonly log: LogService
   readonly statements: StatementReader
@@ -69,18 +68,21 @@ export class Gateway implements Services {
   readonly #folder: LockedDataFolder
   readonly #vaultKeys: KeyStore
   readonly #notices: Notices
+  readonly #now: () => number
   #deployments: readonly Deployment[] = []
   #writers: readonly Writer[] = []
   readonly #load: Load
-  readonly #upstreams: Map<string, Upstream>
+  #upstreams: ReadonlyMap<string, Upstream>
   #isDiskFull = false
   #isDraining = false
   #diskTimer: NodeJS.Timeout | undefined
-  #server: Server | undefined
+  #listening: ListeningServer | undefined
+  #retired: (() => Promise<void>)[] = []
 
   private constructor(options: GatewayOptions, parts: Parts) {
     this.config = options.config
     this.#notices = options.notices
+    this.#now = options.now ?? Date.now
     this.#folder = parts.folder
     this.crypto = parts.crypto
     this.log = parts.log
@@ -109,20 +111,10 @@ export class Gateway implements Services {
     try {
       const parts = await openParts(options, folder)
       gateway = new Gateway(options, parts)
-      const deployments = {
-        crypto: parts.crypto,
-        config,
-        log: parts.log,
-        statements: gateway.statements,
-        upstreams: parts.upstreams,
-        catalogue: readBundledPrices(),
-        exampleAccountableKey: keyPaths(folder.keys).exampleAccountable,
-        now,
-      }
-      gateway.#deployments = await startDeployments(deployments)
-      gateway.#writers = allowedWriters(deployments)
+      gateway.telemetry = await startTelemetry(gateway.#telemetryOptions(options))
+      await gateway.#deploy(config, parts.upstreams, now)
       gateway.#watchDisk()
-      await gateway.#listen()
+      gateway.#listening = await listen(gateway, options.notices)
       return gateway
     } catch (thrown) {
       if (gateway === undefined) folder.release()
@@ -131,10 +123,81 @@ export class Gateway implements Services {
     }
   }
 
+  /**
+   * Takes over deployments, upstreams and writers of a configuration that was read again, and logs the manifests that
+   * changed. What is under way ends as it began. When it cannot be taken over, everything stays as it was.
+   *
+   * @throws {CountersignError} `config/*`, `execution/*`, `key/malformed`, and what appending throws
+   */
+  async reload(next: Config): Promise<void> {
+    const restart = settingsForRestart(this.config, next)
+    if (restart.length > 0) this.#notices.error(`these settings need a restart: ${restart.join(', ')}`)
+    const { deployments, upstreams, writers } = next
+    const config = { ...this.config, deployments, upstreams, writers }
+    checkListen({ config, allowRemote: true })
+    const old = { deployments: this.#deployments, upstreams: this.#upstreams }
+    const started = startUpstreams(upstreams)
+    try {
+      await this.#deploy(config, started, this.#now)
+    } catch (thrown) {
+      for (const upstream of started.values()) await upstream.close()
+      throw thrown
+    }
+    this.#retire(() => closeAll(old.deployments, old.upstreams))
+    this.#notices.info(`reloaded: ${deployments.map(({ name }) => name).join(', ')}`)
+  }
+
+  #telemetryOptions({ config, notices, logger }: GatewayOptions) {
+    return {
+      config,
+      version: VERSION,
+      notices,
+      logger,
+      sources: {
+        requestsInFlight: () => this.#load.requests,
+        bytesInFlight: () => this.#load.bytes,
+        logSize: () => this.log.head?.size ?? 0,
+        publishedSize: () => this.log.publishedSize,
+        journalSlotsInUse: () => this.recording.journal.inUse,
+        breakers: () =>
+          [...this.#upstreams.values()].flatMap(({ name, circuit }) =>
+            circuit === undefined ? [] : [{ upstream: name, circuit }],
+          ),
+      },
+    }
+  }
+
+  #retire(close: () => Promise<void>): void {
+    const once = () => {
+      this.#retired = this.#retired.filter((each) => each !== once)
+      return close()
+    }
+    this.#retired.push(once)
+    setTimeout(() => void once(), RETIRE_MS).unref()
+  }
+
+  async #deploy(config: Config, upstreams: Map<string, Upstream>, now: () => number): Promise<void> {
+    const options = {
+      crypto: this.crypto,
+      config,
+      log: this.log,
+      statements: this.statements,
+      upstreams,
+      catalogue: readBundledPrices(),
+      exampleAccountableKey: keyPaths(this.#folder.keys).exampleAccountable,
+      now,
+    }
+    const deployments = await startDeployments(options)
+    this.#writers = allowedWriters(options)
+    this.#deployments = deployments
+    this.#upstreams = upstreams
+    this.config = config
+  }
+
   get url(): string {
-    const address = this.#server?.address() as AddressInfo
+    const address = this.#listening?.server.address() as AddressInfo
     const host = isIP(address.address) === 6 ? `[${address.address}]` : address.address
-    return `http://${host}:${address.port}`
+    return `${this.config.tls === undefined ? 'http' : 'https'}://${host}:${address.port}`
   }
 
   get dataRoot(): string {
@@ -245,12 +308,13 @@ export class Gateway implements Services {
   async close(): Promise<void> {
     this.#isDraining = true
     clearInterval(this.#diskTimer)
-    await closeServer(this.#server)
+    await this.#listening?.close()
     await this.recording.journal.close()
     await this.log.close()
     this.#vaultKeys.close()
-    for (const each of this.#deployments) if (each.kind === 'tensor') await each.model.close()
-    for (const upstream of this.#upstreams.values()) await upstream.close()
+    for (const close of this.#retired) await close()
+    await closeAll(this.#deployments, this.#upstreams)
+    await this.telemetry.close()
     this.access.close()
     this.#folder.release()
   }
@@ -267,55 +331,20 @@ export class Gateway implements Services {
     look()
     this.#diskTimer = setInterval(look, DISK_CHECK_MS)
   }
-
-  async #listen(): Promise<void> {
-    const app = createApp(this)
-    const listener = getRequestListener((request, env) => {
-      const peer: Peer = { address: env.incoming.socket.remoteAddress ?? '' }
-      return app.fetch(request, peer)
-    })
-    const server = createServer({ connectionsCheckingInterval: 1000 }, (request, response) => {
-      const dialect = matchRelay(request)
-      const passing = dialect === undefined ? matchPassThrough(request) : undefined
-      const name = dialect === undefined ? matchInfer(request) : undefined
-      if (dialect !== undefined) void handleRelay(this, dialect, request, response)
-      else if (passing !== undefined) void handlePassThrough(this, passing, request, response)
-      else if (name !== undefined) void handleInfer(this, name, request, response)
-      else void listener(request, response)
-    })
-    server.requestTimeout = REQUEST_TIMEOUT_MS
-    server.headersTimeout = HEADERS_TIMEOUT_MS
-    // A socket on which nothing moves is closed: also one whose client does not read.
-    server.timeout = IDLE_TIMEOUT_MS
-    server.maxConnections = this.config.limits.inFlight * 2
-    this.#server = server
-    const { host, port } = this.config.listen
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', ({ code }: NodeJS.ErrnoException) => {
-        const why = `cannot listen on ${host}:${port} (${code}); choose another address or port`
-        reject(new CountersignError('config/malformed', why))
-      })
-      server.listen(port, host, () => resolve())
-    })
-  }
 }
 
-function checkListen({ config, allowRemote = false }: GatewayOptions): void {
+function checkListen({ config, allowRemote = false }: Pick<GatewayOptions, 'config' | 'allowRemote'>): void {
   const { host } = config.listen
-  const isLoopback = host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
-  if (!isLoopback && !allowRemote) {
+  if (!isLoopback(host) && !allowRemote) {
     throw new CountersignError(
       'config/unsafe-listen',
       `listening on ${quote(host)} opens the gateway to the network; put TLS in front and pass --allow-remote`,
     )
   }
+  checkExposure(config)
 }
 
-async function closeServer(server: Server | undefined): Promise<void> {
-  if (server === undefined) return
-  await new Promise<void>((resolve) => {
-    server.close(() => resolve())
-    server.closeIdleConnections()
-    setTimeout(() => server.closeAllConnections(), CLOSE_GRACE_MS).unref()
-  })
+async function closeAll(deployments: readonly Deployment[], upstreams: ReadonlyMap<string, Upstream>): Promise<void> {
+  for (const each of deployments) if (each.kind === 'tensor') await each.model.close()
+  for (const upstream of upstreams.values()) await upstream.close()
 }

@@ -11,6 +11,7 @@ import type { RecordingServices } from './recording/recording.ts'
 import type { AnswerCache } from './relay/answer-cache.ts'
 import type { MarksUnderWay } from './relay/idempotency.ts'
 import type { StatementReader } from './store/statement-reader.ts'
+import type { Telemetry } from './telemetry/telemetry.ts'
 import type { Upstream } from './upstreams/upstream.ts'
 
 export interface Services {
@@ -20,6 +21,7 @@ export interface Services {
   readonly log: LogService
   readonly statements: StatementReader
   readonly receipts: Receipts
+  readonly telemetry: Telemetry
   readonly recording: RecordingServices
   readonly cache: AnswerCache
   readonly marks: MarksUnderWay

@@ -112,6 +112,7 @@ export const ERROR_CODES = [
   'writer/quota',
   'vault/erased',
   'vault/no-content',
+  'vault/subject-key',
   'vault/wrong-key',
   // command line
   'usage/invalid',

@@ -1,6 +1,15 @@
 /** `countersign serve`: runs a gateway until it is told to stop. */
 import { join, resolve } from 'node:path'
-import { type Config, exampleConfig, Gateway, readConfigFile } from '@countersign/gateway'
+import { enginesFolder, LLAMA_PROFILE, listEngines } from '@countersign/engines'
+import {
+  type Config,
+  createLogger,
+  exampleConfig,
+  Gateway,
+  LOG_LEVELS,
+  type LogLevel,
+  readConfigFile,
+} from '@countersign/gateway'
 import { CountersignError } from '@countersign/verify'
 import type { Command } from 'commander'
 import { bundledExamples, bundledModels } from '../files.ts'
@@ -12,13 +21,17 @@ interface ServeOptions {
   readonly host?: string
   readonly port?: string
   readonly allowRemote?: boolean
+  readonly logLevel?: string
 }
 
 const EXAMPLES = `
 Examples:
   countersign serve                                   the bundled example on 127.0.0.1:8787
   countersign serve --config countersign.yaml
-  countersign serve --data /srv/countersign --port 9000`
+  countersign serve --data /srv/countersign --port 9000
+  countersign serve --config countersign.yaml --log-level warn 2>> countersign.log
+
+SIGTERM lets requests end and publishes a last checkpoint; SIGHUP reads deployments, upstreams and writers again.`
 
 export function addServe(program: Command): void {
   program
@@ -29,17 +42,28 @@ export function addServe(program: Command): void {
     .option('--host <address>', 'address to listen on')
     .option('--port <number>', 'port to listen on; 0 picks a free one')
     .option('--allow-remote', 'allow an address beyond this machine')
+    .option(
+      '--log-level <level>',
+      `least that is logged, as JSON lines on stderr: ${LOG_LEVELS.join(', ')} (default: info, or warn at a terminal)`,
+    )
     .addHelpText('after', EXAMPLES)
     .action(async (options: ServeOptions) => {
-      await serve(loadConfig(options), options.allowRemote ?? false)
+      await serve(options)
     })
 }
 
+/** The bundled language model, where its engine is installed: the example serves it then. */
+async function findLanguageModel(): Promise<string | undefined> {
+  const engines = await listEngines(enginesFolder())
+  const isInstalled = engines.some(({ profile, isMet }) => profile === LLAMA_PROFILE.id && isMet)
+  return isInstalled ? join(bundledModels(), 'tiny-english', 'tiny-english-f16.gguf') : undefined
+}
+
 /** The configuration with what the command line says instead. @throws {CountersignError} `config/*`, `usage/invalid` */
-export function loadConfig(options: ServeOptions): Config {
+export function loadConfig(options: ServeOptions, languageModel?: string): Config {
   const base =
     options.config === undefined
-      ? exampleConfig(resolve('countersign-data'), join(bundledModels(), 'credit', 'credit.onnx'))
+      ? exampleConfig(resolve('countersign-data'), join(bundledModels(), 'credit', 'credit.onnx'), languageModel)
       : readConfigFile(options.config)
   const port = options.port === undefined ? base.listen.port : Number(options.port)
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
@@ -52,24 +76,23 @@ export function loadConfig(options: ServeOptions): Config {
   }
 }
 
-async function serve(config: Config, allowRemote: boolean): Promise<void> {
+async function serve(options: ServeOptions): Promise<void> {
+  const languageModel = options.config === undefined ? await findLanguageModel() : undefined
+  const config = loadConfig(options, languageModel)
+  const logger = createLogger({ level: logLevel(options), write: (line) => process.stderr.write(line) })
   const gateway = await Gateway.start({
     config,
-    allowRemote,
-    notices: { info: print, error: warn },
+    allowRemote: options.allowRemote ?? false,
+    notices: logger,
+    logger,
     // The log must not go on, so neither does the process: whoever supervises it starts it again, and start-up checks all.
     onHalt: () => process.exit(1),
   })
-  const names = config.deployments.map((deployment) => deployment.name).join(', ')
-  print(`countersign is serving ${names} at ${gateway.url}`)
-  print(`data    ${gateway.dataRoot}`)
-  print(`log     ${gateway.log.origin}  (${gateway.url}/log/checkpoint)`)
-  if (config.example) {
-    print('example This is the labelled example: made-up parties, no witness. Nobody real answers for its decisions.')
-    print(
-      `try     countersign infer credit --input ${join(bundledExamples(), 'applications.jsonl')} --gateway ${gateway.url}`,
-    )
-  }
+  describe(gateway, config)
+  process.on('SIGHUP', () => {
+    const reload = async () => await gateway.reload(loadConfig(options, languageModel))
+    reload().catch((thrown: unknown) => logger.error(`not reloaded, nothing changed: ${messageOf(thrown)}`))
+  })
   let isStopping = false
   const stop = () => {
     if (isStopping) return
@@ -78,11 +101,50 @@ async function serve(config: Config, allowRemote: boolean): Promise<void> {
     gateway.close().then(
       () => process.exit(0),
       (thrown: unknown) => {
-        warn(thrown instanceof Error ? thrown.message : String(thrown))
+        warn(messageOf(thrown))
         process.exit(1)
       },
     )
   }
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
+}
+
+/** Where things are, and how to try them. */
+function describe(gateway: Gateway, config: Config): void {
+  const { url } = gateway
+  print(`countersign is serving ${gateway.deployments.map(({ name }) => name).join(', ')} at ${url}`)
+  print(`data    ${gateway.dataRoot}`)
+  print(`log     ${gateway.log.origin}  (${url}/log/checkpoint)`)
+  print(`health  ${url}/healthz${config.telemetry.metrics ? `, metrics ${url}/metrics` : ''}`)
+  print(
+    `access  ${config.access === 'keys' ? 'virtual keys: countersign key create --name NAME' : 'open to whoever reaches it'}`,
+  )
+  const relayed = gateway.deployments.find(({ kind }) => kind === 'relay')
+  if (relayed !== undefined) print(`clients OPENAI_BASE_URL=${url}/v1   ANTHROPIC_BASE_URL=${url}`)
+  if (!config.example) return
+  print('example This is the labelled example: made-up parties, no witness. Nobody real answers for its decisions.')
+  print(`try     countersign infer credit --input ${join(bundledExamples(), 'applications.jsonl')} --gateway ${url}`)
+  if (relayed === undefined) {
+    print('chat    countersign engine install llama, then start again: a small language model is served as well')
+    return
+  }
+  const body = JSON.stringify({
+    model: relayed.name,
+    messages: [{ role: 'user', content: 'It was a dark and' }],
+    max_tokens: 40,
+  })
+  print(`chat    curl -i ${url}/v1/chat/completions -H 'content-type: application/json' -d '${body}'`)
+}
+
+/** @throws {CountersignError} `usage/invalid` */
+function logLevel({ logLevel: asked }: ServeOptions): LogLevel {
+  if (asked === undefined) return process.stderr.isTTY ? 'warn' : 'info'
+  const level = LOG_LEVELS.find((known) => known === asked)
+  if (level === undefined) throw new CountersignError('usage/invalid', `--log-level: expected ${LOG_LEVELS.join(', ')}`)
+  return level
+}
+
+function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown)
 }

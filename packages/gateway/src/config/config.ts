@@ -199,7 +199,31 @@ export const DEFAULT_LLAMA_PROFILE = LLAMA_PROFILE.id
 /**
  * The embedded example: the bundled credit model under made-up parties, with no witness. Its statements say so.
  */
-export function exampleConfig(dataRoot: string, creditModelPath: string): Config {
+export function exampleConfig(dataRoot: string, creditModelPath: string, languageModelPath?: string): Config {
+  const credit: DeploymentConfig = {
+    name: 'credit',
+    model: {
+      kind: 'onnx',
+      path: creditModelPath,
+      profile: DEFAULT_PROFILE,
+      referenceProfile: DEFAULT_REFERENCE_PROFILE,
+      agreement: 'exact',
+    },
+    route: [],
+    answersTo: ['credit'],
+    changes: [],
+    cache: undefined,
+    retries: DEFAULT_RETRIES,
+    vault: 'content',
+    onFailure: 'flag',
+    prices: [{ item: 'decision', amountMicros: 0, currency: 'EUR' }],
+    accountable: {
+      party: 'Example Lender (demonstration)',
+      contact: 'appeals@example.invalid',
+      publicKeyFile: undefined,
+    },
+    deadlines: DEFAULT_DEADLINES,
+  }
   return {
     listen: DEFAULT_LISTEN,
     access: 'open',
@@ -212,34 +236,21 @@ export function exampleConfig(dataRoot: string, creditModelPath: string): Config
     operator: { name: 'Example Operator (demonstration)', contact: 'operator@example.invalid' },
     vaultKey: undefined,
     upstreams: [],
-    deployments: [
-      {
-        name: 'credit',
-        model: {
-          kind: 'onnx',
-          path: creditModelPath,
-          profile: DEFAULT_PROFILE,
-          referenceProfile: DEFAULT_REFERENCE_PROFILE,
-          agreement: 'exact',
-        },
-        route: [],
-        answersTo: ['credit'],
-        changes: [],
-        cache: undefined,
-        retries: DEFAULT_RETRIES,
-        vault: 'content',
-        onFailure: 'flag',
-        prices: [{ item: 'decision', amountMicros: 0, currency: 'EUR' }],
-        accountable: {
-          party: 'Example Lender (demonstration)',
-          contact: 'appeals@example.invalid',
-          publicKeyFile: undefined,
-        },
-        deadlines: DEFAULT_DEADLINES,
-      },
-    ],
+    deployments: languageModelPath === undefined ? [credit] : [credit, languageExample(credit, languageModelPath)],
     writers: [],
     limits: DEFAULT_LIMITS,
     example: true,
   }
+}
+
+/** The bundled language model, under the same made-up parties. */
+function languageExample(credit: DeploymentConfig, path: string): DeploymentConfig {
+  const model: ModelConfig = {
+    kind: 'llama',
+    path,
+    profile: DEFAULT_LLAMA_PROFILE,
+    referenceProfile: DEFAULT_LLAMA_PROFILE,
+    agreement: 'tolerant',
+  }
+  return { ...credit, name: 'tiny-english', model, answersTo: ['tiny-english'], prices: [] }
 }

@@ -52,6 +52,8 @@ export interface RelayDeployment extends DeploymentBase, Pick<Pricing, 'priceOf'
   readonly kind: 'relay'
   readonly answersTo: readonly string[]
   readonly route: readonly RouteTarget[]
+  /** Those that the route names. What is under way keeps them when the configuration is read again. */
+  readonly upstreams: ReadonlyMap<string, Upstream>
   readonly retries: Retries
   readonly changes: readonly RequestChange[]
   readonly cache: DeploymentConfig['cache']
@@ -172,7 +174,9 @@ async function startRelay(
     prices: listed,
   })
   const base = await logged(options, config, manifest)
-  return { kind: 'relay', ...base, answersTo, route, retries, changes, cache, priceOf, linesFor }
+  const { upstreams: all } = options
+  const places = new Map(route.map(({ upstream }) => [upstream, requiredUpstream(all, upstream)]))
+  return { kind: 'relay', ...base, answersTo, route, upstreams: places, retries, changes, cache, priceOf, linesFor }
 }
 
 function servedUpstream({ upstreams }: DeploymentsOptions, { upstream: name, model, weight, rank }: RouteTarget) {

@@ -1,7 +1,6 @@
 /** Everything but the hot path. @spec spec/http.md */
 import {
   CountersignError,
-  ERASURE_REASONS,
   formatEnvelope,
   formatPromiseHeader,
   type Json,
@@ -18,9 +17,11 @@ import { receiptSecret, sameSecret } from '../receipts/receipt-secret.ts'
 import { createStatementIntake } from '../receipts/statements.ts'
 import type { Services } from '../services.ts'
 import type { StatementRow } from '../store/statement-reader.ts'
+import { METRICS_TYPE } from '../telemetry/exposition.ts'
 import { addModelRoutes } from './model-routes.ts'
 import { createRateLimit, type RateLimit } from './rate-limit.ts'
 import { errorReply, type Reply, reply } from './reply.ts'
+import { addSubjectRoutes, readReason } from './subject-routes.ts'
 
 const BUNDLE_TYPE = 'application/vnd.dev.sigstore.bundle.v0.3+json'
 const MAX_WAIT_SECONDS = 30
@@ -38,8 +39,14 @@ export function createApp(gateway: Services): App {
   addProtocolRoutes(app, gateway)
   addModelRoutes(app, gateway, respond)
   addReceiptRoutes(app, gateway)
+  addSubjectRoutes(app, gateway, respond)
   addStatementRoutes(app, gateway)
   addLogRoutes(app, gateway)
+  app.get('/metrics', () => {
+    const text = gateway.telemetry.renderMetrics()
+    if (text === undefined) throw new CountersignError('request/not-found', 'metrics are switched off')
+    return respond({ status: 200, headers: { 'content-type': METRICS_TYPE, 'cache-control': 'no-store' }, body: text })
+  })
   app.get('/healthz', () => respond(reply(200, gateway.health())))
   app.notFound(() =>
     fail(gateway, new CountersignError('request/not-found', 'there is nothing at this address; see spec/http.md')),
@@ -67,7 +74,7 @@ function addProtocolRoutes(app: App, gateway: Services): void {
 function addReceiptRoutes(app: App, gateway: Services): void {
   const { receiptRequestsPerSecond, receiptRequestsBurst } = gateway.config.limits
   const limit = createRateLimit(receiptRequestsPerSecond, receiptRequestsBurst)
-  limitRate(app, ['/receipts/*', '/dossiers/*', '/statements', '/statements/*'], limit)
+  limitRate(app, ['/receipts/*', '/dossiers/*', '/statements', '/statements/*', '/subjects'], limit)
   app.get('/receipts/:id', async (c) => {
     const id = readReceiptId(c)
     authorise(c, gateway, id)
@@ -92,11 +99,7 @@ function addReceiptRoutes(app: App, gateway: Services): void {
   app.delete('/receipts/:id/content', async (c) => {
     const id = readReceiptId(c)
     authoriseOperator(c, gateway)
-    const asked = c.req.query('reason') ?? 'requested'
-    const reason = ERASURE_REASONS.find((known) => known === asked)
-    if (reason === undefined) {
-      throw new CountersignError('request/malformed', `reason: expected one of ${ERASURE_REASONS.join(', ')}`)
-    }
+    const reason = readReason(c.req.query('reason'))
     await gateway.log.perform({ kind: 'erase', receipt: id, reason })
     return respond(reply(200, { receipt: id, erased: true }))
   })

@@ -1,9 +1,11 @@
 /** Errors of the gateway as a client of an AI provider expects them. */
 import { randomBytes } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
-import { CountersignError } from '@countersign/verify'
+import { CountersignError, codeOf } from '@countersign/verify'
 import type { Family } from '../dialects/dialect.ts'
 import { type ErrorFacts, errorBody } from '../dialects/error-body.ts'
+import type { Services } from '../services.ts'
+import type { Operation } from '../telemetry/answer-event.ts'
 import type { ErrorLog } from './reply.ts'
 import { RETRY_AFTER_SECONDS, STATUS } from './status.ts'
 
@@ -18,9 +20,16 @@ export function errorFacts(thrown: unknown, log: ErrorLog, receipt?: string): Er
 }
 
 /** Refuses a request that was not admitted: no receipt, no record. */
-export function sendRefusal(response: ServerResponse, family: Family, thrown: unknown, log: ErrorLog): void {
+export function sendRefusal(
+  { telemetry, logError }: Pick<Services, 'telemetry' | 'logError'>,
+  response: ServerResponse,
+  family: Family,
+  thrown: unknown,
+  operation?: Operation,
+): void {
   if (response.headersSent || response.destroyed) return
-  const error = errorFacts(thrown, log)
+  const error = errorFacts(thrown, logError)
+  telemetry.observeRefusal({ code: codeOf(thrown) ?? 'internal', status: error.status, operation })
   const body = errorBody(family, error)
   const retry = retryAfterOf(thrown) ?? RETRY_AFTER_SECONDS[error.status]
   response.writeHead(error.status, {

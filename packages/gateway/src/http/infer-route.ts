@@ -1,12 +1,17 @@
 /** The hot path: `POST /v2/models/{name}/infer`, straight on node:http. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { codeOf } from '@countersign/verify'
 import { requireRight } from '../access/api-key.ts'
+import type { TensorDeployment } from '../deployments/deployments.ts'
 import { type InferAnswer, infer } from '../inference/infer.ts'
 import { promiseLine, receiptHeaders } from '../recording/recording.ts'
 import type { Services } from '../services.ts'
+import type { AnswerEvent } from '../telemetry/answer-event.ts'
+import { parseTraceparent } from '../telemetry/trace-context.ts'
 import { linger, readBody } from './body.ts'
 import { errorReply, JSON_TYPE, type Reply } from './reply.ts'
 import { presentedKey, readNonce } from './request-headers.ts'
+import { readSubject } from './subject-header.ts'
 
 const ROUTE = /^\/v2\/models\/([^/?]{1,128})\/infer(?:\?.*)?$/
 
@@ -29,14 +34,19 @@ export async function handleInfer(
       const deployment = gateway.tensorDeployment(decodeName(name))
       if (key !== undefined) requireRight(key, 'infer', deployment.name)
       const nonce = readNonce(request)
+      const subject = readSubject(request)
       const body = await readBody(request, gateway.config.limits.bodyBytes)
-      const answer = await infer(gateway.recording, deployment, { body, nonce })
+      const startMs = performance.now()
+      const answer = await infer(gateway.recording, deployment, { body, nonce, subject })
+      gateway.telemetry.observeAnswer(answerEvent(deployment, answer, performance.now() - startMs, request))
       send(response, answerReply(answer))
     } finally {
       release()
     }
   } catch (thrown) {
-    send(response, errorReply(thrown, gateway.logError))
+    const error = errorReply(thrown, gateway.logError)
+    gateway.telemetry.observeRefusal({ code: codeOf(thrown) ?? 'internal', status: error.status, operation: 'infer' })
+    send(response, error)
     if (!request.complete) linger(request)
   }
 }
@@ -66,4 +76,29 @@ function send(response: ServerResponse, { status, headers, body }: Reply): void 
   if (response.headersSent || response.destroyed) return
   response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) })
   response.end(body)
+}
+
+function answerEvent(
+  { name, served }: TensorDeployment,
+  { status, usage, recording, promised }: InferAnswer,
+  durationMs: number,
+  request: IncomingMessage,
+): AnswerEvent {
+  return {
+    operation: 'infer',
+    deployment: name,
+    requestedModel: name,
+    servedModel: served.name,
+    attempts: 1,
+    status,
+    finish: status === 200 ? 'complete' : 'error',
+    isStream: false,
+    parameters: {},
+    usage,
+    startedAtMs: recording.startedAtMs,
+    durationMs,
+    receipt: recording.id,
+    logIndex: promised.index,
+    trace: parseTraceparent(request.headers.traceparent),
+  }
 }

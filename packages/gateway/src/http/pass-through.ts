@@ -12,6 +12,7 @@ import { writeHead } from '../relay/exchange.ts'
 import type { Services } from '../services.ts'
 import type { Upstream } from '../upstreams/upstream.ts'
 import { linger, readBody } from './body.ts'
+import { tolerateQuiet, whenItsTurn } from './client-connection.ts'
 import { sendRefusal } from './dialect-error.ts'
 import { presentedKey } from './request-headers.ts'
 
@@ -63,6 +64,8 @@ export async function handlePassThrough(
       const body = method === 'GET' ? undefined : await readBody(request, gateway.config.limits.bodyBytes)
       const releaseBytes = gateway.takeBytes(body?.length ?? 0)
       try {
+        await whenItsTurn(request, response)
+        tolerateQuiet(response)
         const answer = await upstream.send({
           method,
           path: request.url ?? '',
@@ -82,7 +85,7 @@ export async function handlePassThrough(
     }
   } catch (thrown) {
     if (response.headersSent) response.destroy()
-    else sendRefusal(response, 'openai', thrown, gateway.logError)
+    else sendRefusal(gateway, response, 'openai', thrown)
     if (!request.complete) linger(request)
   }
 }

@@ -6,9 +6,12 @@ import { type AdmittedRequest, admitRequest, settleUnused } from '../relay/admis
 import { type IdempotencyMark, readMark, repeatFirst } from '../relay/idempotency.ts'
 import { relay } from '../relay/relay.ts'
 import type { Services } from '../services.ts'
+import { OPERATION_OF } from '../telemetry/answer-event.ts'
 import { linger, readBody } from './body.ts'
+import { tolerateQuiet, whenItsTurn } from './client-connection.ts'
 import { sendRefusal } from './dialect-error.ts'
 import { headerOf, presentedKey, readNonce } from './request-headers.ts'
+import { readSubject } from './subject-header.ts'
 
 /** The dialect of a request that asks a model for an answer, else `undefined`. */
 export function matchRelay({ method, url = '' }: IncomingMessage): Dialect | undefined {
@@ -29,11 +32,14 @@ export async function handleRelay(
     try {
       const key = gateway.authenticate(presentedKey(request))
       const nonce = readNonce(request)
+      const subject = readSubject(request)
       const body = await readBody(request, gateway.config.limits.bodyBytes)
       const releaseBytes = gateway.takeBytes(body.length)
       try {
+        await whenItsTurn(request, response)
+        tolerateQuiet(response)
         const contentType = request.headers['content-type']
-        const admitted = await admitRequest(gateway, { dialect, body, key, nonce, contentType })
+        const admitted = await admitRequest(gateway, { dialect, body, key, nonce, subject, contentType })
         await answer(gateway, admitted, request, response)
       } finally {
         releaseBytes()
@@ -43,7 +49,7 @@ export async function handleRelay(
     }
   } catch (thrown) {
     if (response.headersSent) response.destroy()
-    else sendRefusal(response, dialect.family, thrown, gateway.logError)
+    else sendRefusal(gateway, response, dialect.family, thrown, OPERATION_OF[dialect.name])
     if (!request.complete) linger(request)
   }
 }

@@ -1,12 +1,12 @@
 /** What clients say in headers of ours, or in place of a provider's key. */
-import type { IncomingMessage } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { CountersignError, quote } from '@countersign/verify'
 
 /** Every key of a gateway begins so; what does not is a provider's, and none of our business. */
 const KEY_PREFIX = 'csk_'
 
 /** A header's one value, however often it stands there. */
-export function headerOf({ headers }: IncomingMessage, name: string): string | undefined {
+export function headerOf({ headers }: { readonly headers: IncomingHttpHeaders }, name: string): string | undefined {
   const value = headers[name]
   return Array.isArray(value) ? value.join(', ') : value
 }

@@ -105,6 +105,7 @@ export const STATUS: { readonly [code in ErrorCode]: number } = {
   'writer/quota': 429,
   'vault/erased': 410,
   'vault/no-content': 409,
+  'vault/subject-key': 409,
   'vault/wrong-key': NEVER_SEEN,
   'usage/invalid': NEVER_SEEN,
   'file/unreadable': NEVER_SEEN,

@@ -5,6 +5,7 @@
 import {
   CountersignError,
   formatInferenceResponse,
+  type InferencePredicate,
   type InferenceRequest,
   type PriceLine,
   parseInferenceRequest,
@@ -18,6 +19,7 @@ import { begin, commitmentTo, conclude, type Recording, type RecordingServices }
 export interface InferInput {
   readonly body: Uint8Array
   readonly nonce: string | undefined
+  readonly subject: string | undefined
 }
 
 /** What goes back to the client. */
@@ -26,6 +28,7 @@ export interface InferAnswer {
   readonly body: Uint8Array
   readonly recording: Recording
   readonly promised: Promised
+  readonly usage: InferencePredicate['usage']
 }
 
 interface Outcome {
@@ -44,12 +47,13 @@ interface Outcome {
 export async function infer(
   services: RecordingServices,
   deployment: TensorDeployment,
-  { body, nonce }: InferInput,
+  { body, nonce, subject }: InferInput,
 ): Promise<InferAnswer> {
   const request = parseInferenceRequest(body)
   deployment.model.check(request.inputs, request.outputs)
-  const price = priceOf(deployment, rowsOf(request.inputs))
-  const admitted = { deployment: deployment.reference, requested: deployment.name, body, nonce }
+  const usage = { rows: rowsOf(request.inputs) }
+  const price = priceOf(deployment, usage.rows)
+  const admitted = { deployment: deployment.reference, requested: deployment.name, body, nonce, subject }
   const recording = await begin(services, admitted, false)
   const outcome = await run(deployment, request)
   const ended = services.log.clock.read()
@@ -60,7 +64,7 @@ export async function infer(
       model: { requested: deployment.name, served: served.name, digestSource: 'loaded-file', digest: served.digest },
       engine: served.engine,
       parameters: {},
-      usage: { rows: rowsOf(request.inputs) },
+      usage,
       finish:
         outcome.code === undefined ? { reason: 'complete' } : { reason: 'error', by: 'upstream', code: outcome.code },
       price,
@@ -81,7 +85,7 @@ export async function infer(
     ]),
     charge: undefined,
   })
-  return { status: outcome.status, body: outcome.body, recording, promised }
+  return { status: outcome.status, body: outcome.body, recording, promised, usage }
 }
 
 async function run(deployment: TensorDeployment, request: InferenceRequest): Promise<Outcome> {

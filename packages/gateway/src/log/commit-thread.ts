@@ -25,6 +25,19 @@ export type Task =
   | { readonly kind: 'erase'; readonly receipt: string; readonly reason: ErasureReason }
   /** Makes the receipt's secret worthless; the next one gets another. */
   | { readonly kind: 'revoke-secret'; readonly receipt: string }
+  /** The key of a data subject, durable; made where there is none. */
+  | { readonly kind: 'subject-key'; readonly tag: Uint8Array }
+  /** Destroys the key of a data subject and the content of all receipts under it, and logs that. */
+  | { readonly kind: 'erase-subject'; readonly tag: Uint8Array; readonly reason: ErasureReason }
+
+/** What a task gives. */
+export interface TaskResults {
+  readonly erase: undefined
+  readonly 'revoke-secret': undefined
+  readonly 'subject-key': VaultKey
+  /** How many receipts were erased. */
+  readonly 'erase-subject': number
+}
 
 export type ToCommitThread =
   | { readonly type: 'append'; readonly drafts: readonly Ticketed[]; readonly timeMs: number }
@@ -47,7 +60,7 @@ export type FromCommitThread =
   | { readonly type: 'pool'; readonly keys: readonly VaultKey[] }
   /** No pool could be made; whoever waits for a key is refused. */
   | { readonly type: 'no-pool'; readonly code: ErrorCode; readonly message: string }
-  | { readonly type: 'done'; readonly ticket: number }
+  | { readonly type: 'done'; readonly ticket: number; readonly result: TaskResults[Task['kind']] }
   /** The log must not go on; the gateway stops. */
   | { readonly type: 'halted'; readonly code: ErrorCode; readonly message: string }
   | { readonly type: 'closed' }

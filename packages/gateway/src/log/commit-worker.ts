@@ -6,8 +6,9 @@ import { dataFolderAt } from '../data/data-folder.ts'
 import { keyPaths, type LogKey, loadLogKey, loadStatementKey } from '../data/keys.ts'
 import { openDatabase, storageError } from '../store/database.ts'
 import { Eraser } from '../vault/eraser.ts'
-import { KeyStore } from '../vault/key-store.ts'
+import { isSubjectKey, KeyStore } from '../vault/key-store.ts'
 import { sealContent } from '../vault/record.ts'
+import { ERASURE_BATCH, SubjectEraser } from '../vault/subject-eraser.ts'
 import {
   type CommitThreadData,
   type FromCommitThread,
@@ -22,6 +23,15 @@ import {
 import { openLog } from './open-log.ts'
 import { type Committed, type Draft, Sequencer } from './sequencer.ts'
 
+/** Until an erasure that the disk had no room for is tried again. */
+const ERASURE_RETRY_MS = 1000
+
+/** The key of a data subject that somebody waits for. */
+interface AskedKey {
+  readonly ticket: number
+  readonly tag: Uint8Array
+}
+
 class CommitThread {
   readonly #port: MessagePort
   readonly #database
@@ -31,7 +41,9 @@ class CommitThread {
   readonly #promising = new Set<Promise<void>>()
   readonly #inbox: ToCommitThread[] = []
   readonly #eraser: Eraser
+  readonly #subjectEraser: SubjectEraser
   readonly #revokeSecret
+  #isClosed = false
   #headTimer: NodeJS.Timeout | undefined
   #headDueMs = 0
   #lastTimeMs: number
@@ -49,12 +61,14 @@ class CommitThread {
     this.#keys = new KeyStore(folder.vaultKeys, data.vaultWrappingKey)
     this.#sequencer = new Sequencer({ crypto, database: this.#database, statementKey, logKey, tree, head })
     this.#eraser = new Eraser(crypto, this.#database, this.#keys, this.#sequencer)
+    this.#subjectEraser = new SubjectEraser(crypto, this.#database, this.#keys, this.#sequencer)
     this.#revokeSecret = this.#database.prepare(
       `INSERT INTO secret_generations (receipt, generation) VALUES (?, 1)
        ON CONFLICT (receipt) DO UPDATE SET generation = generation + 1`,
     )
     this.#lastTimeMs = head?.timeMs ?? 0
     this.#eraser.resume(this.#lastTimeMs)
+    this.#subjectEraser.resume(this.#lastTimeMs)
     this.#advanceHead()
     this.#send({
       type: 'ready',
@@ -73,15 +87,20 @@ class CommitThread {
   /** In the order in which they came: an erasure may be of an answer right before it. */
   #handleAll(messages: readonly ToCommitThread[]): void {
     const waiting: Ticketed[] = []
+    const asked: AskedKey[] = []
     for (const message of messages) {
       if (message.type === 'append') {
         this.#lastTimeMs = Math.max(this.#lastTimeMs, message.timeMs)
         waiting.push(...message.drafts)
+      } else if (message.type === 'task' && message.task.kind === 'subject-key') {
+        asked.push({ ticket: message.ticket, tag: message.task.tag })
       } else {
+        this.#giveSubjectKeys(asked.splice(0))
         this.#commitAll(waiting.splice(0))
         this.#handle(message)
       }
     }
+    this.#giveSubjectKeys(asked)
     this.#commitAll(waiting)
   }
 
@@ -124,31 +143,96 @@ class CommitThread {
   #perform(ticket: number, task: Task, timeMs: number): void {
     this.#lastTimeMs = Math.max(this.#lastTimeMs, timeMs)
     try {
-      if (task.kind === 'erase') this.#eraser.erase(task.receipt, task.reason, this.#lastTimeMs)
-      else this.#revokeSecret.run(Buffer.from(task.receipt, 'hex'))
-      this.#send({ type: 'done', ticket })
+      switch (task.kind) {
+        case 'erase':
+          this.#eraser.erase(task.receipt, task.reason, this.#lastTimeMs)
+          break
+        case 'revoke-secret':
+          this.#revokeSecret.run(Buffer.from(task.receipt, 'hex'))
+          break
+        case 'subject-key':
+          this.#giveSubjectKeys([{ ticket, tag: task.tag }])
+          return
+        case 'erase-subject': {
+          const keyId = this.#subjectEraser.begin(task.tag, task.reason)
+          if (keyId === undefined) this.#send({ type: 'done', ticket, result: 0 })
+          else this.#eraseSubject(keyId, { ticket, count: 0 })
+          return
+        }
+      }
+      this.#send({ type: 'done', ticket, result: undefined })
     } catch (thrown) {
-      const error = asError(thrown)
-      this.#send({ type: 'failed', tickets: [ticket], ...error })
-      if (error.code === 'data/damaged') this.#send({ type: 'halted', ...error })
+      this.#fail([ticket], thrown)
     }
     this.#scheduleHead()
   }
 
+  #giveSubjectKeys(asked: readonly AskedKey[]): void {
+    if (asked.length === 0) return
+    const tickets = asked.map(({ ticket }) => ticket)
+    try {
+      const keys = this.#keys.subjectKeys(asked.map(({ tag }) => tag))
+      for (const [i, result] of keys.entries()) this.#send({ type: 'done', ticket: tickets[i] ?? 0, result })
+    } catch (thrown) {
+      this.#fail(tickets, thrown)
+    }
+  }
+
+  /**
+   * One batch in a turn, so that answers are committed in between. Who asked is told when the last one is done; what the
+   * disk has no room for is tried again, also when nobody waits for it any more.
+   */
+  #eraseSubject(keyId: number, asked?: { readonly ticket: number; readonly count: number }): void {
+    if (this.#isClosed) return
+    try {
+      const erased = this.#subjectEraser.eraseSome(keyId, this.#lastTimeMs)
+      this.#scheduleHead()
+      const total = asked && { ...asked, count: asked.count + erased }
+      if (erased === ERASURE_BATCH) setImmediate(() => this.#eraseSubject(keyId, total))
+      else if (total !== undefined) this.#send({ type: 'done', ticket: total.ticket, result: total.count })
+    } catch (thrown) {
+      this.#fail(asked === undefined ? [] : [asked.ticket], thrown)
+      if (asError(thrown).code !== 'disk/full') return
+      setTimeout(() => this.#eraseSubject(keyId), ERASURE_RETRY_MS).unref()
+    }
+  }
+
+  #fail(tickets: readonly number[], thrown: unknown): void {
+    const error = asError(thrown)
+    this.#send({ type: 'failed', tickets, ...error })
+    if (error.code === 'data/damaged') this.#send({ type: 'halted', ...error })
+  }
+
   #commit(batch: readonly Ticketed[]): void {
     try {
-      const drafts = batch.map((each) => sealed(each))
+      const late = new Set<number>()
+      const drafts = batch.map((each) => {
+        const keyId = this.#erasedKey(each)
+        if (keyId === undefined) return sealed(each)
+        late.add(keyId)
+        return each.draft
+      })
       const committed = this.#sequencer.commit(drafts, this.#lastTimeMs)
       this.#promise(
         committed,
         batch.map((each) => each.ticket),
       )
       this.#scheduleHead()
+      for (const keyId of late) this.#eraseSubject(keyId)
     } catch (thrown) {
       const { code, message } = asError(thrown)
       this.#send({ type: 'failed', tickets: batch.map((each) => each.ticket), code, message })
       if (code !== 'disk/full' && code !== 'statement/too-large') this.#send({ type: 'halted', code, message })
     }
+  }
+
+  /**
+   * The key of an answer that was under way when its data subject was erased. The answer is recorded like any other, but
+   * nothing of it is kept, and it is erased right after.
+   */
+  #erasedKey({ draft }: Ticketed): number | undefined {
+    const keyId = draft.kind === 'inference' ? draft.vault?.keyId : undefined
+    return keyId !== undefined && isSubjectKey(keyId) && this.#subjectEraser.isErased(keyId) ? keyId : undefined
   }
 
   /**
@@ -200,6 +284,7 @@ class CommitThread {
   }
 
   async #close(): Promise<void> {
+    this.#isClosed = true
     clearTimeout(this.#headTimer)
     this.#advanceHead()
     clearTimeout(this.#headTimer)

@@ -1,11 +1,20 @@
 /** The log as the rest of the gateway uses it: append, wait for a head, prove. Its writers run in threads of their own. */
 import { Worker } from 'node:worker_threads'
-import { CountersignError, type Crypto } from '@countersign/verify'
+import { CountersignError, type Crypto, type ErasureReason } from '@countersign/verify'
 import type { DataFolder } from '../data/data-folder.ts'
 import { openDatabase, openDatabaseReadOnly, type Sqlite } from '../store/database.ts'
-import type { VaultKey } from '../vault/key-store.ts'
+import { subjectTag, type VaultKey } from '../vault/key-store.ts'
+import { createSubjectKeys, type SubjectKeys } from '../vault/subject-keys.ts'
 import { type Clock, createClock } from './clock.ts'
-import type { CommitThreadData, FromCommitThread, Promised, Task, Ticketed, ToCommitThread } from './commit-thread.ts'
+import type {
+  CommitThreadData,
+  FromCommitThread,
+  Promised,
+  Task,
+  TaskResults,
+  Ticketed,
+  ToCommitThread,
+} from './commit-thread.ts'
 import type { FromPublishThread, PublishThreadData, ToPublishThread } from './publish-worker.ts'
 import type { Draft, SignedHead } from './sequencer.ts'
 import { TileReader } from './tile-reader.ts'
@@ -34,7 +43,7 @@ export interface LogServiceOptions {
 }
 
 interface Pending {
-  readonly resolve: (promised: Promised | undefined) => void
+  readonly resolve: (result: Promised | TaskResults[Task['kind']]) => void
   readonly reject: (error: CountersignError) => void
 }
 
@@ -54,6 +63,7 @@ export class LogService {
   readonly #commits: Worker
   readonly #pending = new Map<number, Pending>()
   readonly #waiters = new Set<Waiter>()
+  readonly #subjectKeys: SubjectKeys
   #keyWaiters: KeyWaiter[] = []
   #clock: Clock = createClock(() => 0, 0)
   #publisher: Worker | undefined
@@ -73,6 +83,7 @@ export class LogService {
   private constructor(options: LogServiceOptions, commits: Worker) {
     this.#options = options
     this.#commits = commits
+    this.#subjectKeys = createSubjectKeys((tag) => this.perform({ kind: 'subject-key', tag }))
   }
 
   /**
@@ -144,20 +155,18 @@ export class LogService {
     // One message for all that this turn of the event loop appends.
     if (this.#outbox.length === 1) setImmediate(() => this.#flush())
     return new Promise((resolve, reject) => {
-      const settle = (promised: Promised | undefined) => {
-        if (promised !== undefined) resolve(promised)
-      }
-      this.#pending.set(ticket, { resolve: settle, reject })
+      this.#pending.set(ticket, { resolve: (result) => resolve(result as Promised), reject })
     })
   }
 
   /**
-   * A vault key that nobody else gets, durable already.
+   * A vault key that nobody else gets, or the one of a data subject. It is durable already.
    *
    * @throws {CountersignError} `disk/full`, `log/closed`, `data/damaged`
    */
-  takeKey(): VaultKey | Promise<VaultKey> {
+  takeKey(subject?: string): VaultKey | Promise<VaultKey> {
     if (this.#halted !== undefined) return Promise.reject(this.#halted)
+    if (subject !== undefined) return this.#subjectKeys.take(subjectTag(this.#options.vaultWrappingKey, subject))
     if (this.#keys.length < REFILL_BELOW) this.#refill()
     const key = this.#keys.pop()
     if (key !== undefined) return key
@@ -171,13 +180,26 @@ export class LogService {
    *
    * @throws {CountersignError} `receipt/not-found`, `vault/erased`, `disk/full`, `log/closed`
    */
-  perform(task: Task): Promise<void> {
+  perform<T extends Task>(task: T): Promise<TaskResults[T['kind']]> {
     if (this.#halted !== undefined) return Promise.reject(this.#halted)
     const ticket = this.#nextTicket++
     this.#post({ type: 'task', ticket, task, timeMs: this.#clock.read().timeMs })
     return new Promise((resolve, reject) => {
-      this.#pending.set(ticket, { resolve: () => resolve(), reject })
+      this.#pending.set(ticket, { resolve: (result) => resolve(result as TaskResults[T['kind']]), reject })
     })
+  }
+
+  /**
+   * Erases a data subject: destroys its key, and with it the content of every receipt under it; how many those were. The
+   * next request of the subject gets a new key. An answer under way is recorded, and erased with the others.
+   *
+   * @throws {CountersignError} `disk/full`, `log/closed`, `data/damaged`; what was begun is finished at the next start
+   */
+  eraseSubject(subject: string, reason: ErasureReason): Promise<number> {
+    const tag = subjectTag(this.#options.vaultWrappingKey, subject)
+    // Right before the task is sent: keys that are asked for from here on are made after the erasure.
+    this.#subjectKeys.forget(tag)
+    return this.perform({ kind: 'erase-subject', tag, reason })
   }
 
   /**
@@ -289,7 +311,7 @@ export class LogService {
         this.#refuseKeys(new CountersignError(message.code, message.message))
         return
       case 'done':
-        this.#takePending(message.ticket)?.resolve(undefined)
+        this.#takePending(message.ticket)?.resolve(message.result)
         return
       case 'halted':
         this.#halt(new CountersignError(message.code, message.message))

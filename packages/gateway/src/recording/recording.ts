@@ -43,6 +43,8 @@ export interface Admitted {
   readonly requested: string
   readonly body: Uint8Array
   readonly nonce: string | undefined
+  /** Whom it is about: decides under which key it is kept, and goes nowhere. */
+  readonly subject: string | undefined
 }
 
 /** A request that is on record, and whose answer is not yet. */
@@ -99,7 +101,7 @@ export async function begin(services: RecordingServices, admitted: Admitted, mus
   const started = log.clock.read()
   const receipt = random(16)
   // Where nothing is kept, the key is used once and forgotten: only the client can open the commitments.
-  const key = admitted.deployment.vault === 'none' ? { id: 0, secret: random(32) } : await log.takeKey()
+  const key = admitted.deployment.vault === 'none' ? { id: 0, secret: random(32) } : await log.takeKey(admitted.subject)
   const seed = saltSeed(key.secret, receipt)
   const id = toHex(receipt)
   const checkpoint = { origin: log.origin, size: log.head?.size ?? 0, root: toHex(log.head?.root ?? emptyRoot(crypto)) }

@@ -47,7 +47,8 @@ function interrupted(intent: Intent, endedAtMs: number, epoch: string) {
     model: { requested: intent.model, served: intent.model, digestSource: 'unknown' },
     parameters: {},
     usage: 'unknown',
-    finish: { reason: 'interrupted', by: 'gateway', deliveredBytes: 0 },
+    // How many bytes of a stream had left, nobody knows any more.
+    finish: { reason: 'interrupted', by: 'gateway' },
     price: [],
     attempts: [],
     observations: [],

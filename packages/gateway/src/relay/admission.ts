@@ -27,6 +27,8 @@ export interface AdmittedRequest {
   /** Tokens that were counted against the key's rate beforehand. */
   readonly expectedTokens: number
   readonly nonce: string | undefined
+  /** Whom the request is about. */
+  readonly subject: string | undefined
 }
 
 export interface Arrival {
@@ -35,6 +37,7 @@ export interface Arrival {
   readonly key: ApiKey | undefined
   readonly contentType: string | undefined
   readonly nonce: string | undefined
+  readonly subject: string | undefined
 }
 
 /** Stands in for a key in the books of a gateway that asks for none. */
@@ -46,7 +49,7 @@ export const NO_KEY = 'open'
  * @throws {CountersignError} `json/*`, `shape/*`, `model/not-found`, `auth/not-allowed`, `rate/limited`, `budget/*`
  */
 export async function admitRequest(services: Services, arrival: Arrival): Promise<AdmittedRequest> {
-  const { dialect, body, key, nonce, contentType } = arrival
+  const { dialect, body, key, nonce, subject, contentType } = arrival
   const scanned = dialect.body === 'multipart' ? undefined : scanObject(body)
   const facts = scanned === undefined ? await readForm(body, contentType) : readRequest(dialect, scanned)
   const deployment = services.relayDeployment(facts.model)
@@ -54,7 +57,7 @@ export async function admitRequest(services: Services, arrival: Arrival): Promis
     // A form is not changed on its way.
     const mustChange = (model !== undefined && model !== facts.model) || deployment.changes.length > 0
     if (scanned === undefined && mustChange) return false
-    return KIND_DIALECTS[services.upstream(upstream).kind].includes(dialect.name)
+    return speaks(deployment, upstream, dialect)
   })
   if (route.length === 0) {
     throw new CountersignError(
@@ -72,7 +75,12 @@ export async function admitRequest(services: Services, arrival: Arrival): Promis
       throw new RateLimited(admission.limit, admission.retryAfterSeconds)
     }
   }
-  return { dialect, body, scanned, facts, deployment, route, key, reservation, expectedTokens, nonce }
+  return { dialect, body, scanned, facts, deployment, route, key, reservation, expectedTokens, nonce, subject }
+}
+
+function speaks({ upstreams }: RelayDeployment, name: string, dialect: Dialect): boolean {
+  const upstream = upstreams.get(name)
+  return upstream !== undefined && KIND_DIALECTS[upstream.kind].includes(dialect.name)
 }
 
 /** A rate that is used up, and when it is worth trying again. */

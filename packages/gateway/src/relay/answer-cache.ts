@@ -1,4 +1,7 @@
-/** Answers that are given again, where a deployment says so. In memory, each for the holder of one key alone. */
+/**
+ * Answers that are given again, where a deployment says so. In memory, each for the holder of one key alone. What names a
+ * data subject stays out of it: an erasure does not reach it, and it would be given to another subject.
+ */
 import { createHash } from 'node:crypto'
 import type { ReceiptId } from '@countersign/verify'
 import type { AnswerFacts } from '../dialects/answer-facts.ts'
@@ -39,7 +42,7 @@ export function createAnswerCache(): AnswerCache {
   return {
     find(admitted, nowMs) {
       const { cache } = admitted.deployment
-      if (cache === undefined) return undefined
+      if (cache === undefined || admitted.subject !== undefined) return undefined
       const name = nameOf(admitted)
       const answer = answers.get(name)
       if (answer === undefined || nowMs - answer.atMs <= cache.maxAgeSeconds * 1000) return answer
@@ -47,7 +50,8 @@ export function createAnswerCache(): AnswerCache {
       return undefined
     },
     keep(admitted, answer) {
-      if (admitted.deployment.cache === undefined || answer.body.length > MAX_CACHED_ANSWER_BYTES) return
+      if (admitted.deployment.cache === undefined || admitted.subject !== undefined) return
+      if (answer.body.length > MAX_CACHED_ANSWER_BYTES) return
       const name = nameOf(admitted)
       const old = answers.get(name)
       if (old !== undefined) forget(name, old)

@@ -57,7 +57,8 @@ interface Tried {
 
 async function tryOnce(exchange: Exchange, target: Target): Promise<Tried> {
   const { admitted, request, abort, services } = exchange
-  const upstream = services.upstream(target.upstream)
+  const upstream = admitted.deployment.upstreams.get(target.upstream)
+  if (upstream === undefined) throw new CountersignError('model/not-found', 'the route names an upstream that is gone')
   const sent = sentRequest(admitted, target)
   const model = target.model ?? admitted.facts.model
   const startedAtMs = services.log.clock.read().timeMs

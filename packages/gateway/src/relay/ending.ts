@@ -12,6 +12,7 @@ import type { Charge, FirstAnswerRow } from '../log/sequencer.ts'
 import { sumMicros } from '../prices/prices.ts'
 import { commitmentTo, conclude } from '../recording/recording.ts'
 import { NO_KEY } from './admission.ts'
+import { answerEvent } from './answer-report.ts'
 import { noteAttempt } from './attempts.ts'
 import type { Answered, Exchange } from './exchange.ts'
 
@@ -50,8 +51,10 @@ export async function concludeExchange(exchange: Exchange, ending: Ending): Prom
   if (recording.wasClamped || ended.clamped) exchange.observations.add('clock-clamped')
   const bill = billOf(exchange, ending)
   const { commitments, content } = commitmentsOf(exchange, ending)
+  const concludedMs = performance.now()
+  let promised: Promised | undefined
   try {
-    return await conclude(services.recording, recording, {
+    promised = await conclude(services.recording, recording, {
       predicate: {
         model: modelOf(exchange, ending),
         ...(answered?.upstream.served === undefined ? {} : { engine: answered.upstream.served.engine }),
@@ -73,8 +76,10 @@ export async function concludeExchange(exchange: Exchange, ending: Ending): Prom
       object: objectOf(exchange, ending),
       first: firstOf(exchange, ending),
     })
+    return promised
   } finally {
     settle(exchange, bill.charge, facts)
+    services.telemetry.observeAnswer(answerEvent(exchange, ending, concludedMs, promised?.index))
   }
 }
 

@@ -20,6 +20,14 @@ export interface Exchange {
   readonly observations: Set<Observation>
   /** Where the client sent an idempotency key. */
   readonly mark: IdempotencyMark | undefined
+  readonly timing: Timing
+}
+
+/** Of a clock that never goes back, in milliseconds. */
+export interface Timing {
+  readonly startMs: number
+  /** From the start to the head of the answer, once that is out. */
+  firstByteMs: number | undefined
 }
 
 /** The answer that will be delivered, and what was sent to get it. */
@@ -58,4 +66,9 @@ export function writeHead(
   for (const [name, value] of ours) flat.push(name, value)
   if (length !== undefined) flat.push('content-length', String(length))
   response.writeHead(status, flat)
+}
+
+/** Notes when the answer began to leave. */
+export function noteFirstByte({ timing }: Exchange): void {
+  timing.firstByteMs ??= performance.now() - timing.startMs
 }

@@ -5,7 +5,7 @@ import type { AnswerFacts } from '../dialects/answer-facts.ts'
 import { commitmentTo, growingCommitment, promiseLine, receiptHeaders, whenDurable } from '../recording/recording.ts'
 import { writable } from './backpressure.ts'
 import { concludeExchange } from './ending.ts'
-import { type Answered, type Exchange, isClientGone, writeHead } from './exchange.ts'
+import { type Answered, type Exchange, isClientGone, noteFirstByte, writeHead } from './exchange.ts'
 
 /** Delivers an answer. @throws {CountersignError} when it could not be recorded, or broke off before anything left */
 export async function deliverHeld(exchange: Exchange, answered: Answered): Promise<void> {
@@ -62,6 +62,7 @@ async function deliverLarge(exchange: Exchange, answered: Answered, start: Uint8
   const commitment = growingCommitment(services.recording, recording, 'response')
   await whenDurable(services.recording, recording)
   writeHead(response, answer.status, answer.headers, receiptHeaders(recording), undefined)
+  noteFirstByte(exchange)
   let held: Uint8Array = start
   let delivered = 0
   const release = async () => {
@@ -139,6 +140,9 @@ async function readUpTo(
     const onEnd = () => settle(true)
     const onError = (error: unknown) => reject(error)
     const onClose = () => reject(new CountersignError('upstream/reset', 'the upstream closed the connection'))
+    // It may have broken off before, while another upstream was tried.
+    if (body.errored) return onError(body.errored)
+    if (body.destroyed) return onClose()
     body.on('data', onData).on('end', onEnd).on('error', onError).on('close', onClose)
   })
 }

@@ -20,6 +20,8 @@ export interface RelayChanges {
   readonly config?: TestChanges
   readonly upstream?: Partial<UpstreamConfig>
   readonly deployment?: Partial<DeploymentConfig>
+  /** Of an upstream of the test's own in place of the mock, without a path. */
+  readonly url?: string
 }
 
 /** A gateway whose deployment `mock` sends every model to a mock upstream of the OpenAI kind, and Anthropic's to another. */
@@ -42,11 +44,12 @@ export async function startRelay(context: TestContext, changes: RelayChanges = {
     answersTo: ['*'],
     ...changes.deployment,
   }
+  const { url = upstream.url } = changes
   const config = {
     ...base,
     upstreams: [
-      upstreamConfig({ ...changes.upstream, name: 'openai', kind: 'openai', baseUrl: `${upstream.url}/v1` }),
-      upstreamConfig({ ...changes.upstream, name: 'anthropic', kind: 'anthropic', baseUrl: upstream.url }),
+      upstreamConfig({ ...changes.upstream, name: 'openai', kind: 'openai', baseUrl: `${url}/v1` }),
+      upstreamConfig({ ...changes.upstream, name: 'anthropic', kind: 'anthropic', baseUrl: url }),
     ],
     deployments: [...base.deployments, mock],
   }

@@ -8,6 +8,7 @@ import { begin, commitmentTo, promiseLine, receiptHeaders } from '../recording/r
 import type { Services } from '../services.ts'
 import type { AdmittedRequest } from './admission.ts'
 import { askUpstreams } from './attempts.ts'
+import { CLIENT_STALL_MS } from './backpressure.ts'
 import { concludeExchange } from './ending.ts'
 import { type Answered, type Exchange, isClientGone, writeHead } from './exchange.ts'
 import { deliverHeld } from './held.ts'
@@ -28,10 +29,10 @@ export async function relay(
   response: ServerResponse,
   mark: IdempotencyMark | undefined,
 ): Promise<void> {
-  const { deployment, facts, body, nonce } = admitted
+  const { deployment, facts, body, nonce, subject } = admitted
   const recording = await begin(
     services.recording,
-    { deployment: deployment.reference, requested: facts.model, body, nonce },
+    { deployment: deployment.reference, requested: facts.model, body, nonce, subject },
     facts.isStream,
   )
   const abort = new AbortController()
@@ -45,11 +46,14 @@ export async function relay(
     attempts: [],
     observations: new Set(),
     mark,
+    timing: { startMs: performance.now(), firstByteMs: undefined },
   }
   response.once('close', () => {
     if (!response.writableFinished) abort.abort()
   })
   if (response.destroyed) abort.abort()
+  // While an upstream thinks, nothing moves on the client's connection.
+  request.socket.setTimeout(0)
   let answered: Answered | undefined
   try {
     answered = cached(exchange) ?? (await askUpstreams(exchange))
@@ -61,6 +65,7 @@ export async function relay(
     await deliverFailure(exchange, answered, thrown)
   } finally {
     answered?.answer.body.destroy()
+    request.socket.setTimeout(CLIENT_STALL_MS)
   }
 }
 
@@ -88,22 +93,22 @@ function isStream({ answer }: Answered): boolean {
 /** No upstream answered, or its answer broke off before anything of it left: said in the caller's dialect, and recorded. */
 async function deliverFailure(exchange: Exchange, answered: Answered | undefined, thrown: unknown): Promise<void> {
   const { services, recording, admitted, response } = exchange
-  const isGone = isClientGone(exchange)
-  const error = errorFacts(thrown, services.logError, recording.id)
-  const body = errorBody(admitted.dialect.family, error)
-  const delivered = isGone ? undefined : commitmentTo(services.recording, recording, 'response', body)
+  // A client that left is told nothing: what was thrown then is that it left.
+  const error = isClientGone(exchange) ? undefined : errorFacts(thrown, services.logError, recording.id)
+  const body = error === undefined ? undefined : errorBody(admitted.dialect.family, error)
   const code = codeOf(thrown)
   const promised = await concludeExchange(exchange, {
     answered,
     facts: undefined,
-    finish: isGone
-      ? { reason: 'interrupted', by: 'client', deliveredBytes: 0 }
-      : { reason: 'error', by: 'upstream', ...(code === undefined ? {} : { code }) },
+    finish:
+      body === undefined
+        ? { reason: 'interrupted', by: 'client', deliveredBytes: 0 }
+        : { reason: 'error', by: 'upstream', ...(code === undefined ? {} : { code }) },
     received: undefined,
-    delivered,
-    content: isGone ? undefined : body,
+    delivered: body === undefined ? undefined : commitmentTo(services.recording, recording, 'response', body),
+    content: body,
   })
-  if (isClientGone(exchange)) return
+  if (error === undefined || body === undefined || isClientGone(exchange)) return
   if (response.headersSent) {
     response.destroy()
     return

@@ -17,7 +17,7 @@ import {
 } from '../recording/recording.ts'
 import { writable } from './backpressure.ts'
 import { concludeExchange } from './ending.ts'
-import { type Answered, type Exchange, isClientGone, writeHead } from './exchange.ts'
+import { type Answered, type Exchange, isClientGone, noteFirstByte, writeHead } from './exchange.ts'
 import { brokenFinish, remember } from './held.ts'
 
 /** Most bytes that are taken in behind the terminal frame. */
@@ -65,6 +65,7 @@ export async function deliverStream(exchange: Exchange, answered: Answered): Pro
   await whenDurable(services.recording, recording)
   writeHead(response, answer.status, answer.headers, receiptHeaders(recording), undefined)
   response.flushHeaders()
+  noteFirstByte(exchange)
   let broken: unknown
   try {
     await pump(streaming)

@@ -48,7 +48,8 @@ CREATE TABLE pending_erasures (receipt BLOB PRIMARY KEY, reason TEXT NOT NULL) S
 
 /**
  * Second version: what answers cost whom, which upstream keeps an object that clients may ask for again, and which request
- * with an idempotency key got which answer. All are written in the transaction of the answer's statement.
+ * with an idempotency key got which answer. All are written in the transaction of the answer's statement. Besides, the
+ * erasures of data subjects that are noted, by their keys, which have ids below zero.
  */
 const SECOND = `
 CREATE TABLE spend (
@@ -78,6 +79,8 @@ CREATE TABLE first_answers (
   expires_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX first_answers_expiry ON first_answers (expires_ms);
+CREATE INDEX vault_of_subjects ON vault (key_id) WHERE key_id < 0;
+CREATE TABLE subject_erasures (key_id INTEGER PRIMARY KEY, reason TEXT NOT NULL) STRICT;
 `
 
 /** From each version to the next. */

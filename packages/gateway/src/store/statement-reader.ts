@@ -132,6 +132,7 @@ export class StatementReader {
   }
 }
 
-function receiptOf(payload: Uint8Array): string {
+/** The receipt id in the payload of an answer's statement. */
+export function receiptOf(payload: Uint8Array): string {
   return new Fields(parseJson(payload, PAYLOAD_LIMITS), 'statement').object('predicate').text('receipt')
 }

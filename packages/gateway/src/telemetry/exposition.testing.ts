@@ -89,9 +89,13 @@ function belongs(sample: string, [name, { type }]: readonly [string, ReadFamily]
 
 /** Buckets rise to the count, which stands at +Inf. */
 function checkHistogram(name: string, { samples }: ReadFamily): void {
-  const idOf = ({ labels: { le: _, ...labels } }: ReadSample) => JSON.stringify(labels)
-  for (const id of new Set(samples.map(idOf))) {
-    const own = samples.filter((sample) => idOf(sample) === id)
+  const distributions = new Map<string, ReadSample[]>()
+  for (const sample of samples) {
+    const { le: _, ...labels } = sample.labels
+    const id = JSON.stringify(labels)
+    distributions.set(id, [...(distributions.get(id) ?? []), sample])
+  }
+  for (const own of distributions.values()) {
     const buckets = own.filter((sample) => sample.name === `${name}_bucket`)
     const bounds = buckets.map(({ labels }) => Number((labels.le ?? '').replace('Inf', 'Infinity')))
     assert.deepEqual(

@@ -6,9 +6,9 @@
  */
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Pool } from 'undici'
 import type { AnswerEvent } from './answer-event.ts'
-import { decideExport, type ExportOutcome } from './export-retry.ts'
+import { type CollectorConnection, connectCollector } from './collector.ts'
+import { decideExport } from './export-retry.ts'
 import { exportRequest, spanOf } from './span.ts'
 
 /** Answers that wait to be sent; further ones are dropped. */
@@ -17,13 +17,8 @@ export const MAX_QUEUED = 2048
 export const MAX_BATCH = 128
 /** Longest time that an answer waits for others to be sent with. */
 const INTERVAL_MS = 1000
-/** Longest time for one request. */
-const TIMEOUT_MS = 10_000
 /** What is still queued when the gateway closes has so long. */
 const CLOSE_GRACE_MS = 2000
-/** Most bytes of a collector's reply that are read. */
-const MAX_REPLY_BYTES = 64 * 1024
-const JSON_TYPE = 'application/json'
 
 export interface ExporterOptions {
   /** Without `/v1/traces`, which is added. */
@@ -44,65 +39,25 @@ export interface SpanExporter {
 
 /** Connects to nobody before there is something to send. */
 export function createSpanExporter({ otlpUrl, version, notices }: ExporterOptions): SpanExporter {
-  const { origin, pathname } = new URL(otlpUrl)
-  const path = `${pathname.replace(/\/+$/, '')}/v1/traces`
-  const pool = new Pool(origin, { connections: 1, connect: { timeout: TIMEOUT_MS }, maxResponseSize: MAX_REPLY_BYTES })
+  const collector = connectCollector(otlpUrl)
   const queue: AnswerEvent[] = []
   /** Ends waiting, so that what is left is tried once more and given up. */
   const closing = new AbortController()
-  /** Ends requests. */
-  const over = new AbortController()
   let timer: NodeJS.Timeout | undefined
   let sending: Promise<void> | undefined
   let exported = 0
   let dropped = 0
-  let isFailing = false
 
-  const post = async (body: string): Promise<ExportOutcome> => {
-    const signal = AbortSignal.any([over.signal, AbortSignal.timeout(TIMEOUT_MS)])
-    const headers = { 'content-type': JSON_TYPE, accept: JSON_TYPE }
-    try {
-      const reply = await pool.request({ path, method: 'POST', headers, body, signal })
-      const text = await reply.body.text().catch(() => '')
-      const retryAfter = reply.headers['retry-after']
-      return { status: reply.statusCode, retryAfter: typeof retryAfter === 'string' ? retryAfter : undefined, text }
-    } catch (thrown) {
-      return { error: String((thrown as { code?: unknown } | null)?.code ?? 'no reply') }
-    }
-  }
-
-  const noteHealth = (why: string | undefined): void => {
-    if ((why !== undefined) === isFailing) return
-    isFailing = why !== undefined
-    if (why === undefined) notices.info('traces are exported again')
-    else notices.error(`traces cannot be exported (${why}); what the queue does not hold is dropped`)
-  }
-
-  const deliver = async (batch: readonly AnswerEvent[]): Promise<void> => {
-    const body = exportRequest(
-      batch.map((event) => spanOf(event, randomBytes)),
-      version,
-    )
-    for (let tries = 1; ; tries++) {
-      const decision = decideExport(await post(body), tries, Math.random)
-      noteHealth(decision.why)
-      if (decision.action === 'done') {
-        const rejected = Math.min(decision.rejected, batch.length)
-        exported += batch.length - rejected
-        dropped += rejected
-        return
-      }
-      if (decision.action === 'drop' || closing.signal.aborted) {
-        dropped += batch.length
-        return
-      }
-      await sleep(decision.delayMs, undefined, { signal: closing.signal, ref: false }).catch(() => undefined)
-    }
-  }
+  const delivery: Delivery = { collector, version, noteHealth: createHealthNotes(notices), closing: closing.signal }
 
   const send = async (): Promise<void> => {
-    do await deliver(queue.splice(0, MAX_BATCH))
-    while (queue.length >= MAX_BATCH || (closing.signal.aborted && queue.length > 0))
+    do {
+      const batch = queue.splice(0, MAX_BATCH)
+      // An answer that makes no span takes its batch with it, and nothing else.
+      const taken = await deliver(delivery, batch).catch(() => 0)
+      exported += taken
+      dropped += batch.length - taken
+    } while (queue.length >= MAX_BATCH || (closing.signal.aborted && queue.length > 0))
     sending = undefined
     if (queue.length > 0) schedule(INTERVAL_MS)
   }
@@ -112,8 +67,7 @@ export function createSpanExporter({ otlpUrl, version, notices }: ExporterOption
     timer = setTimeout(() => {
       timer = undefined
       if (sending === undefined && queue.length > 0) sending = send()
-    }, delayMs)
-    timer.unref()
+    }, delayMs).unref()
   }
 
   return {
@@ -124,24 +78,53 @@ export function createSpanExporter({ otlpUrl, version, notices }: ExporterOption
       return dropped
     },
     add(event) {
-      if (queue.length >= MAX_QUEUED || closing.signal.aborted) {
-        dropped++
-        return
-      }
-      queue.push(event)
-      if (sending !== undefined) return
+      const isFull = queue.length >= MAX_QUEUED || closing.signal.aborted
+      if (isFull) dropped++
+      else queue.push(event)
+      if (isFull || sending !== undefined) return
       if (queue.length === MAX_BATCH) schedule(0)
       else if (timer === undefined) schedule(INTERVAL_MS)
     },
     async close() {
       clearTimeout(timer)
       closing.abort()
-      const grace = setTimeout(() => over.abort(), CLOSE_GRACE_MS)
+      const grace = setTimeout(() => collector.abort(), CLOSE_GRACE_MS)
       if (sending !== undefined) await sending
-      clearTimeout(timer)
       if (queue.length > 0) await send()
       clearTimeout(grace)
-      await pool.destroy()
+      await collector.close()
     },
+  }
+}
+
+interface Delivery {
+  readonly collector: CollectorConnection
+  readonly version: string
+  readonly noteHealth: (why: string | undefined) => void
+  readonly closing: AbortSignal
+}
+
+/** Sends one batch, however often that takes. The number of spans that were taken. */
+async function deliver(delivery: Delivery, batch: readonly AnswerEvent[]): Promise<number> {
+  const { collector, version, noteHealth, closing } = delivery
+  const spans = batch.map((event) => spanOf(event, randomBytes))
+  const body = exportRequest(spans, version)
+  for (let tries = 1; ; tries++) {
+    const decision = decideExport(await collector.post(body), tries, Math.random)
+    noteHealth(decision.why)
+    if (decision.action === 'done') return batch.length - Math.min(decision.rejected, batch.length)
+    if (decision.action === 'drop' || closing.aborted) return 0
+    await sleep(decision.delayMs, undefined, { signal: closing, ref: false }).catch(() => undefined)
+  }
+}
+
+/** Says when exports begin to fail, and when they work again; not each time in between. */
+function createHealthNotes(notices: ExporterOptions['notices']): (why: string | undefined) => void {
+  let isFailing = false
+  return (why) => {
+    if ((why !== undefined) === isFailing) return
+    isFailing = why !== undefined
+    if (why === undefined) notices.info('traces are exported again')
+    else notices.error(`traces cannot be exported (${why}); what the queue does not hold is dropped`)
   }
 }

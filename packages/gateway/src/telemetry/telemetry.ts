@@ -26,6 +26,14 @@ export interface Telemetry {
   close(): Promise<void>
 }
 
+/** Reports nothing to nobody. */
+export const NO_TELEMETRY: Telemetry = {
+  observeAnswer() {},
+  observeRefusal() {},
+  renderMetrics: () => undefined,
+  close: () => Promise.resolve(),
+}
+
 /** Telemetry as it is configured. Connects to nobody before there is something to export. */
 export async function startTelemetry(options: TelemetryOptions): Promise<Telemetry> {
   const { config, version, sources, notices, logger } = options

@@ -123,6 +123,17 @@ test('a collector that hangs holds up nobody: the queue is bounded, closing is q
   assert.equal(traces.dropped + traces.exported, MAX_BATCH + count + 1)
 })
 
+test('an event that makes no span is counted, and ends nothing', BOUNDED, async (context) => {
+  const collector = await startCollector(context)
+  const { traces } = await start(context, collector.url)
+  for (let i = 0; i < MAX_BATCH; i++) traces.observeAnswer(answerEvent({ startedAtMs: i === 7 ? Number.NaN : 1 }))
+  await waitUntil(() => traces.dropped > 0)
+  assert.deepEqual([traces.exported, traces.dropped], [0, MAX_BATCH])
+  traces.observeAnswer(answerEvent())
+  await traces.close()
+  assert.deepEqual([traces.exported, traces.dropped], [1, MAX_BATCH])
+})
+
 test('nobody listens: nothing throws, all is counted', BOUNDED, async (context) => {
   const { traces, notices } = await start(context, 'http://127.0.0.1:1')
   traces.observeAnswer(answerEvent())

@@ -66,6 +66,9 @@ export function createHttpUpstream(config: HttpUpstreamConfig, nowMs: () => numb
     kind,
     origin,
     served: undefined,
+    get circuit() {
+      return circuit.circuit
+    },
     async send({ method, path, headers, body, signal }: UpstreamRequest): Promise<UpstreamAnswer> {
       signal.throwIfAborted()
       const target = upstreamPath(kind, place, path)

@@ -44,6 +44,8 @@ export interface Upstream {
   readonly origin: string
   /** The model that is loaded here, by its file's digest; `undefined` where nobody here knows the weights. */
   readonly served: ServedModel | undefined
+  /** State of its circuit breaker, where it has one. */
+  readonly circuit?: 'closed' | 'half-open' | 'open'
   /**
    * Sends one request, once.
    *

@@ -11,7 +11,7 @@ import {
 import type { Sequencer } from '../log/sequencer.ts'
 import type { Sqlite } from '../store/database.ts'
 import { StatementReader } from '../store/statement-reader.ts'
-import type { KeyStore } from './key-store.ts'
+import { isSubjectKey, type KeyStore } from './key-store.ts'
 
 /** Runs on the commit thread: it writes. */
 export class Eraser {
@@ -30,7 +30,10 @@ export class Eraser {
   /**
    * Erases the content of a receipt. The record stays, and its proofs go on to hold; nobody can open it any more.
    *
-   * @throws {CountersignError} `receipt/not-found`, `vault/erased`, `vault/no-content`
+   * A receipt under the key of a data subject is refused: its salts follow from that key, and would for as long as other
+   * receipts need it.
+   *
+   * @throws {CountersignError} `receipt/not-found`, `vault/erased`, `vault/no-content`, `vault/subject-key`
    */
   erase(receipt: string, reason: ErasureReason, timeMs: number): void {
     const row = this.#statements.byReceipt(receipt)
@@ -40,6 +43,10 @@ export class Eraser {
     }
     const keyId = this.#statements.vaultRow(row.index)?.keyId
     if (keyId === undefined) throw new CountersignError('vault/no-content', 'nothing is kept for this receipt')
+    if (isSubjectKey(keyId)) {
+      const why = 'this receipt was made for a data subject, whose receipts share one key'
+      throw new CountersignError('vault/subject-key', `${why}: they are erased together, with DELETE /subjects`)
+    }
     // Noted first: what a crash interrupts after this is finished at the next start.
     this.#database
       .prepare('INSERT OR IGNORE INTO pending_erasures (receipt, reason) VALUES (?, ?)')

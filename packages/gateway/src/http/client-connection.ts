@@ -1,0 +1,33 @@
+/** The connection that a request came on: whose turn it is there, and how long it may be quiet. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { CountersignError } from '@countersign/verify'
+
+/**
+ * Resolves when the response is the next on its connection: requests may come one behind another, and are answered in
+ * turn. Before its turn a response has no connection, and would never learn that its client is gone.
+ *
+ * @throws {CountersignError} `request/malformed` when the client leaves before
+ */
+export function whenItsTurn(request: IncomingMessage, response: ServerResponse): Promise<void> | undefined {
+  if (response.socket !== null || response.destroyed) return undefined
+  const { socket } = request
+  return new Promise((resolve, reject) => {
+    const onClose = () => reject(new CountersignError('request/malformed', 'the client left before its turn'))
+    if (socket.destroyed) return onClose()
+    socket.once('close', onClose)
+    response.once('socket', () => {
+      socket.off('close', onClose)
+      resolve()
+    })
+  })
+}
+
+/**
+ * Keeps a connection on which nothing moves because the answer is still to come: how long an upstream may take is a limit
+ * of its own. A client that does not take what is there for it is cut off all the same.
+ */
+export function tolerateQuiet(response: ServerResponse): void {
+  response.on('timeout', () => {
+    if (response.writableLength > 0) response.socket?.destroy()
+  })
+}

@@ -1,0 +1,114 @@
+/** The server: which requests take the hot paths, and what holds for all of them. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer as createSecureServer, type Server as SecureServer } from 'node:https'
+import { CountersignError } from '@countersign/verify'
+import { getRequestListener } from '@hono/node-server'
+import type { Config } from '../config/config.ts'
+import type { Services } from '../services.ts'
+import { createApp, type Peer } from './app.ts'
+import { clientAddress, trustIn } from './client-address.ts'
+import { corsHeaders, preflightReply } from './cors.ts'
+import { handleInfer, matchInfer } from './infer-route.ts'
+import { handlePassThrough, matchPassThrough } from './pass-through.ts'
+import { handleRelay, matchRelay } from './relay-route.ts'
+import { headerOf } from './request-headers.ts'
+import { createServerOptions, reloadOnHangup } from './server-tls.ts'
+
+const REQUEST_TIMEOUT_MS = 30_000
+const HEADERS_TIMEOUT_MS = 10_000
+
+/** A socket on which nothing moves for so long is closed, unless its answer is being waited for. */
+export const IDLE_TIMEOUT_MS = 60_000
+
+/** What is still under way so long after the order to stop is cut off: the log must get to its last head. */
+const CLOSE_GRACE_MS = 5000
+
+export interface ListeningServer {
+  readonly server: Server | SecureServer
+  /** Takes no more connections, and resolves when all are gone. */
+  close(): Promise<void>
+}
+
+/**
+ * Listens where the configuration says.
+ *
+ * @throws {CountersignError} `config/malformed` when the address cannot be had; `config/missing-file`, `key/malformed`
+ */
+export async function listen(
+  gateway: Services,
+  notices: { info(message: string): void; error(message: string): void },
+): Promise<ListeningServer> {
+  const { config } = gateway
+  const server = createFor(config, dispatcher(gateway))
+  const stopReloading =
+    config.tls === undefined ? () => {} : reloadOnHangup(server as SecureServer, config.tls, notices)
+  server.requestTimeout = REQUEST_TIMEOUT_MS
+  server.headersTimeout = HEADERS_TIMEOUT_MS
+  server.timeout = IDLE_TIMEOUT_MS
+  server.maxConnections = config.limits.inFlight * 2
+  const { host, port } = config.listen
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', ({ code }: NodeJS.ErrnoException) => {
+      const why = `cannot listen on ${host}:${port} (${code}); choose another address or port`
+      reject(new CountersignError('config/malformed', why))
+    })
+    server.listen(port, host, () => resolve())
+  })
+  return {
+    server,
+    close: async () => {
+      stopReloading()
+      await closeServer(server)
+    },
+  }
+}
+
+type Listener = (request: IncomingMessage, response: ServerResponse) => void
+
+function createFor(config: Config, listener: Listener): Server | SecureServer {
+  const options = { connectionsCheckingInterval: 1000 }
+  if (config.tls === undefined) return createServer(options, listener)
+  return createSecureServer({ ...options, ...createServerOptions(config.tls) }, listener)
+}
+
+function dispatcher(gateway: Services): Listener {
+  const { config } = gateway
+  const app = createApp(gateway)
+  const isTrusted = trustIn(config.trustedProxies)
+  const others = getRequestListener((request, { incoming }) => {
+    const said = { forwarded: headerOf(incoming, 'forwarded'), xForwardedFor: headerOf(incoming, 'x-forwarded-for') }
+    const peer: Peer = { address: clientAddress(incoming.socket.remoteAddress, said, isTrusted) }
+    return app.fetch(request, peer)
+  })
+  const hasCors = config.cors.origins.length > 0
+  return (request, response) => {
+    if (hasCors && isSettledByCors(config, request, response)) return
+    const dialect = matchRelay(request)
+    if (dialect !== undefined) return void handleRelay(gateway, dialect, request, response)
+    const name = matchInfer(request)
+    if (name !== undefined) return void handleInfer(gateway, name, request, response)
+    const passing = matchPassThrough(request)
+    if (passing !== undefined) return void handlePassThrough(gateway, passing, request, response)
+    void others(request, response)
+  }
+}
+
+/** Answers a preflight; marks every other answer for the browser. */
+function isSettledByCors({ cors }: Config, request: IncomingMessage, response: ServerResponse): boolean {
+  const preflight = preflightReply(cors, request.method, request.headers)
+  if (preflight !== undefined) {
+    response.writeHead(preflight.status, preflight.headers)
+    response.end()
+    return true
+  }
+  for (const [name, value] of Object.entries(corsHeaders(cors, request.headers))) response.setHeader(name, value)
+  return false
+}
+
+async function closeServer(server: Server): Promise<void> {
+  await new Promise<void>((resolve) => {
+    server.close(() => resolve())
+    server.closeIdleConnections()
+    setTimeout(() => server.closeAllConnections(), CLOSE_GRACE_MS).unref()
+  })
+}
