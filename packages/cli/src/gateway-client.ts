@@ -52,6 +52,11 @@ export async function postJson(url: string, value: Json): Promise<Json> {
   return (await (await send(url, { method: 'POST', headers, body: Buffer.from(JSON.stringify(value)) })).json()) as Json
 }
 
+/** @throws {CountersignError} `gateway/unreachable`, `gateway/refused` */
+export async function deleteJson(url: string, headers: { readonly [name: string]: string }): Promise<Json> {
+  return (await (await send(url, { method: 'DELETE', headers })).json()) as Json
+}
+
 interface Sent {
   readonly method?: string
   readonly headers?: { readonly [name: string]: string }

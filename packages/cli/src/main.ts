@@ -6,6 +6,7 @@ import { addAccept } from './commands/accept.ts'
 import { addConfig } from './commands/config.ts'
 import { addDemo } from './commands/demo.ts'
 import { addEngine } from './commands/engine.ts'
+import { addErase } from './commands/erase.ts'
 import { addInfer } from './commands/infer.ts'
 import { addInspect } from './commands/inspect.ts'
 import { addKey } from './commands/key.ts'
@@ -26,6 +27,7 @@ const COMMANDS = [
   addLog,
   addKey,
   addUsage,
+  addErase,
   addEngine,
   addConfig,
 ]

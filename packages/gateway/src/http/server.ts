@@ -20,6 +20,9 @@ const HEADERS_TIMEOUT_MS = 10_000
 /** A socket on which nothing moves for so long is closed, unless its answer is being waited for. */
 export const IDLE_TIMEOUT_MS = 60_000
 
+/** How long a connection is kept for the next request: longer than load balancers keep theirs. */
+const KEEP_ALIVE_MS = 65_000
+
 /** What is still under way so long after the order to stop is cut off: the log must get to its last head. */
 const CLOSE_GRACE_MS = 5000
 
@@ -45,6 +48,7 @@ export async function listen(
   server.requestTimeout = REQUEST_TIMEOUT_MS
   server.headersTimeout = HEADERS_TIMEOUT_MS
   server.timeout = IDLE_TIMEOUT_MS
+  server.keepAliveTimeout = KEEP_ALIVE_MS
   server.maxConnections = config.limits.inFlight * 2
   const { host, port } = config.listen
   await new Promise<void>((resolve, reject) => {

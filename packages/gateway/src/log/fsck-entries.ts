@@ -145,7 +145,7 @@ class EntryReader {
 
   #readInference(row: Row, inference: Inference): void {
     const { findings } = this.#fsck
-    const { receipt, sequence, epoch, finish } = inference
+    const { receipt, sequence, epoch, finish, attempts } = inference
     const { name, statement } = inference.deployment
     const expected = this.#next.get(name) ?? 0
     if (sequence !== expected) findings.error('sequence', `entry ${row.idx} of ${name} is ${sequence}, not ${expected}`)
@@ -158,7 +158,9 @@ class EntryReader {
     this.#receipts.add(receipt)
     const mode = this.#modes.get(statement)
     if (mode === undefined) findings.error('statement', `entry ${row.idx} names a manifest that is not before it`)
-    else if (finish.reason !== 'interrupted' && mode !== 'none') this.promised.set(row.idx, { receipt, mode })
+    // Of a request that a crash interrupted, there was nothing left to keep. What broke off otherwise is kept.
+    const isRecovered = finish.reason === 'interrupted' && finish.by === 'gateway' && attempts.length === 0
+    if (mode !== undefined && mode !== 'none' && !isRecovered) this.promised.set(row.idx, { receipt, mode })
   }
 
   #readErasure(index: number, receipts: readonly ReceiptId[]): void {

@@ -85,7 +85,8 @@ const CASES: readonly Case[] = [
   },
   {
     name: 'image',
-    ask: (client) => client.messages.create({ ...base, model: 'mock-echo', messages: [{ role: 'user', content: image }] }),
+    ask: (client) =>
+      client.messages.create({ ...base, model: 'mock-echo', messages: [{ role: 'user', content: image }] }),
     says: /"text":"What is this\?"/,
   },
   { name: 'refusal', ask: (client) => client.messages.create({ model: 'mock-refusal', ...base }), says: /"refusal"/ },
@@ -119,7 +120,7 @@ const CASES: readonly Case[] = [
   {
     name: 'status 529 in place of a stream',
     ask: (client) => stream(client, 'mock-status-529'),
-    says: /InternalServerError.*overloaded_error/,
+    says: /"status":529.*overloaded_error/,
   },
   {
     name: 'status 500 in place of a count',

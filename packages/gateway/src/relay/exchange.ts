@@ -62,7 +62,11 @@ export function writeHead(
   length: number | undefined,
 ): void {
   const flat: string[] = []
-  for (const [name, value] of headers) if (name !== 'content-length') flat.push(name, value)
+  const vary = response.getHeader('vary')
+  for (const [name, value] of headers) {
+    if (name === 'content-length') continue
+    flat.push(name, name === 'vary' && vary !== undefined ? `${String(vary)}, ${value}` : value)
+  }
   for (const [name, value] of ours) flat.push(name, value)
   if (length !== undefined) flat.push('content-length', String(length))
   response.writeHead(status, flat)

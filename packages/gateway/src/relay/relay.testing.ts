@@ -126,7 +126,7 @@ export function chat(model: string, more: object = {}): string {
 }
 
 /** The statement about an answer; waits until it is there. */
-export async function statementOf({ gateway }: RelayStage, receipt: string): Promise<Inference> {
+export async function statementOf({ gateway }: Pick<RelayStage, 'gateway'>, receipt: string): Promise<Inference> {
   const reader = new StatementReader(createNodeCrypto(), gateway.log.database)
   for (let i = 0; i < 100; i++) {
     const row = reader.byReceipt(receipt)

@@ -47,6 +47,12 @@ const KEPT_FROM_CLIENTS: ReadonlySet<string> = /* @__PURE__ */ new Set([
   ...HOP_BY_HOP,
   'set-cookie',
   'alt-svc',
+  'access-control-allow-origin',
+  'access-control-allow-credentials',
+  'access-control-expose-headers',
+  'access-control-allow-headers',
+  'access-control-allow-methods',
+  'access-control-max-age',
   'strict-transport-security',
 ])
 
