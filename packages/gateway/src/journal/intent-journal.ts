@@ -1,11 +1,11 @@
 /**
  * The intent journal: which requests were admitted, so that none of them vanishes in a crash. A file of fixed slots,
- * allocated in advance; writes are gathered and synced together.
+ * allocated in advance; syncs are shared.
  *
  * @spec docs/operating.md, "What a crash leaves"
  */
 import { createHash } from 'node:crypto'
-import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readSync, statSync, writeSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { CountersignError, concat, equalBytes, Fields, PAYLOAD_LIMITS, parseJson, utf8 } from '@countersign/verify'
 import { writeDurably } from '../data/durable-file.ts'
@@ -32,14 +32,6 @@ const CHECKSUM_BYTES = 32
 
 /** A place in the journal, held until the answer's statement is durable. */
 export type Slot = number
-
-interface Waiting {
-  readonly slot: Slot
-  readonly bytes: Uint8Array
-  readonly mustSync: boolean
-  readonly resolve: () => void
-  readonly reject: (reason: unknown) => void
-}
 
 /**
  * The intents that a journal file holds, in no order; torn and empty slots are passed over.
@@ -73,9 +65,9 @@ export function createJournalFile(path: string): void {
 
 export class IntentJournal {
   readonly #file: FileHandle
-  readonly #free: Slot[] = Array.from({ length: JOURNAL_SLOTS }, (_, i) => i)
-  #waiting: Waiting[] = []
-  #flushing: Promise<void> | undefined
+  readonly #free: Slot[] = Array.from({ length: JOURNAL_SLOTS }, (_, i) => JOURNAL_SLOTS - 1 - i)
+  #syncing: Promise<void> | undefined
+  #nextSync: Promise<void> | undefined
 
   private constructor(file: FileHandle) {
     this.#file = file
@@ -88,23 +80,26 @@ export class IntentJournal {
   }
 
   /**
-   * Takes a slot and writes the intent there, synced unless the statement itself is durable before anything leaves: then
-   * a kill leaves the intent, and a power cut may not, as if the request had never come. `durable` settles when it is on the disk; whoever sends nothing before the
-   * statement is durable need not wait for it.
+   * Takes a slot and writes the intent there. From then on a kill leaves it; a power cut may not, as if the request had
+   * never come, until `durable` settles. That is at once where nobody asks for a sync: whoever sends nothing before the
+   * statement itself is durable need not ask the disk twice.
    *
    * @throws {CountersignError} `queue/full` when all slots are taken, `request/malformed` when the names are too long
    */
   write(intent: Intent, mustSync = true): { readonly slot: Slot; readonly durable: Promise<void> } {
     const bytes = formatSlot(intent)
-    const slot = this.#free.shift()
+    const slot = this.#free.pop()
     if (slot === undefined) throw new CountersignError('queue/full', 'too many requests are under way; try again later')
-    const durable = new Promise<void>((resolve, reject) => {
-      this.#waiting.push({ slot, mustSync, bytes, resolve, reject })
-    })
+    const durable = this.#put(slot, bytes, mustSync)
     // Nobody may be waiting: a failed write then shows when the statement cannot be committed either.
     durable.catch(() => undefined)
-    this.#flushing ??= this.#flush()
     return { slot, durable }
+  }
+
+  /** Resolves when everything that was written before is on the disk. Those who ask at one time share one sync. */
+  sync(): Promise<void> {
+    this.#nextSync ??= this.#afterTheRunning()
+    return this.#nextSync
   }
 
   /** Gives a slot back; its old content is known to recovery by the receipt that the log holds. */
@@ -118,41 +113,23 @@ export class IntentJournal {
   }
 
   async close(): Promise<void> {
-    await this.#flushing
+    await Promise.allSettled([this.#syncing, this.#nextSync])
     await this.#file.close()
   }
 
-  async #flush(): Promise<void> {
-    // Lets the requests of this turn of the event loop join.
-    await new Promise<void>((resolve) => setImmediate(resolve))
-    while (this.#waiting.length > 0) {
-      const batch = this.#waiting.sort((a, b) => a.slot - b.slot)
-      this.#waiting = []
-      try {
-        for (const run of contiguousRuns(batch)) await this.#writeRun(run)
-        if (batch.some((each) => each.mustSync)) await this.#file.datasync()
-        for (const { resolve } of batch) resolve()
-      } catch (thrown) {
-        for (const { reject } of batch) reject(thrown)
-      }
-    }
-    this.#flushing = undefined
+  /** On the spot: the slot lies in the kernel's memory, and to hand a kilobyte to another thread costs more. */
+  async #put(slot: Slot, bytes: Uint8Array, mustSync: boolean): Promise<void> {
+    writeSync(this.#file.fd, bytes, 0, bytes.length, slot * SLOT_BYTES)
+    if (mustSync) await this.sync()
   }
 
-  async #writeRun(run: readonly Waiting[]): Promise<void> {
-    const bytes = concat(...run.map((each) => each.bytes))
-    await this.#file.write(bytes, 0, bytes.length, (run[0]?.slot ?? 0) * SLOT_BYTES)
+  /** A sync that is running may have begun before the last write, so it does not count. */
+  async #afterTheRunning(): Promise<void> {
+    await this.#syncing?.catch(() => undefined)
+    this.#nextSync = undefined
+    this.#syncing = this.#file.datasync()
+    await this.#syncing
   }
-}
-
-function contiguousRuns(batch: readonly Waiting[]): readonly Waiting[][] {
-  const runs: Waiting[][] = []
-  for (const each of batch) {
-    const run = runs.at(-1)
-    if (run !== undefined && run.at(-1)?.slot === each.slot - 1) run.push(each)
-    else runs.push([each])
-  }
-  return runs
 }
 
 /** Magic (4), length of the JSON (2, big-endian), SHA-256 of the JSON (32), JSON, zeros. */

@@ -65,7 +65,7 @@ export interface Recording {
   /** @internal */
   readonly intent: Intent
   /** @internal */
-  readonly slots: Slot[]
+  readonly slot: Slot
   /** Settles when the intent is on the disk; `undefined` while nobody asked for that. @internal */
   durable: Promise<void> | undefined
   /** Whether {@link conclude} was called: once, and for good. */
@@ -129,7 +129,7 @@ export async function begin(services: RecordingServices, admitted: Admitted, mus
     checkpoint,
     key,
     intent,
-    slots: [slot],
+    slot,
     durable: mustSync ? durable : undefined,
     isConcluded: false,
   }
@@ -139,14 +139,10 @@ export async function begin(services: RecordingServices, admitted: Admitted, mus
  * Resolves when the request will be on record whatever happens. Before that no byte of an answer may leave that is not
  * held until its statement is durable.
  *
- * @throws {CountersignError} `queue/full`; and what the disk says
+ * @throws what the disk says
  */
 export function whenDurable({ journal }: RecordingServices, recording: Recording): Promise<void> {
-  if (recording.durable === undefined) {
-    const { slot, durable } = journal.write(recording.intent, true)
-    recording.slots.push(slot)
-    recording.durable = durable
-  }
+  recording.durable ??= journal.sync()
   return recording.durable
 }
 
@@ -235,8 +231,8 @@ export function giveUp(services: RecordingServices, recording: Recording): void 
   )
 }
 
-function release({ journal }: RecordingServices, { slots }: Recording): void {
-  for (const slot of slots) journal.release(slot)
+function release({ journal }: RecordingServices, { slot }: Recording): void {
+  journal.release(slot)
 }
 
 /** The headers by which a client gets at the record of its answer. */

@@ -13,7 +13,7 @@ export async function recoverIntents(
   statements: StatementReader,
   epoch: string,
 ): Promise<number> {
-  // An intent may stand twice: it was written again to be synced.
+  // One statement for each, also where an intent should stand twice.
   const byReceipt = new Map(intents.map((intent) => [intent.receipt, intent]))
   const lost = [...byReceipt.values()].filter((intent) => statements.byReceipt(intent.receipt) === undefined)
   await Promise.all(lost.map((intent) => log.append(interrupted(intent, log.clock.read().timeMs, epoch))))
