@@ -48,6 +48,9 @@ export interface GatewayOptions extends PartsOptions {
 /** Between two looks at the disk's free space. */
 const DISK_CHECK_MS = 1000
 
+/** How long records of answers that were cut off may take. */
+const RECORD_MS = 10_000
+
 /** What a reload replaced is closed so much later: answers may still come from it. */
 const RETIRE_MS = 15 * 60 * 1000
 
@@ -257,6 +260,10 @@ export class Gateway implements Services {
     return this.#load.take(count)
   }
 
+  get isDraining(): boolean {
+    return this.#isDraining
+  }
+
   isReady(): boolean {
     return !this.#isDraining && !this.#isDiskFull && this.log.isOpen
   }
@@ -309,6 +316,8 @@ export class Gateway implements Services {
     this.#isDraining = true
     clearInterval(this.#diskTimer)
     await this.#listening?.close()
+    // Answers whose connections were cut are still being put on record.
+    await this.#load.untilIdle(RECORD_MS)
     await this.recording.journal.close()
     await this.log.close()
     this.#vaultKeys.close()

@@ -56,6 +56,8 @@ export interface Services {
   /** One that a route names. */
   upstream(name: string): Upstream
   isReady(): boolean
+  /** Whether the gateway is on its way down: what is cut off now is cut off by it. */
+  readonly isDraining: boolean
   /** For JSON, as are the next two. */
   health(): object
   /** @throws {CountersignError} `model/not-found` */

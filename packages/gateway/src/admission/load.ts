@@ -11,6 +11,8 @@ export interface Load {
   readonly bytes: number
   /** Lets one more request in; call what it returns once it is over. @throws {CountersignError} `queue/full` */
   admit(): () => void
+  /** Resolves when nothing is under way any more, or the time is up. */
+  untilIdle(timeoutMs: number): Promise<void>
   /** Counts bytes until what it returns is called. @throws {CountersignError} `queue/full` */
   take(bytes: number): () => void
 }
@@ -18,6 +20,7 @@ export interface Load {
 export function createLoad({ inFlight, bytesInFlight }: LoadLimits): Load {
   let requests = 0
   let bytes = 0
+  const waiting: (() => void)[] = []
   return {
     get requests() {
       return requests
@@ -28,7 +31,20 @@ export function createLoad({ inFlight, bytesInFlight }: LoadLimits): Load {
     admit() {
       if (requests >= inFlight) throw full('too many requests are under way; try again later')
       requests++
-      return once(() => requests--)
+      return once(() => {
+        requests--
+        if (requests === 0) for (const resolve of waiting.splice(0)) resolve()
+      })
+    },
+    untilIdle(timeoutMs) {
+      if (requests === 0) return Promise.resolve()
+      return new Promise((resolve) => {
+        const timer = setTimeout(resolve, timeoutMs)
+        waiting.push(() => {
+          clearTimeout(timer)
+          resolve()
+        })
+      })
     },
     take(count) {
       if (bytes + count > bytesInFlight) throw full('the requests under way are too large together; try again later')

@@ -24,7 +24,7 @@ export const IDLE_TIMEOUT_MS = 60_000
 const KEEP_ALIVE_MS = 65_000
 
 /** What is still under way so long after the order to stop is cut off: the log must get to its last head. */
-const CLOSE_GRACE_MS = 5000
+const CLOSE_GRACE_MS = 30_000
 
 export interface ListeningServer {
   readonly server: Server | SecureServer

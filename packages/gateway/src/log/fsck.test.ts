@@ -11,6 +11,7 @@ import { answered, testConfig } from '../gateway.testing.ts'
 import { Gateway } from '../gateway.ts'
 import { arithmeticRequest } from '../model.testing.ts'
 import type { Sqlite } from '../store/database.ts'
+import { KEY_STORE_VERSION } from '../vault/key-store.ts'
 import { checkLog } from './fsck.ts'
 import type { CheckName, Finding } from './fsck-findings.ts'
 import { checkpointPath } from './open-log.ts'
@@ -18,6 +19,9 @@ import { checkpointPath } from './open-log.ts'
 /** Enough for a complete tile. */
 const ANSWERS = 270
 const FIRST_ANSWER = 3
+
+/** Answers of one data subject: they share a key. */
+const OF_SUBJECT = 2
 
 let folder = ''
 let whole = ''
@@ -28,6 +32,7 @@ before(async () => {
   for (let i = 0; i < ANSWERS; i += 30) {
     await Promise.all(Array.from({ length: 30 }, (_, j) => answered(gateway, arithmeticRequest([i, j], [1, 2]))))
   }
+  for (let i = 0; i < OF_SUBJECT; i++) await answered(gateway, undefined, { 'countersign-subject': 'somebody' })
   const { receipt } = await answered(gateway)
   await gateway.log.perform({ kind: 'erase', receipt, reason: 'requested' })
   assert.equal(codeOf(thrownBy(() => checkLog(whole))), 'data/locked')
@@ -46,7 +51,7 @@ function thrownBy(run: () => unknown): unknown {
 test('a gateway that was closed leaves nothing to find', () => {
   let progress = 0
   const report = checkLog(whole, { onProgress: (done) => (progress = done) })
-  const entries = ANSWERS + FIRST_ANSWER + 2
+  const entries = ANSWERS + OF_SUBJECT + FIRST_ANSWER + 2
   assert.deepEqual(report.findings, [])
   assert.deepEqual([report.entries, report.heads, progress], [entries, 2, entries])
   assert.ok(report.tiles >= 5, `${report.tiles} tiles`)
@@ -124,6 +129,32 @@ const planted: readonly Planted[] = [
   sql('vault', 'content is lost', 'UPDATE vault SET record = NULL WHERE idx = 9'),
   sql('vault', 'a row for no answer', `INSERT INTO vault VALUES (0, 1, x'00')`),
   { check: 'vault', what: 'a key is lost', plant: ({ vaultKeys }) => execute(vaultKeys, 'DELETE FROM keys') },
+  sql(
+    'vault',
+    'two receipts with one key',
+    'UPDATE vault SET key_id = (SELECT key_id FROM vault WHERE idx = 10) WHERE idx = 9',
+  ),
+  {
+    check: 'vault',
+    what: 'a shared key of no data subject',
+    plant: ({ vaultKeys }) => execute(vaultKeys, 'DELETE FROM subjects'),
+  },
+  {
+    check: 'vault',
+    what: 'a subject without its key',
+    plant: ({ vaultKeys }) => execute(vaultKeys, 'DELETE FROM keys WHERE id < 0'),
+  },
+  {
+    check: 'schema',
+    what: 'a newer store of keys',
+    plant: ({ vaultKeys }) => execute(vaultKeys, `PRAGMA user_version = ${KEY_STORE_VERSION + 1}`),
+  },
+  sql(
+    'erasure',
+    'an erasure of a subject under way',
+    `INSERT INTO subject_erasures SELECT min(key_id), 'requested' FROM vault`,
+    'note',
+  ),
   sql('erasure', 'erased content is back', `INSERT INTO vault SELECT max(idx) - 1, 1, x'00' FROM entries`),
   sql('erasure', 'an erasure under way', `INSERT INTO pending_erasures VALUES (zeroblob(16), 'requested')`, 'note'),
   { check: 'journal', what: 'a journal cut short', plant: ({ journal }) => truncateSync(journal, 4096) },

@@ -4,7 +4,15 @@ import { type TestContext, test } from 'node:test'
 import fc from 'fast-check'
 import { DEFAULT_LIMITS } from '../config/config.ts'
 import { cut } from '../dialects/properties.testing.ts'
-import { commitmentWith, type Raw, type RelayStage, send, startRelay, statementOf, withoutPromise } from './relay.testing.ts'
+import {
+  commitmentWith,
+  type Raw,
+  type RelayStage,
+  send,
+  startRelay,
+  statementOf,
+  withoutPromise,
+} from './relay.testing.ts'
 import { startScripted } from './scripted-upstream.testing.ts'
 import { assertSettled } from './settled.testing.ts'
 import { objectText, streamText } from './wire-texts.testing.ts'
@@ -20,7 +28,18 @@ async function check<T>(context: TestContext, runs: number, what: fc.Arbitrary<T
   await fc.assert(fc.asyncProperty(what, holds), { seed: SEED, numRuns: runs, ...limits })
 }
 
-const MODELS = ['small', 'echo', 'drip', 'stream-40', 'refusal', 'incomplete', 'no-usage', 'renamed', 'trailers', 'close']
+const MODELS = [
+  'small',
+  'echo',
+  'drip',
+  'stream-40',
+  'refusal',
+  'incomplete',
+  'no-usage',
+  'renamed',
+  'trailers',
+  'close',
+]
 
 /** A request of one of the APIs: its path, its model, whether it asks for a stream, and its body. */
 const requests = fc
@@ -75,7 +94,10 @@ test('any stream in any pieces', async (context) => {
 
 test('any bytes of any status, with the headers that came', async (context) => {
   const upstream = await startScripted(context)
-  const stage = await startRelay(context, { url: upstream.url, deployment: { retries: { attempts: 1, totalMs: 1000 } } })
+  const stage = await startRelay(context, {
+    url: upstream.url,
+    deployment: { retries: { attempts: 1, totalMs: 1000 } },
+  })
   const cases = fc.record({
     status: fc.constantFrom(200, 201, 400, 404, 418, 422, 429, 500, 503),
     contentType: fc.constantFrom('application/json', 'text/plain; charset=utf-8', 'application/octet-stream'),

@@ -135,3 +135,20 @@ test('a client that leaves in the middle of a stream: the statement says who, an
   const outcome = await stage.upstream.requests[0]?.answer?.ended
   assert.equal(outcome, 'client-left', 'the upstream must be told')
 })
+
+test('the last answer that there was is broken itself by the time it is needed', async (context) => {
+  const target = (model: string, rank: number) => ({ upstream: 'openai', model, weight: 1, rank })
+  const stage = await startRelay(context, {
+    ...IMPATIENT,
+    deployment: {
+      route: [target('mock-status-503+short-body', 0), target('mock-reset-before', 1)],
+      retries: { attempts: 2, totalMs: 1000 },
+    },
+  })
+  const got = await send(stage.gateway, '/v1/chat/completions', chat('any'))
+  assert.equal(got.status, 502)
+  assert.match(got.bytes.toString(), /upstream\/reset/)
+  const { finish, attempts } = await statementOf(stage, String(got.headers['countersign-receipt']))
+  assert.deepEqual([finish.reason, finish.by, finish.code], ['error', 'upstream', 'upstream/reset'])
+  assert.equal(attempts.length, 2)
+})

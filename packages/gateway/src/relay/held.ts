@@ -106,9 +106,14 @@ export function brokenFinish(
   thrown: unknown,
   deliveredBytes: number,
 ): InferencePredicate['finish'] {
-  if (isClientGone(exchange)) return { reason: 'interrupted', by: 'client', deliveredBytes }
+  if (isClientGone(exchange)) return { reason: 'interrupted', by: whoLeft(exchange), deliveredBytes }
   const code = codeOf(thrown) ?? 'upstream/reset'
   return { reason: 'interrupted', by: 'upstream', code, deliveredBytes }
+}
+
+/** A connection that goes is the client's doing, unless the gateway is on its way down. */
+export function whoLeft({ services }: Exchange): 'client' | 'gateway' {
+  return services.isDraining ? 'gateway' : 'client'
 }
 
 /** Reads a body whole, or as far as `maxBytes`: then the rest is still to come. */

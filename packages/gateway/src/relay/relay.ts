@@ -11,7 +11,7 @@ import { askUpstreams } from './attempts.ts'
 import { CLIENT_STALL_MS } from './backpressure.ts'
 import { concludeExchange } from './ending.ts'
 import { type Answered, type Exchange, isClientGone, writeHead } from './exchange.ts'
-import { deliverHeld } from './held.ts'
+import { deliverHeld, whoLeft } from './held.ts'
 import type { IdempotencyMark } from './idempotency.ts'
 import { deliverStream } from './stream.ts'
 
@@ -102,7 +102,7 @@ async function deliverFailure(exchange: Exchange, answered: Answered | undefined
     facts: undefined,
     finish:
       body === undefined
-        ? { reason: 'interrupted', by: 'client', deliveredBytes: 0 }
+        ? { reason: 'interrupted', by: whoLeft(exchange), deliveredBytes: 0 }
         : { reason: 'error', by: 'upstream', ...(code === undefined ? {} : { code }) },
     received: undefined,
     delivered: body === undefined ? undefined : commitmentTo(services.recording, recording, 'response', body),

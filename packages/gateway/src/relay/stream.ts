@@ -106,7 +106,19 @@ async function pump(streaming: Streaming): Promise<void> {
     clearTimeout(timer)
   }
   const rest = streaming.splitter.end()
-  if (rest !== undefined) hold(streaming, cleaned(streaming, rest))
+  if (rest !== undefined) takeRest(streaming, cleaned(streaming, rest))
+}
+
+/** What came last may lack its blank line, or end with a CR that an LF could have followed. Most clients take it anyway. */
+function takeRest(streaming: Streaming, bytes: Uint8Array): void {
+  const { exchange, facts } = streaming
+  const { dialect } = exchange.admitted
+  if (!streaming.hasEnded) {
+    const frame = readFrame(bytes)
+    dialect.readFrameFacts(frame, facts)
+    streaming.hasEnded = dialect.isTerminalFrame(frame)
+  }
+  hold(streaming, bytes)
 }
 
 function passOn(streaming: Streaming, frames: readonly Uint8Array[]): void {

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import Database from 'better-sqlite3'
-import { KeyStore, POOL_SIZE } from './key-store.ts'
+import { isSubjectKey, KEY_STORE_VERSION, KeyStore, POOL_SIZE, subjectTag } from './key-store.ts'
 
 const WRAPPING_KEY = new Uint8Array(32).fill(7)
 
@@ -121,4 +122,86 @@ test('another wrapping key is found out at once', (context) => {
   store.createPool(1)
   const wrong = new Uint8Array(32).fill(8)
   assert.throws(() => reopened(path, () => undefined, wrong), { code: 'vault/wrong-key' })
+})
+
+const NAME = 'zoe.planted@example.org'
+const TAG = /* @__PURE__ */ subjectTag(WRAPPING_KEY, NAME)
+const OTHER_TAG = /* @__PURE__ */ subjectTag(WRAPPING_KEY, 'somebody.else@example.org')
+
+function subjectKey(store: KeyStore, tag = TAG) {
+  const [key] = store.subjectKeys([tag])
+  assert.ok(key !== undefined)
+  return key
+}
+
+test('a subject has one key, durable, and its own', (context) => {
+  const { path, store } = openStore(context)
+  store.createPool(3)
+  const [one, again, other] = store.subjectKeys([TAG, TAG, OTHER_TAG])
+  assert.deepEqual(again, one)
+  assert.notDeepEqual(other?.secret, one?.secret)
+  assert.notEqual(other?.id, one?.id)
+  reopened(path, (reader) => {
+    assert.deepEqual(reader.find(one?.id ?? 0), one?.secret)
+    assert.deepEqual(subjectKey(reader), one)
+  })
+  assert.ok(isSubjectKey(one?.id ?? 0))
+  assert.ok(store.createPool(3).every(({ id }) => !isSubjectKey(id)))
+})
+
+test('a tag is keyed: another wrapping key gives another, and no name is on the disk', (context) => {
+  const { path, store } = openStore(context)
+  subjectKey(store)
+  assert.notDeepEqual(subjectTag(new Uint8Array(32).fill(8), NAME), TAG)
+  assert.equal(TAG.length, 32)
+  assert.equal(isOnDisk(path, Buffer.from(TAG)), true, 'the detector finds what is there')
+  for (const plain of [NAME, createHash('sha256').update(NAME).digest()]) {
+    assert.equal(isOnDisk(path, Buffer.from(plain)), false)
+  }
+})
+
+test('a subject whose key was destroyed gets another one, of a number that nobody had', (context) => {
+  const { path, store } = openStore(context)
+  const first = subjectKey(store)
+  const wrapped = wrappedBytes(path, first.id)
+  store.destroy([first.id])
+  assert.equal(isOnDisk(path, wrapped), false)
+  assert.equal(store.subjectKeyId(TAG), first.id, 'known still: the erasure goes on')
+  const second = subjectKey(store)
+  assert.ok(second.id < first.id)
+  assert.notDeepEqual(second.secret, first.secret)
+  store.forgetSubject(first.id)
+  assert.deepEqual(subjectKey(store), second)
+})
+
+test('a forgotten subject leaves no tag: not in the file, not in its log', (context) => {
+  const { path, store } = openStore(context)
+  const { id } = subjectKey(store)
+  subjectKey(store, OTHER_TAG)
+  store.destroy([id])
+  store.forgetSubject(id)
+  assert.equal(store.subjectKeyId(TAG), undefined)
+  assert.equal(isOnDisk(path, Buffer.from(TAG)), false)
+  assert.equal(isOnDisk(path, Buffer.from(OTHER_TAG)), true)
+})
+
+test('a store of the first release is brought up to date; one of a later release is refused and left alone', (context) => {
+  const folder = mkdtempSync(join(tmpdir(), 'countersign-keys-'))
+  context.after(() => rmSync(folder, { recursive: true }))
+  const path = join(folder, 'old.db')
+  const old = reopened(path, (store) => store.createPool(2))
+  const edit = (sql: string) => {
+    const database = new Database(path)
+    database.exec(sql)
+    database.close()
+  }
+  edit('DROP TABLE subjects; PRAGMA user_version = 0')
+  reopened(path, (store) => {
+    for (const { id, secret } of old) assert.deepEqual(store.find(id), secret)
+    assert.ok(isSubjectKey(subjectKey(store).id))
+  })
+  edit(`PRAGMA user_version = ${KEY_STORE_VERSION + 1}`)
+  assert.throws(() => reopened(path, () => undefined), { code: 'data/newer-version' })
+  edit(`PRAGMA user_version = ${KEY_STORE_VERSION}`)
+  reopened(path, (store) => assert.ok(store.find(old[0]?.id ?? 0) !== undefined))
 })

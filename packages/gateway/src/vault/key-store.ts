@@ -104,7 +104,9 @@ export class KeyStore {
     const known = tags.map((tag) => this.#findSubjectKey(tag))
     if (known.every((each) => each !== undefined)) return known
     try {
-      return this.#database.transaction(() => tags.map((tag) => this.#findSubjectKey(tag) ?? this.#makeSubjectKey(tag)))()
+      return this.#database.transaction(() =>
+        tags.map((tag) => this.#findSubjectKey(tag) ?? this.#makeSubjectKey(tag)),
+      )()
     } catch (thrown) {
       throw storageError(thrown)
     }
