@@ -1,6 +1,6 @@
 /**
- * What `npm run soak` runs: kills a gateway under load for many rounds, then opens many images that power cuts could
- * leave. Long forms of kill-rounds.test.ts and power-loss.test.ts, which say what is checked.
+ * What `npm run soak` runs: kills a gateway under a load of tensors, chats and streams for many rounds, then opens many
+ * images that power cuts could leave. Long forms of kill-rounds.test.ts and power-loss.test.ts, which say what is checked.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -91,10 +91,11 @@ async function soakRounds(folder: string, { rounds, seed }: Plan): Promise<Soake
   }
   const report = await runRounds(join(folder, 'rounds'), { rounds, seed, onRound })
   for (const problem of report.problems) console.error(`  ${problem}`)
-  const { answers, heads, killedAtStart, interrupted } = report
-  const kinds = `${killedAtStart} killed at start, ${interrupted} requests interrupted`
+  const { answers, heads, killedAtStart, interrupted, cutByKill, whole } = report
+  const kinds = `${killedAtStart} killed at start, ${interrupted} requests interrupted, ${cutByKill} of them mid-answer`
+  const forms = `${whole.held} held, ${whole.stream} streamed and ${whole.large} large ones to the end`
   return {
-    done: `${report.rounds} rounds (${answers} answers, ${heads} heads, ${kinds})`,
+    done: `${report.rounds} rounds (${answers} answers, ${forms}; ${heads} heads, ${kinds})`,
     problems: report.problems.length,
   }
 }

@@ -8,7 +8,6 @@ import { type TestContext, test } from 'node:test'
 import { parseDossier } from '@countersign/verify'
 import Database from 'better-sqlite3'
 import { type Config, DEFAULT_LIMITS } from './config/config.ts'
-import { SCHEMA_VERSION } from './store/database.ts'
 import { dataFolderAt } from './data/data-folder.ts'
 import {
   answered,
@@ -23,6 +22,7 @@ import {
   testConfig,
   waitFor,
 } from './gateway.testing.ts'
+import { SCHEMA_VERSION } from './store/database.ts'
 
 function digestOf(path: string): string {
   return createHash('sha256').update(readFileSync(path)).digest('hex')

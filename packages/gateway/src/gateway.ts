@@ -27,7 +27,7 @@ import { readBundledPrices } from './prices/prices.ts'
 import { Receipts } from './receipts/receipts.ts'
 import type { RecordingServices } from './recording/recording.ts'
 import { type AnswerCache, createAnswerCache } from './relay/answer-cache.ts'
-import { createMarks, type MarksUnderWay } from './relay/idempotency.ts'
+import { createMarks, type MarksUnderWay } from './relay/marks.ts'
 import { settingsForRestart } from './reload.ts'
 import type { Services } from './services.ts'
 import { StatementReader } from './store/statement-reader.ts'
@@ -256,9 +256,7 @@ export class Gateway implements Services {
     return this.#load.admit()
   }
 
-  takeBytes(count: number): () => void {
-    return this.#load.take(count)
-  }
+  readonly takeBytes = (count: number): (() => void) => this.#load.take(count)
 
   get isDraining(): boolean {
     return this.#isDraining

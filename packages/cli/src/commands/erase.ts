@@ -87,7 +87,7 @@ function readSubjectFile(path: string): string {
 function readStdin(): Uint8Array {
   const buffer = new Uint8Array(MAX_SUBJECT_FILE_BYTES + 1)
   let length = 0
-  for (let read = 1; read > 0 && length < buffer.length; length += read) read = readSync(0, buffer, length)
+  for (let read = 1; read > 0 && length < buffer.length; length += read) read = readSync(0, buffer, { offset: length })
   return buffer.subarray(0, length)
 }
 

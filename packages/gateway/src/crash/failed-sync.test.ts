@@ -6,6 +6,7 @@ import { test } from 'node:test'
 import { startGatewayProcess } from './gateway-process.testing.ts'
 import { ask, createLedger } from './ledger.testing.ts'
 import { findBroken, readKeys, readOrigin } from './promises.testing.ts'
+import { creditQuestion } from './question.testing.ts'
 import { compileRecorder } from './recording.testing.ts'
 
 test('a sync that fails ends the gateway: nothing is answered after it, and nothing is lost', async (t) => {
@@ -19,17 +20,19 @@ test('a sync that fails ends the gateway: nothing is answered after it, and noth
   mkdirSync(root)
   const ledger = createLedger()
   const gateway = startGatewayProcess(dataRoot, {
-    LD_PRELOAD: recorder,
-    COUNTERSIGN_TRACE_ROOT: root,
-    COUNTERSIGN_TRACE_FILE: join(folder, 'trace'),
-    COUNTERSIGN_TRACE_FAIL: failing,
+    environment: {
+      LD_PRELOAD: recorder,
+      COUNTERSIGN_TRACE_ROOT: root,
+      COUNTERSIGN_TRACE_FILE: join(folder, 'trace'),
+      COUNTERSIGN_TRACE_FAIL: failing,
+    },
   })
   const url = await gateway.ready
   assert.ok(url, gateway.complaints.join())
-  assert.equal(await ask(url, ledger, 1), true)
+  assert.equal(await ask(url, ledger, creditQuestion(1)), true)
   const keys = readKeys(dataRoot, await readOrigin(url))
   writeFileSync(failing, '')
-  assert.equal(await ask(url, ledger, 2), false)
+  assert.equal(await ask(url, ledger, creditQuestion(2)), false)
   await gateway.exited
   assert.match(gateway.complaints.join(), /the log stopped: data\/damaged/)
 
@@ -38,5 +41,5 @@ test('a sync that fails ends the gateway: nothing is answered after it, and noth
   const newUrl = await restarted.ready
   assert.ok(newUrl, restarted.complaints.join())
   assert.deepEqual(await findBroken(newUrl, keys, ledger, ledger.answers), [])
-  assert.equal(await ask(newUrl, ledger, 3), true)
+  assert.equal(await ask(newUrl, ledger, creditQuestion(3)), true)
 })

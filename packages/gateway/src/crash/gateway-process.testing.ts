@@ -17,8 +17,19 @@ export interface GatewayProcess {
   close(): Promise<void>
 }
 
-export function startGatewayProcess(dataRoot: string, environment: NodeJS.ProcessEnv = {}): GatewayProcess {
-  const child = spawn(process.execPath, ['--enable-source-maps', PROGRAM, dataRoot], {
+export interface GatewayProcessOptions {
+  /** A mock upstream for the load's chats; without it there is the tensor model alone. */
+  readonly upstreamUrl?: string
+  /** Name of a cheating build. */
+  readonly build?: string | undefined
+  readonly environment?: NodeJS.ProcessEnv
+}
+
+export function startGatewayProcess(
+  dataRoot: string,
+  { upstreamUrl = '', build = '', environment = {} }: GatewayProcessOptions = {},
+): GatewayProcess {
+  const child = spawn(process.execPath, ['--enable-source-maps', PROGRAM, dataRoot, upstreamUrl, build], {
     stdio: ['pipe', 'pipe', 'pipe'],
     env: { ...process.env, NODE_OPTIONS: '', NODE_TEST_CONTEXT: '', UV_USE_IO_URING: '0', ...environment },
   })

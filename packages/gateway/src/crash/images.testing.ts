@@ -8,8 +8,10 @@ import { checkLog } from '../log/fsck.ts'
 import { crashConfig } from './crash-config.testing.ts'
 import { Disk, LOSSES, type Loss } from './disk.testing.ts'
 import type { Ledger } from './ledger.testing.ts'
+import type { RecordedAnswer } from './placement.testing.ts'
 import { findBroken } from './promises.testing.ts'
 import { createRandom, type Random } from './random.testing.ts'
+import type { Answer } from './received.testing.ts'
 import type { Recording } from './recording.testing.ts'
 
 /** One image: operations that came before the crash, what it loses, and the seed of the rest. */
@@ -30,20 +32,23 @@ export interface ImageOptions {
   readonly onImage?: (done: number) => void
 }
 
-/** Answers of an image whose dossiers are read: the newest, and some. */
+/** Answers of an image whose dossiers are read: the newest, some, and the newest of those without a promise. */
 const THOROUGH_ANSWERS = 2
+const THOROUGH_UNPROMISED = 12
 
-/** Chooses images, in the order of time: anywhere, during starts, and right when answers leave. */
+/** Chooses images, in the order of time: anywhere, during starts, and right when an answer begins, is promised or ends. */
 export function chooseImages({ operations, answers }: Recording, count: number, seed: number): readonly Image[] {
   const random = createRandom(seed)
   const starts = operations.flatMap((operation, at) =>
     operation.kind === 'open' && operation.path.endsWith('lock.db') ? [at] : [],
   )
+  const momentOf = ({ begunAt, promisedAt, endedAt }: RecordedAnswer) =>
+    random.pick([begunAt, begunAt, promisedAt ?? begunAt, endedAt ?? begunAt])
   const images = Array.from({ length: count }, () => {
     const where = random.below(3)
     const anywhere = random.below(operations.length + 1)
     const start = random.pick([0, ...starts]) + random.below(250)
-    const at = where === 0 ? anywhere : where === 1 ? start : random.pick(answers).at + random.below(2)
+    const at = where === 0 ? anywhere : where === 1 ? start : momentOf(random.pick(answers)) + random.below(2)
     return { at: Math.min(at, operations.length), loss: random.pick(LOSSES), seed: random.below(2 ** 31) }
   })
   return images.sort((a, b) => a.at - b.at)
@@ -79,12 +84,11 @@ async function checkImage(
   random: Random,
 ): Promise<readonly string[]> {
   const dataRoot = join(folder, relative(recording.root, recording.dataRoot))
-  const before = <T extends { readonly at: number }>(events: readonly T[]) => events.filter(({ at }) => at < image.at)
   const asked = recording.erasures.filter(({ askedAt }) => askedAt <= image.at)
   const confirmed = asked.filter(({ confirmedAt }) => confirmedAt < image.at)
   const ledger: Ledger = {
-    answers: before(recording.answers).map(({ answer }) => answer),
-    heads: new Set(before(recording.heads).map(({ note }) => note)),
+    answers: recording.answers.flatMap((each) => receivedBefore(each, image.at)),
+    heads: new Set(recording.heads.filter(({ at }) => at < image.at).map(({ note }) => note)),
     erasures: new Map(asked.map((each) => [each.receipt, confirmed.includes(each) ? 'confirmed' : 'asked'])),
   }
   const problems: string[] = []
@@ -94,7 +98,7 @@ async function checkImage(
   }
   try {
     mkdirSync(folder, { recursive: true })
-    const gateway = await Gateway.start({ config: crashConfig(dataRoot), notices: SILENT })
+    const gateway = await Gateway.start({ config: crashConfig(dataRoot, recording.upstreamUrl), notices: SILENT })
     try {
       problems.push(...(await findBroken(gateway.url, recording.keys, ledger, choose(ledger, random))))
     } finally {
@@ -108,12 +112,23 @@ async function checkImage(
   return problems
 }
 
+/** What a client may have had of an answer after so many operations: nothing, a part, or all of it. */
+function receivedBefore({ answer, begunAt, promisedAt, endedAt }: RecordedAnswer, at: number): readonly Answer[] {
+  if (begunAt >= at) return []
+  const isWhole = endedAt !== undefined && endedAt < at
+  const hasPromise = promisedAt !== undefined && promisedAt < at
+  // Where a part of it was out, nobody knows which.
+  const response = isWhole ? answer.response : new Uint8Array(0)
+  return [{ ...answer, isWhole, response, promise: hasPromise ? answer.promise : undefined }]
+}
+
 const SILENT = { info: () => undefined, error: () => undefined }
 
-function choose({ answers, erasures }: Ledger, random: Random): Ledger['answers'] {
+function choose({ answers, erasures }: Ledger, random: Random): readonly Answer[] {
   const newest = answers.slice(-THOROUGH_ANSWERS)
   const some = Array.from({ length: Math.min(answers.length, THOROUGH_ANSWERS) }, () => random.pick(answers))
-  return [...new Set([...newest, ...some, ...answers.filter(({ receipt }) => erasures.has(receipt))])]
+  const unpromised = answers.filter(({ promise }) => promise === undefined).slice(-THOROUGH_UNPROMISED)
+  return [...new Set([...newest, ...some, ...unpromised, ...answers.filter(({ receipt }) => erasures.has(receipt))])]
 }
 
 /** After a clean close, nothing may wait for a next start. Tiles above the published size are none of that. */

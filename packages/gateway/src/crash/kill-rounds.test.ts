@@ -7,7 +7,9 @@ import { CHEATS } from './cheats.testing.ts'
 import { startGatewayProcess } from './gateway-process.testing.ts'
 import { ask, createLedger, lookAtCheckpoint } from './ledger.testing.ts'
 import { findBroken, type Keys, readKeys, readOrigin } from './promises.testing.ts'
+import { chatQuestion, creditQuestion } from './question.testing.ts'
 import { runRounds } from './rounds.testing.ts'
+import { startUpstreamProcess } from './upstream-process.testing.ts'
 
 const ROUNDS = 30
 const SEED = 20_260_101
@@ -24,10 +26,14 @@ test('a gateway killed again and again keeps every promise and records what was 
   assert.deepEqual(report.problems, [])
   assert.equal(report.rounds, ROUNDS)
   assert.ok(report.answers > ROUNDS && report.heads > 0 && report.killedAtStart > 0)
+  const { held, stream, large } = report.whole
+  assert.ok(held > 0 && stream > 0 && large > 0 && report.cutByKill > 0)
 })
 
 test('the same checks catch what a killed gateway would have lost or rewritten', async (t) => {
   const ledger = createLedger()
+  const upstream = await startUpstreamProcess()
+  t.after(() => upstream.close())
   const honest = join(folder, 'honest')
   const keys = await runAndKill(honest)
   assert.deepEqual(await problemsOf(honest), [])
@@ -46,16 +52,22 @@ test('the same checks catch what a killed gateway would have lost or rewritten',
   }
 
   async function runAndKill(dataRoot: string): Promise<Keys> {
-    const gateway = startGatewayProcess(dataRoot)
+    const gateway = startGatewayProcess(dataRoot, { upstreamUrl: upstream.url })
     const url = await gateway.ready
     assert.ok(url, gateway.complaints.join())
-    for (let i = 0; i < 8; i++) await ask(url, ledger, i)
+    for (let i = 0; i < 8; i++) await ask(url, ledger, creditQuestion(i))
     await new Promise((resolve) => setTimeout(resolve, 1300))
     await lookAtCheckpoint(url, ledger)
-    for (let i = 8; i < 12; i++) await ask(url, ledger, i)
+    for (let i = 8; i < 12; i++) await ask(url, ledger, creditQuestion(i))
     const found = readKeys(dataRoot, await readOrigin(url))
+    const broken = ask(url, ledger, chatQuestion('mock-long+paced-20ms', 'stream', 12))
+    await new Promise((resolve) => setTimeout(resolve, 300))
     await gateway.kill()
-    assert.equal(ledger.answers.length, 12)
+    assert.equal(await broken, false)
+    assert.deepEqual(
+      ledger.answers.map(({ isWhole, response }) => isWhole && response.length > 0),
+      [...Array.from({ length: 12 }, () => true), false],
+    )
     assert.equal(ledger.heads.size, 1)
     return found
   }
@@ -63,7 +75,7 @@ test('the same checks catch what a killed gateway would have lost or rewritten',
   async function problemsOf(dataRoot: string): Promise<readonly string[]> {
     const copy = `${dataRoot}-running`
     cpSync(dataRoot, copy, { recursive: true })
-    const gateway = startGatewayProcess(copy)
+    const gateway = startGatewayProcess(copy, { upstreamUrl: upstream.url })
     try {
       const url = await gateway.ready
       if (url === undefined) return [`the gateway does not start: ${gateway.complaints.join('; ')}`]

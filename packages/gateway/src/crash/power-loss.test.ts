@@ -40,8 +40,9 @@ test('no power cut loses an answer, a promise, a head or an erasure', async (t) 
 
 test('the same checks catch a disk that lies about syncing the write-ahead log', async (t) => {
   if (recording === undefined) return t.skip(NO_COMPILER)
-  const images = [5, 20, 40].map((number) => ({
-    at: (recording?.answers[number]?.at ?? 0) + 1,
+  const held = recording.answers.filter(({ answer }) => answer.form === 'held')
+  const images = [5, 20, 60].map((number) => ({
+    at: (held[number]?.endedAt ?? 0) + 1,
     loss: 'least' as const,
     seed: SEED,
   }))
@@ -56,8 +57,9 @@ test('the same checks catch a disk that lies about syncing the write-ahead log',
 })
 
 function describe(t: TestContext, { operations, answers, heads, erasures }: Recording): void {
-  const counts = [operations.length, answers.length, heads.length, erasures.length]
-  t.diagnostic(`operations, answers, heads, erasures: ${counts.join(', ')}; images: ${IMAGES}`)
+  const cut = answers.filter(({ endedAt }) => endedAt === undefined).length
+  const counts = [operations.length, answers.length, cut, heads.length, erasures.length]
+  t.diagnostic(`operations, answers, those that broke off, heads, erasures: ${counts.join(', ')}; images: ${IMAGES}`)
 }
 
 /** Contents by path; SQLite's -shm is no durable state. */

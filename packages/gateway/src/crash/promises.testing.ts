@@ -1,9 +1,8 @@
 /**
- * Checks a running gateway against what a client remembers: that every answer is on record as it was received, that
- * every promise is kept, and that the log never forked. Sees what any client sees: nothing but HTTP.
+ * Checks a running gateway against what a client remembers: that every answer is on record as it was received, also one
+ * that broke off, that every promise is kept, and that the log never forked. Sees what any client sees: nothing but HTTP.
  */
 import {
-  COMMITMENT_ALGORITHM,
   CountersignError,
   createMemory,
   decideRecord,
@@ -12,11 +11,13 @@ import {
   formatNoteKey,
   formatTilePath,
   type Hash,
+  type Inference,
   type NoteKey,
   openCheckpoint,
   openPromise,
   parseBase64Url,
   parseDossier,
+  parseInference,
   parseNote,
   parsePromiseHeader,
   parseStatement,
@@ -35,7 +36,8 @@ import { createNodeCrypto } from '@countersign/verify/crypto/node'
 import { dataFolderAt } from '../data/data-folder.ts'
 import { keyPaths, loadLogKey, loadStatementKey } from '../data/keys.ts'
 import { CompactTree } from '../log/compact-tree.ts'
-import type { Answer, Ledger } from './ledger.testing.ts'
+import type { Ledger } from './ledger.testing.ts'
+import type { Answer } from './received.testing.ts'
 
 const crypto = /* @__PURE__ */ createNodeCrypto()
 
@@ -69,7 +71,7 @@ async function readHealth(url: string): Promise<{ readonly log: { readonly origi
 
 /**
  * Everything that is wrong, one line each. All promises and heads are checked; dossiers, which take longer, of the
- * `thorough` answers alone.
+ * `thorough` answers alone: those without a promise can be checked in no other way.
  */
 export async function findBroken(
   url: string,
@@ -77,7 +79,9 @@ export async function findBroken(
   ledger: Ledger,
   thorough: readonly Answer[],
 ): Promise<readonly string[]> {
-  const promises = ledger.answers.map(({ promise }) => openPromise(crypto, parsePromiseHeader(promise), keys.log))
+  const promises = ledger.answers.flatMap(({ promise }) =>
+    promise === undefined ? [] : [openPromise(crypto, parsePromiseHeader(promise), keys.log)],
+  )
   const needed = Math.max(0, ...promises.map(({ index }) => index + 1))
   const log = await readLog(url, needed)
   const problems: string[] = []
@@ -85,6 +89,9 @@ export async function findBroken(
     const leaf = log.leaves[index]
     if (leaf === undefined) problems.push(`lost: entry ${index}, promised for ${receipt}, is not in the log`)
     else if (!equalBytes(leaf, leafHash)) problems.push(`broken promise: entry ${index} is not the one for ${receipt}`)
+  }
+  for (const { form, isWhole, promise, receipt } of ledger.answers) {
+    if (isWhole && promise === undefined && form !== 'large') problems.push(`unpromised: ${receipt} came to its end`)
   }
   for (const note of ledger.heads) problems.push(...headProblems(note, keys.log, log))
   const input = { crypto, trust: keys.trust, atMs: Date.now(), memory: createMemory() }
@@ -141,19 +148,16 @@ async function answerProblems(
   }
   try {
     const dossier = parseDossier(body)
-    const problems: string[] = []
     const { row, answer: recorded } = decideRecord(dossier, input)
-    if (row.status !== 'holds') problems.push(`the record of ${answer.receipt} is ${row.status}: ${row.reason}`)
-    checkOpenings(answer, dossier.receipt.envelope.payload)
-    const erasure = ledger.erasures.get(answer.receipt)
+    const inference = parseInference(parseStatement(dossier.receipt.envelope.payload))
+    checkOpenings(answer, inference)
     const kept = recorded?.content.get('response-delivered')
-    if (erasure === undefined && (kept === undefined || !equalBytes(kept, answer.response))) {
-      problems.push(`the vault does not hold the answer of ${answer.receipt}`)
-    }
-    if (erasure === 'confirmed' && (kept !== undefined || reply.headers.has('countersign-salts'))) {
+    const problems = [...endProblems(answer, inference), ...keptProblems(answer, kept, ledger.erasures)]
+    if (row.status !== 'holds') problems.push(`the record of ${answer.receipt} is ${row.status}: ${row.reason}`)
+    if (ledger.erasures.get(answer.receipt) === 'confirmed' && reply.headers.has('countersign-salts')) {
       problems.push(`the erased content of ${answer.receipt} is back`)
     }
-    if (dossier.promise?.text !== parsePromiseHeader(answer.promise).text) {
+    if (answer.promise !== undefined && dossier.promise?.text !== parsePromiseHeader(answer.promise).text) {
       problems.push(`another promise than the first for ${answer.receipt}`)
     }
     ledger.heads.add(formatNote(dossier.receipt.checkpoint))
@@ -164,14 +168,39 @@ async function answerProblems(
   }
 }
 
-function checkOpenings(answer: Answer, payload: Uint8Array): void {
-  const { subjects } = parseStatement(payload)
-  const seed = parseBase64Url(answer.salts)
-  for (const [subject, label, content] of [
-    ['request-received', 'request', answer.request],
-    ['response-delivered', 'response', answer.response],
-  ] as const) {
-    const commitment = subjects.find(({ name }) => name === subject)?.digest[COMMITMENT_ALGORITHM] ?? ''
-    verifyOpening(crypto, commitment, { salt: saltFor(crypto, seed, label), content })
+/** What came to its end, or had its promise, is not `interrupted`; and not less was released than came. */
+function endProblems({ receipt, response, isWhole, promise }: Answer, { finish }: Inference): readonly string[] {
+  if (finish.reason !== 'interrupted') return []
+  const { by, deliveredBytes = response.length } = finish
+  const problems: string[] = []
+  if (isWhole || promise !== undefined) problems.push(`cut short: ${receipt} is recorded as interrupted by the ${by}`)
+  if (deliveredBytes < response.length) {
+    problems.push(`${receipt}: ${response.length} bytes came, the statement says ${deliveredBytes}`)
   }
+  return problems
+}
+
+/** The vault holds what came, and of what broke off at least that; or nothing, where nobody had promised. */
+function keptProblems(
+  { form, receipt, response, isWhole }: Answer,
+  kept: Uint8Array | undefined,
+  erasures: Ledger['erasures'],
+): readonly string[] {
+  const erasure = erasures.get(receipt)
+  if (kept === undefined) {
+    const mustBeKept = isWhole && form !== 'large' && erasure === undefined
+    return mustBeKept ? [`the vault does not hold the answer of ${receipt}`] : []
+  }
+  if (erasure === 'confirmed') return [`the erased content of ${receipt} is back`]
+  const isSame = equalBytes(isWhole ? kept : kept.subarray(0, response.length), response)
+  return isSame ? [] : [`the vault holds another answer of ${receipt} than came`]
+}
+
+/** The client's own salts open the commitments to what it sent and, where that was all, to what it got. */
+function checkOpenings({ salts, request, response, isWhole }: Answer, { commitments, finish }: Inference): void {
+  const seed = parseBase64Url(salts)
+  const open = (commitment: string | undefined, label: string, content: Uint8Array) =>
+    verifyOpening(crypto, commitment ?? '', { salt: saltFor(crypto, seed, label), content })
+  open(commitments['request-received'], 'request', request)
+  if (isWhole && finish.reason !== 'interrupted') open(commitments['response-delivered'], 'response', response)
 }

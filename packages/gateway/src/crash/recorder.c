@@ -6,9 +6,10 @@
  * COUNTERSIGN_TRACE_ROOT: folder whose files are recorded. COUNTERSIGN_TRACE_FILE: the trace. COUNTERSIGN_TRACE_STOP: once
  * there is a file of that name, the process kills itself before its next recorded call, so that no call is without its
  * record. COUNTERSIGN_TRACE_FAIL: once there is a file of that name, syncs of write-ahead logs fail.
+ * COUNTERSIGN_TRACE_SYNC_MS: a sync takes so many milliseconds more, as on a slow disk.
  *
  * A record: kind (1 byte), 7 bytes of zeros, handle (8, little-endian), offset (8), length (8), then `length` bytes.
- * A handle names one open file of one process. Read by trace.testing.ts.
+ * A handle names one open file of one process, or the descriptor of a socket. Read by trace.testing.ts.
  *
  * Not recorded: memory maps (SQLite's -shm, which is no durable state) and reads.
  */
@@ -38,6 +39,7 @@ static char root[4096];
 static size_t root_length;
 static const char *stop;
 static const char *failing;
+static int sync_ms;
 static int trace = -1;
 /*
  * By descriptor: what was opened there last. The descriptor may have been closed since, and be something else: libuv
@@ -64,6 +66,8 @@ __attribute__((constructor)) static void start(void) {
   root_length = strlen(root);
   stop = getenv("COUNTERSIGN_TRACE_STOP");
   failing = getenv("COUNTERSIGN_TRACE_FAIL");
+  const char *slow = getenv("COUNTERSIGN_TRACE_SYNC_MS");
+  sync_ms = slow == NULL ? 0 : atoi(slow);
   last_handle = (int64_t)getpid() << 32;
   trace = syscall(SYS_openat, AT_FDCWD, file, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
   if (trace < 0) fail("cannot open the trace");
@@ -184,11 +188,11 @@ static int is_socket(int fd) {
 }
 
 /* Recorded before it is sent: from here on, the peer may have it. */
-static void sending(const struct iovec *parts, int count) {
+static void sending(int fd, const struct iovec *parts, int count) {
   size_t length = 0;
   for (int i = 0; i < count; i++) length += parts[i].iov_len;
   enter();
-  record_parts(SENT, 0, 0, parts, count, length);
+  record_parts(SENT, fd, 0, parts, count, length);
   leave();
 }
 
@@ -203,7 +207,7 @@ ssize_t write(int fd, const void *bytes, size_t length) {
     return written;
   }
   struct iovec part = {(void *)bytes, length};
-  if (is_socket(fd)) sending(&part, 1);
+  if (is_socket(fd)) sending(fd, &part, 1);
   return real(fd, bytes, length);
 }
 
@@ -217,13 +221,13 @@ ssize_t writev(int fd, const struct iovec *parts, int count) {
     leave();
     return written;
   }
-  if (is_socket(fd)) sending(parts, count);
+  if (is_socket(fd)) sending(fd, parts, count);
   return real(fd, parts, count);
 }
 
 ssize_t sendmsg(int fd, const struct msghdr *message, int flags) {
   REAL(ssize_t, "sendmsg", int, const struct msghdr *, int);
-  if (is_socket(fd)) sending(message->msg_iov, message->msg_iovlen);
+  if (is_socket(fd)) sending(fd, message->msg_iov, message->msg_iovlen);
   return real(fd, message, flags);
 }
 
@@ -264,6 +268,7 @@ POSITIONED_PARTS(pwritev64, off64_t)
       errno = EIO;                                                                                                     \
       return -1;                                                                                                       \
     }                                                                                                                  \
+    if (sync_ms > 0) usleep(sync_ms * 1000);                                                                           \
     enter();                                                                                                           \
     int result = real(fd);                                                                                             \
     if (result == 0 && handle > 0) record(SYNC, handle, 0, NULL, 0);                                                   \

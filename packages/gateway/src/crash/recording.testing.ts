@@ -8,17 +8,24 @@ import { dataFolderAt } from '../data/data-folder.ts'
 import { keyPaths } from '../data/keys.ts'
 import { openDatabaseReadOnly } from '../store/database.ts'
 import { StatementReader } from '../store/statement-reader.ts'
-import { type GatewayProcess, startGatewayProcess } from './gateway-process.testing.ts'
-import { type Answer, ask, createLedger, lookAtCheckpoint } from './ledger.testing.ts'
+import { type GatewayProcess, type GatewayProcessOptions, startGatewayProcess } from './gateway-process.testing.ts'
+import { ask, createLedger, lookAtCheckpoint } from './ledger.testing.ts'
+import { found, placeAnswers, type RecordedAnswer, sentIn } from './placement.testing.ts'
 import { type Keys, readKeys, readOrigin } from './promises.testing.ts'
+import { chatQuestion, creditQuestion, MIXED, mixedQuestion } from './question.testing.ts'
 import { createRandom } from './random.testing.ts'
 import { type Operation, parseTrace } from './trace.testing.ts'
+import { startUpstreamProcess } from './upstream-process.testing.ts'
 
 const RECORDER_SOURCE = fileURLToPath(new URL('../../src/crash/recorder.c', import.meta.url))
 
 /** Enough for a complete tile: 256 entries. */
 const ENOUGH_ANSWERS = 270
-const BURST = 8
+/** Requests at once: one of each kind. */
+const BURST = MIXED
+
+/** Under load for so long, a gateway has begun streams and not ended them. */
+const LOAD_MS = 60
 
 /** First starts that are cut short, and how long the recorder lets one take. */
 const EARLY_KILLS = 3
@@ -27,14 +34,19 @@ const SLOWEST_START_MS = 700
 /** A gateway that was told to stop and has made no recorded call for so long makes none. */
 const IDLE_MS = 1000
 
+/** What a sync takes on a slow disk: longer than the mock upstream takes to answer. */
+const SLOW_SYNC_MS = 40
+const SLOW_STREAMS = 3
+
 export interface Recording {
   /** The folder that was recorded, empty and durable at first. */
   readonly root: string
   readonly dataRoot: string
+  readonly upstreamUrl: string
   readonly operations: readonly Operation[]
   readonly keys: Keys
-  /** All answers that were fully received, each with the number of operations before its first byte left. */
-  readonly answers: readonly { readonly at: number; readonly answer: Answer }[]
+  /** All answers of which anything was received, in the order in which they began. */
+  readonly answers: readonly RecordedAnswer[]
   readonly heads: readonly { readonly at: number; readonly note: string }[]
   readonly erasures: readonly RecordedErasure[]
 }
@@ -64,14 +76,37 @@ export function compileRecorder(folder: string): string | undefined {
 
 /** Runs the script in `folder` under the recorder; the seed says when the gateway is killed as it starts. */
 export async function record(folder: string, recorder: string, seed: number): Promise<Recording> {
+  const random = createRandom(seed)
+  return await recordScript(folder, recorder, {}, async (script) => {
+    for (let i = 0; i < EARLY_KILLS; i++) await script.killStart(random.below(SLOWEST_START_MS))
+    return await script.run()
+  })
+}
+
+/** Records a few streams of one gateway on a slow disk: what must wait for a sync waits long, and what does not shows. */
+export async function recordStreams(folder: string, recorder: string, build?: string): Promise<Recording> {
+  const setting = { build, environment: { COUNTERSIGN_TRACE_SYNC_MS: String(SLOW_SYNC_MS) } }
+  return await recordScript(folder, recorder, setting, (script) => script.runStreams(SLOW_STREAMS))
+}
+
+async function recordScript(
+  folder: string,
+  recorder: string,
+  setting: GatewayProcessOptions,
+  run: (script: Script) => Promise<Keys>,
+): Promise<Recording> {
   const root = join(folder, 'disk')
   const dataRoot = join(root, 'data')
   mkdirSync(root, { recursive: true })
-  const random = createRandom(seed)
-  const script = new Script(new Recorder(folder, root, recorder), dataRoot)
-  for (let i = 0; i < EARLY_KILLS; i++) await script.killStart(random.below(SLOWEST_START_MS))
-  const keys = await script.run()
-  return { root, dataRoot, keys, ...place(script) }
+  const upstream = await startUpstreamProcess()
+  try {
+    const upstreamUrl = upstream.url
+    const script = new Script(new Recorder(folder, root, recorder, { ...setting, upstreamUrl }), dataRoot)
+    const keys = await run(script)
+    return { root, dataRoot, upstreamUrl, keys, ...place(script) }
+  } finally {
+    await upstream.close()
+  }
 }
 
 /** Starts gateways one after the other, each with a trace of its own: a kill may cut the end of a trace off. */
@@ -79,20 +114,26 @@ class Recorder {
   readonly #folder: string
   readonly #root: string
   readonly #library: string
+  readonly #setting: GatewayProcessOptions
   #starts = 0
 
-  constructor(folder: string, root: string, library: string) {
+  constructor(folder: string, root: string, library: string, setting: GatewayProcessOptions) {
     this.#folder = folder
     this.#root = root
     this.#library = library
+    this.#setting = setting
   }
 
   start(dataRoot: string): GatewayProcess {
     return startGatewayProcess(dataRoot, {
-      LD_PRELOAD: this.#library,
-      COUNTERSIGN_TRACE_ROOT: this.#root,
-      COUNTERSIGN_TRACE_FILE: this.#trace(this.#starts++),
-      COUNTERSIGN_TRACE_STOP: this.#stop,
+      ...this.#setting,
+      environment: {
+        ...this.#setting.environment,
+        LD_PRELOAD: this.#library,
+        COUNTERSIGN_TRACE_ROOT: this.#root,
+        COUNTERSIGN_TRACE_FILE: this.#trace(this.#starts++),
+        COUNTERSIGN_TRACE_STOP: this.#stop,
+      },
     })
   }
 
@@ -149,7 +190,7 @@ class Script {
 
     const second = this.#start()
     const secondUrl = await listening(second)
-    while (this.ledger.answers.length < ENOUGH_ANSWERS) await this.#burst(secondUrl)
+    while (this.ledger.answers.length < ENOUGH_ANSWERS) await this.#burst(secondUrl, creditQuestion)
     await this.#published(secondUrl)
     await this.#erase(secondUrl, 1)
     await this.#burst(secondUrl)
@@ -163,18 +204,28 @@ class Script {
     return keys
   }
 
+  /** Streams one after the other, then a kill. */
+  async runStreams(count: number): Promise<Keys> {
+    const gateway = this.#start()
+    const url = await listening(gateway)
+    for (let i = 0; i < count; i++) await ask(url, this.ledger, chatQuestion('mock-small', 'stream', this.#asked++))
+    const keys = readKeys(this.#dataRoot, await readOrigin(url))
+    await this.recorder.kill(gateway)
+    return keys
+  }
+
   #start(): GatewayProcess {
     return this.recorder.start(this.#dataRoot)
   }
 
-  async #burst(url: string): Promise<void> {
-    await Promise.all(Array.from({ length: BURST }, () => ask(url, this.ledger, this.#asked++)))
+  async #burst(url: string, questionOf = mixedQuestion): Promise<void> {
+    await Promise.all(Array.from({ length: BURST }, () => ask(url, this.ledger, questionOf(this.#asked++))))
   }
 
   async #killUnderLoad(gateway: GatewayProcess, url: string): Promise<void> {
     await this.#burst(url)
     const load = this.#burst(url)
-    await sleep(8)
+    await sleep(LOAD_MS)
     await this.recorder.kill(gateway)
     await load
   }
@@ -185,7 +236,8 @@ class Script {
   }
 
   async #erase(url: string, number: number): Promise<void> {
-    const { receipt } = this.ledger.answers[number] ?? { receipt: '' }
+    const held = this.ledger.answers.filter(({ form, isWhole }) => form === 'held' && isWhole)
+    const { receipt } = held[number] ?? { receipt: '' }
     const wrappedKey = readWrappedKey(this.#dataRoot, receipt)
     this.erasures.push({ receipt, wrappedKey, askedAt: this.recorder.operations().length })
     const token = readFileSync(keyPaths(dataFolderAt(this.#dataRoot).keys).operatorToken, 'utf8').trim()
@@ -221,23 +273,15 @@ function readWrappedKey(dataRoot: string, receipt: string): Uint8Array {
 /** Finds where in the trace each answer, head and confirmation left. What was received must have been sent. */
 function place({ recorder, ledger, erasures }: Script) {
   const operations = recorder.operations()
-  const sent = operations.flatMap((operation, at) =>
-    operation.kind === 'sent' ? [{ at, text: Buffer.from(operation.bytes).toString('utf8') }] : [],
-  )
-  const receipts = new Map<string, number>()
+  const sent = sentIn(operations)
   const erased = new Map<string, number>()
   for (const { at, text } of sent) {
-    for (const [, receipt = ''] of text.matchAll(/countersign-receipt: ([0-9a-f]{32})/gi)) receipts.set(receipt, at)
     for (const [, receipt = ''] of text.matchAll(/\{"receipt":"([0-9a-f]{32})","erased":true\}/g))
       erased.set(receipt, at)
   }
-  const found = (at: number | undefined, what: string): number => {
-    if (at === undefined) throw new Error(`the recorder missed ${what}`)
-    return at
-  }
   return {
     operations,
-    answers: ledger.answers.map((answer) => ({ at: found(receipts.get(answer.receipt), 'an answer'), answer })),
+    answers: placeAnswers(ledger.answers, sent),
     heads: [...ledger.heads].map((note) => ({
       at: found(sent.find(({ text }) => text.includes(note))?.at, 'a checkpoint'),
       note,

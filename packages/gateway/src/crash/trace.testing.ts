@@ -8,7 +8,8 @@ export type Operation =
   | { readonly kind: 'sync'; readonly handle: string }
   | { readonly kind: 'rename'; readonly from: string; readonly to: string }
   | { readonly kind: 'unlink' | 'make-folder' | 'remove-folder' | 'sync-folder'; readonly path: string }
-  | { readonly kind: 'sent'; readonly bytes: Uint8Array }
+  /** The handle tells connections of one process apart. */
+  | { readonly kind: 'sent'; readonly handle: string; readonly bytes: Uint8Array }
 
 const HEADER_BYTES = 32
 
@@ -50,7 +51,7 @@ function parseOperation(kind: number, handle: string, offset: number, bytes: Buf
     case 9:
       return { kind: 'sync-folder', path }
     case 10:
-      return { kind: 'sent', bytes }
+      return { kind: 'sent', handle, bytes }
     case 11:
       return { kind: 'allocate', handle, size: offset }
     default:

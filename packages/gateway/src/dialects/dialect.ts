@@ -4,7 +4,7 @@ import type { AnswerFacts, GrowingFacts } from './answer-facts.ts'
 import type { ScannedObject } from './json-scan.ts'
 import type { SseFrame } from './sse-frames.ts'
 
-export type Family = 'openai' | 'anthropic'
+export type Family = 'openai' | 'anthropic' | 'open-inference'
 
 export type DialectName =
   | 'openai-chat'
@@ -13,6 +13,7 @@ export type DialectName =
   | 'openai-embeddings'
   | 'openai-transcriptions'
   | 'openai-translations'
+  | 'open-inference'
   | 'anthropic-messages'
   | 'anthropic-count-tokens'
 
@@ -25,6 +26,8 @@ export interface Dialect {
   readonly name: DialectName
   /** Path of its requests. */
   readonly path: string
+  /** The path for a model, where its name stands there and not in the body. */
+  readonly pathOf?: (model: string) => string
   readonly family: Family
   /** How requests come; as JSON unless it says otherwise. */
   readonly body?: 'multipart'

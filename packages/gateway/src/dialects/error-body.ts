@@ -34,11 +34,14 @@ const TYPE: { readonly [family in Family]: { readonly [status: number]: string }
     504: 'timeout_error',
     529: 'overloaded_error',
   },
+  'open-inference': {},
 }
 
 const OTHER_TYPE: { readonly [family in Family]: { readonly client: string; readonly server: string } } = {
   openai: { client: 'invalid_request_error', server: 'server_error' },
   anthropic: { client: 'invalid_request_error', server: 'api_error' },
+  // Has no types of errors.
+  'open-inference': { client: '', server: '' },
 }
 
 /** The body of an error reply, JSON. Our code and the receipt's id stand beside what the family's errors have. */
@@ -68,6 +71,7 @@ export function errorFrame(
 function errorObject(family: Family, { status, code, message, receipt }: ErrorFacts): object {
   const type = errorType(family, status)
   const ours = { code, ...(receipt === undefined ? {} : { receipt }) }
+  if (family === 'open-inference') return { error: message, ...ours }
   if (family === 'anthropic') return { type: 'error', error: { type, message, ...ours } }
   return { error: { message, type, param: null, ...ours } }
 }

@@ -22,13 +22,13 @@ export const OPENAI_TRANSCRIPTIONS: Dialect = {
 }
 export const OPENAI_TRANSLATIONS: Dialect = { ...AUDIO, name: 'openai-translations', path: '/v1/audio/translations' }
 
-/** An answer may also be plain text or subtitles, of which there is nothing to read but that it came. */
+/** An answer may also be plain text or subtitles, which say nothing about themselves. */
 function readAnswer(bytes: Uint8Array): AnswerFacts {
   const facts = emptyFacts()
-  facts.finishReason = 'complete'
   const body = objectIn(bytes)
   if (body === undefined) return facts
   noteUsage(facts, USAGE, body)
+  if (body.kindOf('text') === 'text') facts.finishReason = 'complete'
   if (hasErrorIn(body)) noteError(facts)
   return facts
 }

@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { codeOf } from '@countersign/verify'
 import { requireRight } from '../access/api-key.ts'
+import { findAnswering } from '../deployments/answering.ts'
 import type { TensorDeployment } from '../deployments/deployments.ts'
 import { type InferAnswer, infer } from '../inference/infer.ts'
 import { promiseLine, receiptHeaders } from '../recording/recording.ts'
@@ -18,6 +19,13 @@ const ROUTE = /^\/v2\/models\/([^/?]{1,128})\/infer(?:\?.*)?$/
 /** The deployment's name when the request is an inference, else `undefined`. */
 export function matchInfer(request: IncomingMessage): string | undefined {
   return request.method === 'POST' ? ROUTE.exec(request.url ?? '')?.[1] : undefined
+}
+
+/** The model's name when another server is to answer the inference, else `undefined`. */
+export function relayedModel(gateway: Services, name: string): string | undefined {
+  const model = decodeName(name)
+  if (gateway.deployments.some((each) => each.kind === 'tensor' && each.name === model)) return undefined
+  return findAnswering(gateway.deployments, model) && model
 }
 
 /** Answers an inference request. Never rejects. */

@@ -64,3 +64,31 @@ test('files pass through; speech is an answer like others', async (context) => {
   )
   assert.equal((await send(stage.gateway, '/v1/audio/transcriptions', chat('mock-small'))).status, 400)
 })
+
+test('a tensor model on another server answers through the gateway, byte for byte', async (context) => {
+  const target = { upstream: 'kserve', model: 'mock-small', weight: 1, rank: 0 }
+  const stage = await startRelay(context, { kserve: true, deployment: { route: [target], answersTo: ['far'] } })
+  const tensor = { name: 'input', shape: [2], datatype: 'FP64', data: [1.5, 2] }
+  const body = JSON.stringify({ inputs: [tensor] })
+  const got = await send(stage.gateway, '/v2/models/far/infer', body)
+  assert.equal(got.status, 200, got.bytes.toString())
+  assert.deepEqual(got.bytes, Buffer.from(stage.upstream.requests[0]?.answer?.body ?? []))
+  assert.equal(stage.upstream.requests[0]?.path, '/v2/models/mock-small/infer')
+  const statement = await statementOf(stage, String(got.headers['countersign-receipt']))
+  assert.deepEqual([statement.model.requested, statement.attempts[0]?.model], ['far', 'mock-small'])
+  assert.equal(statement.finish.reason, 'complete')
+  assert.equal(statement.commitments['request-sent'], statement.commitments['request-received'])
+  const twice = await send(stage.gateway, '/v2/models/far/infer', '{"inputs":[],"inputs":[]}')
+  assert.deepEqual([twice.status, JSON.parse(twice.bytes.toString()).code], [400, 'json/duplicate-key'])
+})
+
+test('answers that are held count among the bytes in flight', async (context) => {
+  const limits = { bytesInFlight: 1500 }
+  const stage = await startRelay(context, { limits })
+  const refused = await send(stage.gateway, '/v1/chat/completions', chat('mock-stream-500'))
+  assert.equal(refused.status, 503, refused.bytes.toString().slice(0, 200))
+  assert.match(refused.bytes.toString(), /queue\/full/)
+  const statement = await statementOf(stage, String(refused.headers['countersign-receipt']))
+  assert.equal(statement.finish.reason, 'error')
+  assert.equal((await send(stage.gateway, '/v1/chat/completions', chat('mock-small'))).status, 200)
+})

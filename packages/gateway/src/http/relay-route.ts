@@ -2,8 +2,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Dialect } from '../dialects/dialect.ts'
 import { dialectAt } from '../dialects/dialects.ts'
-import { type AdmittedRequest, admitRequest, settleUnused } from '../relay/admission.ts'
-import { type IdempotencyMark, readMark, repeatFirst } from '../relay/idempotency.ts'
+import { admitRequest, settleUnused } from '../relay/admission.ts'
+import type { AdmittedRequest } from '../relay/admitted-request.ts'
+import { readMark, repeatFirst } from '../relay/idempotency.ts'
+import type { IdempotencyMark } from '../relay/marks.ts'
 import { relay } from '../relay/relay.ts'
 import type { Services } from '../services.ts'
 import { OPERATION_OF } from '../telemetry/answer-event.ts'
@@ -26,6 +28,7 @@ export async function handleRelay(
   dialect: Dialect,
   request: IncomingMessage,
   response: ServerResponse,
+  model?: string,
 ): Promise<void> {
   try {
     const release = gateway.admit()
@@ -39,7 +42,7 @@ export async function handleRelay(
         await whenItsTurn(request, response)
         tolerateQuiet(response)
         const contentType = request.headers['content-type']
-        const admitted = await admitRequest(gateway, { dialect, body, key, nonce, subject, contentType })
+        const admitted = await admitRequest(gateway, { dialect, body, key, nonce, subject, contentType, model })
         await answer(gateway, admitted, request, response)
       } finally {
         releaseBytes()
@@ -65,7 +68,7 @@ async function answer(
   let mark: IdempotencyMark | undefined
   let release = () => {}
   try {
-    mark = readMark(headerOf(request, 'idempotency-key'), admitted, nowMs)
+    mark = readMark(headerOf(request, 'idempotency-key'), admitted, nowMs, gateway.rootKey)
     if (mark !== undefined) release = gateway.marks.begin(mark)
     if (mark === undefined || !repeatFirst(gateway, mark, response, nowMs)) {
       return await relay(gateway, admitted, request, response, mark)

@@ -4,11 +4,12 @@ import { createServer as createSecureServer, type Server as SecureServer } from 
 import { CountersignError } from '@countersign/verify'
 import { getRequestListener } from '@hono/node-server'
 import type { Config } from '../config/config.ts'
+import { OPEN_INFERENCE } from '../dialects/open-inference.ts'
 import type { Services } from '../services.ts'
 import { createApp, type Peer } from './app.ts'
 import { clientAddress, trustIn } from './client-address.ts'
 import { corsHeaders, preflightReply } from './cors.ts'
-import { handleInfer, matchInfer } from './infer-route.ts'
+import { handleInfer, matchInfer, relayedModel } from './infer-route.ts'
 import { handlePassThrough, matchPassThrough } from './pass-through.ts'
 import { handleRelay, matchRelay } from './relay-route.ts'
 import { headerOf } from './request-headers.ts'
@@ -90,7 +91,11 @@ function dispatcher(gateway: Services): Listener {
     const dialect = matchRelay(request)
     if (dialect !== undefined) return void handleRelay(gateway, dialect, request, response)
     const name = matchInfer(request)
-    if (name !== undefined) return void handleInfer(gateway, name, request, response)
+    if (name !== undefined) {
+      const model = relayedModel(gateway, name)
+      if (model === undefined) return void handleInfer(gateway, name, request, response)
+      return void handleRelay(gateway, OPEN_INFERENCE, request, response, model)
+    }
     const passing = matchPassThrough(request)
     if (passing !== undefined) return void handlePassThrough(gateway, passing, request, response)
     void others(request, response)

@@ -169,3 +169,20 @@ test('writes that are gathered in runs all get to their places, whatever was giv
   const found = new Map(readIntents(path).map((each) => [each.receipt, each]))
   for (const { intent: each } of held) assert.deepEqual(found.get(each.receipt), each)
 })
+
+test('after a sync that failed nothing counts as durable any more, and nothing new is taken', async (context) => {
+  let fails = false
+  const journal = await IntentJournal.open(newPath(context), async (file) => {
+    if (fails) throw new Error('EIO')
+    await file.datasync()
+  })
+  await journal.write(intent(1)).durable
+  const { durable } = journal.write(intent(2), false)
+  await durable
+  fails = true
+  await assert.rejects(journal.write(intent(3)).durable, { code: 'data/damaged' })
+  fails = false
+  await assert.rejects(journal.sync(), { code: 'data/damaged' }, 'the kernel may have dropped what was not written')
+  assert.throws(() => journal.write(intent(4)), { code: 'data/damaged' })
+  await journal.close()
+})

@@ -63,20 +63,26 @@ export function createJournalFile(path: string): void {
   writeDurably(path, new Uint8Array(JOURNAL_SLOTS * SLOT_BYTES))
 }
 
+/** What makes a file's content durable. */
+type Datasync = (file: FileHandle) => Promise<void>
+
 export class IntentJournal {
   readonly #file: FileHandle
+  readonly #datasync: Datasync
   readonly #free: Slot[] = Array.from({ length: JOURNAL_SLOTS }, (_, i) => JOURNAL_SLOTS - 1 - i)
   #syncing: Promise<void> | undefined
   #nextSync: Promise<void> | undefined
+  #hasFailed = false
 
-  private constructor(file: FileHandle) {
+  private constructor(file: FileHandle, datasync: Datasync) {
     this.#file = file
+    this.#datasync = datasync
   }
 
   /** Opens a journal whose intents have been dealt with, and empties it. */
-  static async open(path: string): Promise<IntentJournal> {
+  static async open(path: string, datasync: Datasync = (file) => file.datasync()): Promise<IntentJournal> {
     createJournalFile(path)
-    return new IntentJournal(await open(path, 'r+'))
+    return new IntentJournal(await open(path, 'r+'), datasync)
   }
 
   /**
@@ -84,9 +90,11 @@ export class IntentJournal {
    * never come, until `durable` settles. That is at once where nobody asks for a sync: whoever sends nothing before the
    * statement itself is durable need not ask the disk twice.
    *
-   * @throws {CountersignError} `queue/full` when all slots are taken, `request/malformed` when the names are too long
+   * @throws {CountersignError} `queue/full` when all slots are taken, `request/malformed` when the names are too long,
+   *   `data/damaged` after a sync that failed
    */
   write(intent: Intent, mustSync = true): { readonly slot: Slot; readonly durable: Promise<void> } {
+    if (this.#hasFailed) throw unreliable()
     const bytes = formatSlot(intent)
     const slot = this.#free.pop()
     if (slot === undefined) throw new CountersignError('queue/full', 'too many requests are under way; try again later')
@@ -96,7 +104,14 @@ export class IntentJournal {
     return { slot, durable }
   }
 
-  /** Resolves when everything that was written before is on the disk. Those who ask at one time share one sync. */
+  /**
+   * Resolves when everything that was written before is on the disk. Those who ask at one time share one sync.
+   *
+   * After one that failed, none succeeds any more: the kernel may have dropped what it could not write, and say of the next
+   * sync that all is well.
+   *
+   * @throws {CountersignError} `data/damaged`
+   */
   sync(): Promise<void> {
     this.#nextSync ??= this.#afterTheRunning()
     return this.#nextSync
@@ -127,9 +142,22 @@ export class IntentJournal {
   async #afterTheRunning(): Promise<void> {
     await this.#syncing?.catch(() => undefined)
     this.#nextSync = undefined
-    this.#syncing = this.#file.datasync()
-    await this.#syncing
+    if (this.#hasFailed) throw unreliable()
+    this.#syncing = this.#datasync(this.#file)
+    try {
+      await this.#syncing
+    } catch {
+      this.#hasFailed = true
+      throw unreliable()
+    }
   }
+}
+
+function unreliable(): CountersignError {
+  return new CountersignError(
+    'data/damaged',
+    'the journal could not be synced; nothing more is admitted until a restart',
+  )
 }
 
 /** Magic (4), length of the JSON (2, big-endian), SHA-256 of the JSON (32), JSON, zeros. */

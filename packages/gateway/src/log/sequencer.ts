@@ -51,9 +51,9 @@ export interface UpstreamObject {
 
 /** The first answer to an idempotency key. @spec spec/http.md */
 export interface FirstAnswerRow {
-  /** SHA-256 of whose key it is, and the key. */
+  /** HMAC of whose key it is, and the key. */
   readonly scope: Uint8Array
-  /** SHA-256 of the request. */
+  /** HMAC of the request. */
   readonly request: Uint8Array
   readonly status: number
   readonly contentType: string

@@ -2,7 +2,6 @@
 import { CountersignError, quote } from '@countersign/verify'
 import { type ApiKey, requireRight } from '../access/api-key.ts'
 import type { Reservation } from '../access/budgets.ts'
-import type { RouteTarget } from '../config/config.ts'
 import type { RelayDeployment } from '../deployments/deployments.ts'
 import { type Dialect, type RequestFacts, readRequest } from '../dialects/dialect.ts'
 import { type ScannedObject, scanObject } from '../dialects/json-scan.ts'
@@ -10,26 +9,7 @@ import { readForm } from '../dialects/multipart.ts'
 import { estimateMicros } from '../prices/prices.ts'
 import type { Services } from '../services.ts'
 import { KIND_DIALECTS } from '../upstreams/kinds.ts'
-
-/** A request that may go to an upstream. */
-export interface AdmittedRequest {
-  readonly dialect: Dialect
-  readonly body: Uint8Array
-  /** Where the body is JSON. */
-  readonly scanned: ScannedObject | undefined
-  readonly facts: RequestFacts
-  readonly deployment: RelayDeployment
-  /** Places of its route that speak the dialect; at least one. */
-  readonly route: readonly RouteTarget[]
-  /** Whose request it is; `undefined` where keys are not asked for. */
-  readonly key: ApiKey | undefined
-  readonly reservation: Reservation | undefined
-  /** Tokens that were counted against the key's rate beforehand. */
-  readonly expectedTokens: number
-  readonly nonce: string | undefined
-  /** Whom the request is about. */
-  readonly subject: string | undefined
-}
+import type { AdmittedRequest } from './admitted-request.ts'
 
 export interface Arrival {
   readonly dialect: Dialect
@@ -38,10 +18,9 @@ export interface Arrival {
   readonly contentType: string | undefined
   readonly nonce: string | undefined
   readonly subject: string | undefined
+  /** Name of the model, where it stands in the path. */
+  readonly model?: string | undefined
 }
-
-/** Stands in for a key in the books of a gateway that asks for none. */
-export const NO_KEY = 'open'
 
 /**
  * Admits a request: read, routed, allowed, within rate and budget.
@@ -49,9 +28,9 @@ export const NO_KEY = 'open'
  * @throws {CountersignError} `json/*`, `shape/*`, `model/not-found`, `auth/not-allowed`, `rate/limited`, `budget/*`
  */
 export async function admitRequest(services: Services, arrival: Arrival): Promise<AdmittedRequest> {
-  const { dialect, body, key, nonce, subject, contentType } = arrival
+  const { dialect, body, key, nonce, subject } = arrival
   const scanned = dialect.body === 'multipart' ? undefined : scanObject(body)
-  const facts = scanned === undefined ? await readForm(body, contentType) : readRequest(dialect, scanned)
+  const facts = await readFacts(arrival, scanned)
   const deployment = services.relayDeployment(facts.model)
   const route = deployment.route.filter(({ upstream, model }) => {
     // A form is not changed on its way.
@@ -76,6 +55,14 @@ export async function admitRequest(services: Services, arrival: Arrival): Promis
     }
   }
   return { dialect, body, scanned, facts, deployment, route, key, reservation, expectedTokens, nonce, subject }
+}
+
+async function readFacts(
+  { dialect, body, contentType, model }: Arrival,
+  scanned: ScannedObject | undefined,
+): Promise<RequestFacts> {
+  if (scanned === undefined) return await readForm(body, contentType)
+  return model === undefined ? readRequest(dialect, scanned) : { model, isStream: false, parameters: {} }
 }
 
 function speaks({ upstreams }: RelayDeployment, name: string, dialect: Dialect): boolean {

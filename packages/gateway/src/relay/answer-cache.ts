@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import type { ReceiptId } from '@countersign/verify'
 import type { AnswerFacts } from '../dialects/answer-facts.ts'
 import type { Headers, Upstream } from '../upstreams/upstream.ts'
-import { type AdmittedRequest, NO_KEY } from './admission.ts'
+import { type AdmittedRequest, NO_KEY } from './admitted-request.ts'
 
 /** Most bytes of answers that are kept, and of one. */
 export const MAX_CACHE_BYTES = 64 * 1024 * 1024

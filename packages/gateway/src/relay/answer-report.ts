@@ -3,8 +3,7 @@ import type { ErrorCode } from '@countersign/verify'
 import { STATUS } from '../http/status.ts'
 import { type AnswerEvent, OPERATION_OF } from '../telemetry/answer-event.ts'
 import { parseTraceparent } from '../telemetry/trace-context.ts'
-import type { Ending } from './ending.ts'
-import type { Exchange } from './exchange.ts'
+import type { Ending, Exchange } from './exchange.ts'
 
 /** @param concludedMs When its statement was on its way, of the clock of the exchange's timing. */
 export function answerEvent(

@@ -8,7 +8,7 @@ import { decideRetry, type RetryOutcome, startRetries } from '../routing/retry.t
 import { planRoute, type Target } from '../routing/route.ts'
 import { clientCredentials, forwardedHeaders } from '../upstreams/headers.ts'
 import type { Headers, Upstream, UpstreamAnswer } from '../upstreams/upstream.ts'
-import type { AdmittedRequest } from './admission.ts'
+import type { AdmittedRequest } from './admitted-request.ts'
 import type { Answered, Exchange, SentRequest } from './exchange.ts'
 
 /**
@@ -65,7 +65,7 @@ async function tryOnce(exchange: Exchange, target: Target): Promise<Tried> {
   try {
     const answer = await upstream.send({
       method: 'POST',
-      path: admitted.dialect.path,
+      path: admitted.dialect.pathOf?.(model) ?? admitted.dialect.path,
       headers: headersFor(request),
       body: sent.bytes,
       dialect: admitted.dialect,
@@ -90,13 +90,18 @@ export function headersFor(request: IncomingMessage): Headers {
 }
 
 /** What goes to a target: the deployment's changes, and the target's own name of the model. */
-export function sentRequest({ body, scanned, deployment, facts }: AdmittedRequest, target: Target): SentRequest {
+export function sentRequest(
+  { body, scanned, deployment, facts, dialect }: AdmittedRequest,
+  target: Target,
+): SentRequest {
   const changes = new Map<string, string>()
   for (const { op, path, value } of deployment.changes) {
     const name = path.slice(1)
     if (op === 'set' || !scanned?.members.has(name)) changes.set(name, JSON.stringify(value))
   }
-  if (target.model !== undefined && target.model !== facts.model) changes.set('model', JSON.stringify(target.model))
+  const isInPath = dialect.pathOf !== undefined
+  if (target.model !== undefined && target.model !== facts.model && !isInPath)
+    changes.set('model', JSON.stringify(target.model))
   if (changes.size === 0 || scanned === undefined) return { bytes: body, patch: undefined }
   const { bytes, patch } = spliceMembers(scanned, changes)
   return patch.length === 0 ? { bytes: body, patch: undefined } : { bytes, patch: JSON.stringify(patch) }

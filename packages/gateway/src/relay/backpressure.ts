@@ -1,16 +1,11 @@
 /** Waiting for a client that reads slowly. */
 import type { ServerResponse } from 'node:http'
 
-/** A client that takes nothing for so long is cut off. */
-export const CLIENT_STALL_MS = 60_000
-
 /** Resolves when more may be written, or the client is gone. Costs nothing while the client keeps up. */
 export function writable(response: ServerResponse): Promise<void> | undefined {
   if (!response.writableNeedDrain || response.destroyed) return undefined
   return new Promise((resolve) => {
-    const timer = setTimeout(() => response.destroy(), CLIENT_STALL_MS)
     const done = () => {
-      clearTimeout(timer)
       response.off('drain', done).off('close', done)
       resolve()
     }

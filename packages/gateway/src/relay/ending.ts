@@ -11,25 +11,10 @@ import type { Promised } from '../log/commit-thread.ts'
 import type { Charge, FirstAnswerRow } from '../log/sequencer.ts'
 import { sumMicros } from '../prices/prices.ts'
 import { commitmentTo, conclude } from '../recording/recording.ts'
-import { NO_KEY } from './admission.ts'
+import { NO_KEY } from './admitted-request.ts'
 import { answerEvent } from './answer-report.ts'
 import { noteAttempt } from './attempts.ts'
-import type { Answered, Exchange } from './exchange.ts'
-
-/** What is known when an answer has ended, well or badly. */
-export interface Ending {
-  /** The upstream's answer; `undefined` when none ever began. */
-  readonly answered: Answered | undefined
-  readonly facts: AnswerFacts | undefined
-  readonly finish: InferencePredicate['finish']
-  /** Commitments to the answer's bytes, where there were any. */
-  readonly received: string | undefined
-  readonly delivered: string | undefined
-  /** The answer's bytes as delivered, where they are kept. */
-  readonly content: Uint8Array | undefined
-  /** The same as received, where they differ. */
-  readonly receivedContent?: Uint8Array | undefined
-}
+import type { Ending, Exchange } from './exchange.ts'
 
 /** ISO 4217 for "no currency is involved". */
 const NO_CURRENCY = 'XXX'

@@ -1,12 +1,13 @@
 /** One request on its way through the relay, and what is known of it so far. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Attempt, Observation } from '@countersign/verify'
+import type { Attempt, InferencePredicate, Observation } from '@countersign/verify'
+import type { AnswerFacts } from '../dialects/answer-facts.ts'
 import type { Recording } from '../recording/recording.ts'
 import type { Services } from '../services.ts'
 import type { Headers, Upstream, UpstreamAnswer } from '../upstreams/upstream.ts'
-import type { AdmittedRequest } from './admission.ts'
+import type { AdmittedRequest } from './admitted-request.ts'
 import type { CachedAnswer } from './answer-cache.ts'
-import type { IdempotencyMark } from './idempotency.ts'
+import type { IdempotencyMark } from './marks.ts'
 
 export interface Exchange {
   readonly services: Services
@@ -47,6 +48,21 @@ export interface SentRequest {
   readonly bytes: Uint8Array
   /** JSON Patch from the client's bytes to these, as text; `undefined` when they are the same. */
   readonly patch: string | undefined
+}
+
+/** What is known when an answer has ended, well or badly. */
+export interface Ending {
+  /** The upstream's answer; `undefined` when none ever began. */
+  readonly answered: Answered | undefined
+  readonly facts: AnswerFacts | undefined
+  readonly finish: InferencePredicate['finish']
+  /** Commitments to the answer's bytes, where there were any. */
+  readonly received: string | undefined
+  readonly delivered: string | undefined
+  /** The answer's bytes as delivered, where they are kept. */
+  readonly content: Uint8Array | undefined
+  /** The same as received, where they differ. */
+  readonly receivedContent?: Uint8Array | undefined
 }
 
 export function isClientGone({ response }: Exchange): boolean {

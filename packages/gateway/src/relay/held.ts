@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream'
 import { CountersignError, codeOf, type InferencePredicate } from '@countersign/verify'
 import type { AnswerFacts } from '../dialects/answer-facts.ts'
 import { commitmentTo, growingCommitment, promiseLine, receiptHeaders, whenDurable } from '../recording/recording.ts'
+import type { Services } from '../services.ts'
 import { writable } from './backpressure.ts'
 import { concludeExchange } from './ending.ts'
 import { type Answered, type Exchange, isClientGone, noteFirstByte, writeHead } from './exchange.ts'
@@ -11,9 +12,14 @@ import { type Answered, type Exchange, isClientGone, noteFirstByte, writeHead } 
 export async function deliverHeld(exchange: Exchange, answered: Answered): Promise<void> {
   const { services } = exchange
   const { body } = answered.answer
-  const head = await readUpTo(body, services.config.limits.heldBytes)
-  if (head.isWhole) await deliverWhole(exchange, answered, head.bytes)
-  else await deliverLarge(exchange, answered, head.bytes)
+  const held = createHolding(services)
+  try {
+    const head = await readUpTo(body, services.config.limits.heldBytes, held)
+    if (head.isWhole) await deliverWhole(exchange, answered, head.bytes)
+    else await deliverLarge(exchange, answered, head.bytes)
+  } finally {
+    held.release()
+  }
 }
 
 async function deliverWhole(exchange: Exchange, answered: Answered, bytes: Uint8Array): Promise<void> {
@@ -116,10 +122,28 @@ export function whoLeft({ services }: Exchange): 'client' | 'gateway' {
   return services.isDraining ? 'gateway' : 'client'
 }
 
+/** Bytes of an answer that are kept in memory: they count among all that are. */
+interface Holding {
+  /** @throws {CountersignError} `queue/full` */
+  add(count: number): void
+  release(): void
+}
+
+export function createHolding({ takeBytes }: Pick<Services, 'takeBytes'>): Holding {
+  const releases: (() => void)[] = []
+  return {
+    add: (count) => void releases.push(takeBytes(count)),
+    release() {
+      for (const release of releases.splice(0)) release()
+    },
+  }
+}
+
 /** Reads a body whole, or as far as `maxBytes`: then the rest is still to come. */
 async function readUpTo(
   body: Readable,
   maxBytes: number,
+  held: Holding,
 ): Promise<{ readonly bytes: Uint8Array; readonly isWhole: boolean }> {
   const chunks: Uint8Array[] = []
   let length = 0
@@ -135,6 +159,13 @@ async function readUpTo(
       resolve({ bytes, isWhole })
     }
     const onData = (chunk: Uint8Array) => {
+      try {
+        held.add(chunk.length)
+      } catch (thrown) {
+        body.destroy()
+        reject(thrown)
+        return
+      }
       chunks.push(chunk)
       length += chunk.length
       if (length > maxBytes) {

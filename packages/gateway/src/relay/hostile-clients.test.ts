@@ -6,7 +6,6 @@ import type { ApiKeyTerms } from '../access/api-key.ts'
 import { apiKeysPath } from '../access/api-key-file.ts'
 import { ApiKeyStore } from '../access/api-keys.ts'
 import { DEFAULT_LIMITS } from '../config/config.ts'
-import type { Family } from '../dialects/dialect.ts'
 import type { WireParts } from '../mock-upstream/wire.testing.ts'
 import { TEMPLATE_TOKENS } from '../prices/prices.ts'
 import { exchange, head, requestText } from './raw-client.testing.ts'
@@ -14,6 +13,10 @@ import { chat, type RelayStage, startRelay } from './relay.testing.ts'
 import { assertSettled, recordedInferences } from './settled.testing.ts'
 
 const BODY_BYTES = 4096
+
+const PATHS = { openai: '/v1/chat/completions', anthropic: '/v1/messages' } as const
+type Family = keyof typeof PATHS
+const FAMILIES = ['openai', 'anthropic'] as const
 
 /** Each family's error types for the statuses below, where they are not `invalid_request_error`. */
 const TYPES: { readonly [family in Family]: { readonly [status: number]: string } } = {
@@ -26,9 +29,6 @@ const TYPES: { readonly [family in Family]: { readonly [status: number]: string 
     429: 'rate_limit_error',
   },
 }
-
-const PATHS: { readonly [family in Family]: string } = { openai: '/v1/chat/completions', anthropic: '/v1/messages' }
-const FAMILIES = ['openai', 'anthropic'] as const
 
 function assertRefused(family: Family, { statusLine, headers, body }: WireParts, status: number, code: string): void {
   assert.match(statusLine, new RegExp(`^HTTP/1.1 ${status} `), body.toString())

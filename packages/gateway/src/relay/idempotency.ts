@@ -1,66 +1,41 @@
 /** `Idempotency-Key`: a request that is sent again gets the answer of the first time, and its receipt. @spec spec/http.md */
-import { createHash } from 'node:crypto'
+import { createHmac } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
-import { CountersignError } from '@countersign/verify'
+import { CountersignError, utf8 } from '@countersign/verify'
+import { deriveKey } from '../data/derivation.ts'
 import { receiptSecret } from '../receipts/receipt-secret.ts'
 import type { Services } from '../services.ts'
-import { type AdmittedRequest, NO_KEY } from './admission.ts'
+import { type AdmittedRequest, NO_KEY } from './admitted-request.ts'
 import { writeHead } from './exchange.ts'
+import type { IdempotencyMark } from './marks.ts'
 
 /** How long the answer to a key can be had again. */
 export const IDEMPOTENCY_MS = 24 * 60 * 60 * 1000
 
-/** What an answer is kept by. */
-export interface IdempotencyMark {
-  /** SHA-256 of the holder of the API key and the idempotency key. */
-  readonly scope: Uint8Array
-  /** SHA-256 of path and body. */
-  readonly request: Uint8Array
-  readonly expiresAtMs: number
-}
+const LABEL = /* @__PURE__ */ utf8('idempotency')
 
 /** The mark of a request, or `undefined` where it asks for none. @throws {CountersignError} `request/malformed` */
 export function readMark(
   value: string | undefined,
   { key, dialect, body }: AdmittedRequest,
   nowMs: number,
+  rootKey: Uint8Array,
 ): IdempotencyMark | undefined {
   if (value === undefined) return undefined
   if (!/^[!-~]{1,256}$/.test(value)) {
     throw new CountersignError('request/malformed', 'Idempotency-Key: expected 1 to 256 visible characters')
   }
-  const hash = () => createHash('sha256')
-  return {
-    scope: new Uint8Array(
-      hash()
-        .update(JSON.stringify([key?.id ?? NO_KEY, value]))
-        .digest(),
-    ),
-    request: new Uint8Array(hash().update(`${dialect.path}\n`).update(body).digest()),
-    expiresAtMs: nowMs + IDEMPOTENCY_MS,
+  // Under a key: a plain hash would let whoever has the database guess short contents, also after they were erased.
+  const secret = deriveKey(rootKey, LABEL, 'countersign-idempotency-v1')
+  const tag = (...parts: readonly (string | Uint8Array)[]) => {
+    const hmac = createHmac('sha256', secret)
+    for (const part of parts) hmac.update(part)
+    return new Uint8Array(hmac.digest())
   }
-}
-
-/** Requests with a mark that are under way: the same one must wait. */
-export interface MarksUnderWay {
-  /** @throws {CountersignError} `request/in-progress` */
-  begin(mark: IdempotencyMark): () => void
-}
-
-export function createMarks(): MarksUnderWay {
-  const underWay = new Set<string>()
   return {
-    begin(mark) {
-      const scope = Buffer.from(mark.scope).toString('base64')
-      if (underWay.has(scope)) {
-        throw new CountersignError(
-          'request/in-progress',
-          'a request with this Idempotency-Key is under way; wait for it',
-        )
-      }
-      underWay.add(scope)
-      return () => void underWay.delete(scope)
-    },
+    scope: tag(JSON.stringify([key?.id ?? NO_KEY, value])),
+    request: tag(`${dialect.path}\n`, body),
+    expiresAtMs: nowMs + IDEMPOTENCY_MS,
   }
 }
 

@@ -4,7 +4,7 @@ import { request } from 'node:http'
 import type { TestContext } from 'node:test'
 import { type Inference, parseInference, parseStatement, saltFor, toHex } from '@countersign/verify'
 import { createNodeCrypto } from '@countersign/verify/crypto/node'
-import type { DeploymentConfig, UpstreamConfig } from '../config/config.ts'
+import type { DeploymentConfig, Limits, UpstreamConfig } from '../config/config.ts'
 import { DEFAULT_BREAKER, DEFAULT_CONCURRENCY, DEFAULT_TARGET, DEFAULT_TIMEOUTS } from '../config/config.ts'
 import { startGateway, type TestChanges, type TestGateway, temporaryFolder, testConfig } from '../gateway.testing.ts'
 import type { Gateway } from '../gateway.ts'
@@ -20,6 +20,9 @@ export interface RelayChanges {
   readonly config?: TestChanges
   readonly upstream?: Partial<UpstreamConfig>
   readonly deployment?: Partial<DeploymentConfig>
+  /** Adds an upstream `kserve`. */
+  readonly kserve?: boolean
+  readonly limits?: Partial<Limits>
   /** Of an upstream of the test's own in place of the mock, without a path. */
   readonly url?: string
 }
@@ -47,8 +50,10 @@ export async function startRelay(context: TestContext, changes: RelayChanges = {
   const { url = upstream.url } = changes
   const config = {
     ...base,
+    limits: { ...base.limits, ...changes.limits },
     upstreams: [
       upstreamConfig({ ...changes.upstream, name: 'openai', kind: 'openai', baseUrl: `${url}/v1` }),
+      ...(changes.kserve === true ? [upstreamConfig({ name: 'kserve', kind: 'kserve', baseUrl: url })] : []),
       upstreamConfig({ ...changes.upstream, name: 'anthropic', kind: 'anthropic', baseUrl: url }),
     ],
     deployments: [...base.deployments, mock],

@@ -6,13 +6,12 @@ import { errorBody } from '../dialects/error-body.ts'
 import { errorFacts } from '../http/dialect-error.ts'
 import { begin, commitmentTo, promiseLine, receiptHeaders } from '../recording/recording.ts'
 import type { Services } from '../services.ts'
-import type { AdmittedRequest } from './admission.ts'
+import type { AdmittedRequest } from './admitted-request.ts'
 import { askUpstreams } from './attempts.ts'
-import { CLIENT_STALL_MS } from './backpressure.ts'
 import { concludeExchange } from './ending.ts'
 import { type Answered, type Exchange, isClientGone, writeHead } from './exchange.ts'
 import { deliverHeld, whoLeft } from './held.ts'
-import type { IdempotencyMark } from './idempotency.ts'
+import type { IdempotencyMark } from './marks.ts'
 import { deliverStream } from './stream.ts'
 
 const STREAM_TYPE = /^text\/event-stream(?:\s*;|$)/i
@@ -52,8 +51,6 @@ export async function relay(
     if (!response.writableFinished) abort.abort()
   })
   if (response.destroyed) abort.abort()
-  // While an upstream thinks, nothing moves on the client's connection.
-  request.socket.setTimeout(0)
   let answered: Answered | undefined
   try {
     answered = cached(exchange) ?? (await askUpstreams(exchange))
@@ -65,7 +62,6 @@ export async function relay(
     await deliverFailure(exchange, answered, thrown)
   } finally {
     answered?.answer.body.destroy()
-    request.socket.setTimeout(CLIENT_STALL_MS)
   }
 }
 

@@ -18,7 +18,7 @@ import {
 import { writable } from './backpressure.ts'
 import { concludeExchange } from './ending.ts'
 import { type Answered, type Exchange, isClientGone, noteFirstByte, writeHead } from './exchange.ts'
-import { brokenFinish, remember } from './held.ts'
+import { brokenFinish, createHolding, remember } from './held.ts'
 
 /** Most bytes that are taken in behind the terminal frame. */
 const MAX_TAIL_BYTES = 64 * 1024
@@ -48,6 +48,7 @@ interface Streaming {
 export async function deliverStream(exchange: Exchange, answered: Answered): Promise<void> {
   const { services, recording, response } = exchange
   const { answer } = answered
+  const holding = createHolding(services)
   const streaming: Streaming = {
     exchange,
     answered,
@@ -55,7 +56,7 @@ export async function deliverStream(exchange: Exchange, answered: Answered): Pro
     facts: emptyFacts(),
     received: growingCommitment(services.recording, recording, 'response-received'),
     delivered: growingCommitment(services.recording, recording, 'response'),
-    kept: keptBytes(keptLimit(exchange)),
+    kept: keptBytes(keptLimit(exchange), holding),
     tail: [],
     tailBytes: 0,
     deliveredBytes: 0,
@@ -72,7 +73,11 @@ export async function deliverStream(exchange: Exchange, answered: Answered): Pro
   } catch (thrown) {
     broken = thrown
   }
-  await finish(streaming, broken)
+  try {
+    await finish(streaming, broken)
+  } finally {
+    holding.release()
+  }
 }
 
 /** Content is kept for the vault, and for the cache. */
@@ -216,14 +221,22 @@ interface KeptBytes {
   bytes(): Uint8Array | undefined
 }
 
-function keptBytes(maxBytes: number): KeptBytes {
+function keptBytes(maxBytes: number, holding: ReturnType<typeof createHolding>): KeptBytes {
   let chunks: Uint8Array[] | undefined = []
   let length = 0
   return {
     add(bytes) {
       length += bytes.length
       if (length > maxBytes) chunks = undefined
-      chunks?.push(bytes)
+      if (chunks === undefined) return holding.release()
+      try {
+        holding.add(bytes.length)
+        chunks.push(bytes)
+      } catch {
+        // There is no room to keep it. The answer itself goes on.
+        chunks = undefined
+        holding.release()
+      }
     },
     bytes: () => (chunks === undefined ? undefined : new Uint8Array(Buffer.concat(chunks))),
   }

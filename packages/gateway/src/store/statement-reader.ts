@@ -24,7 +24,7 @@ const COLUMNS = `SELECT s.idx, s.kind, s.name, s.payload, s.signature, s.spki, s
 
 /** What is known of the first request with an idempotency key. */
 export interface FirstAnswer {
-  /** SHA-256 of the request. */
+  /** HMAC of the request. */
   readonly request: Uint8Array
   readonly receipt: Uint8Array
   readonly status: number

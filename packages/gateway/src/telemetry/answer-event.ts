@@ -17,12 +17,13 @@ export const OPERATIONS = [
 ] as const
 export type Operation = (typeof OPERATIONS)[number]
 
-/** The operation that each dialect asks for. `infer` is the one without a dialect. */
-export const OPERATION_OF: { readonly [dialect in DialectName]: Exclude<Operation, 'infer'> } = {
+/** The operation that each dialect asks for. */
+export const OPERATION_OF: { readonly [dialect in DialectName]: Operation } = {
   'openai-chat': 'chat',
   'openai-responses': 'responses',
   'openai-completions': 'completions',
   'openai-embeddings': 'embeddings',
+  'open-inference': 'infer',
   'anthropic-messages': 'messages',
   'anthropic-count-tokens': 'count_tokens',
   'openai-transcriptions': 'transcriptions',

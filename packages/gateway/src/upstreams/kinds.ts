@@ -6,7 +6,7 @@ import type { UpstreamKind } from './upstream.ts'
 /** Kinds that are reached over HTTP. */
 export type HttpKind = Exclude<UpstreamKind, 'llama'>
 
-/** The dialects that an upstream of a kind can answer. The Open Inference Protocol is none of them. */
+/** The dialects that an upstream of a kind can answer. */
 export const KIND_DIALECTS: { readonly [kind in UpstreamKind]: readonly DialectName[] } = {
   openai: [
     'openai-chat',
@@ -17,7 +17,7 @@ export const KIND_DIALECTS: { readonly [kind in UpstreamKind]: readonly DialectN
     'openai-translations',
   ],
   anthropic: ['anthropic-messages', 'anthropic-count-tokens'],
-  kserve: [],
+  kserve: ['open-inference'],
   llama: ['openai-chat', 'openai-completions', 'openai-embeddings'],
 }
 

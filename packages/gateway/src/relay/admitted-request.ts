@@ -1,0 +1,30 @@
+/** A request that was found in order, with everything that was read of it. */
+import type { ApiKey } from '../access/api-key.ts'
+import type { Reservation } from '../access/budgets.ts'
+import type { RouteTarget } from '../config/config.ts'
+import type { RelayDeployment } from '../deployments/deployments.ts'
+import type { Dialect, RequestFacts } from '../dialects/dialect.ts'
+import type { ScannedObject } from '../dialects/json-scan.ts'
+
+/** A request that may go to an upstream. */
+export interface AdmittedRequest {
+  readonly dialect: Dialect
+  readonly body: Uint8Array
+  /** Where the body is JSON. */
+  readonly scanned: ScannedObject | undefined
+  readonly facts: RequestFacts
+  readonly deployment: RelayDeployment
+  /** Places of its route that speak the dialect; at least one. */
+  readonly route: readonly RouteTarget[]
+  /** Whose request it is; `undefined` where keys are not asked for. */
+  readonly key: ApiKey | undefined
+  readonly reservation: Reservation | undefined
+  /** Tokens that were counted against the key's rate beforehand. */
+  readonly expectedTokens: number
+  readonly nonce: string | undefined
+  /** Whom the request is about. */
+  readonly subject: string | undefined
+}
+
+/** Stands in for a key in the books of a gateway that asks for none. */
+export const NO_KEY = 'open'
