@@ -2,11 +2,12 @@
 import { CountersignError, quote } from '@countersign/verify'
 import { type ApiKey, requireRight } from '../access/api-key.ts'
 import type { Reservation } from '../access/budgets.ts'
+import type { RouteTarget } from '../config/config.ts'
 import type { RelayDeployment } from '../deployments/deployments.ts'
 import { type Dialect, type RequestFacts, readRequest } from '../dialects/dialect.ts'
 import { type ScannedObject, scanObject } from '../dialects/json-scan.ts'
 import { readForm } from '../dialects/multipart.ts'
-import { estimateMicros } from '../prices/prices.ts'
+import { DEFAULT_OUTPUT_TOKENS, estimateMicros } from '../prices/prices.ts'
 import type { Services } from '../services.ts'
 import { KIND_DIALECTS } from '../upstreams/kinds.ts'
 import type { AdmittedRequest } from './admitted-request.ts'
@@ -46,7 +47,7 @@ export async function admitRequest(services: Services, arrival: Arrival): Promis
   }
   if (key !== undefined) requireRight(key, 'infer', deployment.name)
   const expectedTokens = facts.parameters.maxTokens ?? 0
-  const reservation = key === undefined ? undefined : reserve(services, key, deployment, body, facts)
+  const reservation = key === undefined ? undefined : reserve(services, key, deployment, route, body, scanned, facts)
   if (key !== undefined) {
     const admission = services.access.rates.admit(key, expectedTokens, services.log.clock.read().timeMs)
     if (!admission.admitted) {
@@ -90,15 +91,28 @@ function reserve(
   { access, log }: Services,
   key: ApiKey,
   deployment: RelayDeployment,
+  route: readonly RouteTarget[],
   body: Uint8Array,
+  scanned: ScannedObject | undefined,
   facts: RequestFacts,
 ): Reservation | undefined {
-  const price = deployment.priceOf(facts.model)
-  if (price === undefined) {
+  const prices = route.map(({ model }) => deployment.priceOf(model ?? facts.model))
+  const known = prices.filter((price) => price !== undefined)
+  const [first] = known
+  if (first === undefined || known.length < prices.length) {
     if (key.monthlyBudget === undefined) return undefined
     const message = `the price of ${quote(facts.model)} is not known, so that a key with a budget cannot use it`
     throw new CountersignError('budget/exceeded', message)
   }
-  const estimate = estimateMicros(price, body.length, facts.parameters.maxTokens)
-  return access.budgets.reserve(key, estimate, price.currency, log.clock.read().timeMs)
+  const outputTokens = (facts.parameters.maxTokens ?? DEFAULT_OUTPUT_TOKENS) * choicesOf(scanned)
+  const estimate = Math.max(...known.map((price) => estimateMicros(price, body.length, outputTokens)))
+  return access.budgets.reserve(key, estimate, first.currency, log.clock.read().timeMs)
+}
+
+/** How many answers a request asks for at once, each of which may be as long as it allows. */
+function choicesOf(scanned: ScannedObject | undefined): number {
+  const counts = ['n', 'best_of'].map((name) => {
+    return scanned?.kindOf(name) === 'number' ? Number(scanned.numberTextOf(name)) : 1
+  })
+  return Math.max(1, ...counts.filter((count) => Number.isSafeInteger(count)))
 }

@@ -76,7 +76,10 @@ async function tryOnce(exchange: Exchange, target: Target): Promise<Tried> {
     const answered = { upstream, answer, sent, model, startedAtMs }
     return { outcome: { kind: 'status', status: answer.status, ...timesOf(answer) }, answered, error: undefined }
   } catch (thrown) {
-    if (abort.signal.aborted) throw thrown
+    if (abort.signal.aborted) {
+      failedAttempt(exchange, upstream, model, startedAtMs, undefined)
+      throw thrown
+    }
     const code = codeOf(thrown) ?? 'upstream/unreachable'
     failedAttempt(exchange, upstream, model, startedAtMs, code)
     return { outcome: { kind: 'error', code }, answered: undefined, error: asError(thrown, code) }
@@ -132,10 +135,11 @@ function failedAttempt(
   upstream: Upstream,
   model: string,
   startedAtMs: number,
-  code: ErrorCode,
+  code: ErrorCode | undefined,
 ): void {
   const endedAtMs = services.log.clock.read().timeMs
-  attempts.push({ upstream: upstream.name, outcome: 'failed', code, model, startedAtMs, endedAtMs })
+  const why = code === undefined ? {} : { code }
+  attempts.push({ upstream: upstream.name, outcome: 'failed', ...why, model, startedAtMs, endedAtMs })
 }
 
 function timesOf({ headers }: UpstreamAnswer) {

@@ -16,6 +16,9 @@ import { answerEvent } from './answer-report.ts'
 import { noteAttempt } from './attempts.ts'
 import type { Ending, Exchange } from './exchange.ts'
 
+/** A try that ended so never reached the upstream, which has nothing to charge for. Of all others nobody knows. */
+const NEVER_SENT: ReadonlySet<string> = /* @__PURE__ */ new Set(['upstream/unreachable', 'upstream/busy'])
+
 /** ISO 4217 for "no currency is involved". */
 const NO_CURRENCY = 'XXX'
 
@@ -117,12 +120,14 @@ interface Bill {
 }
 
 /** What the answer costs. Where nobody knows how much it was, what was set aside stands. */
-function billOf({ services, admitted, recording }: Exchange, { answered, facts, finish }: Ending): Bill {
+function billOf({ services, admitted, recording, attempts }: Exchange, { answered, facts, finish }: Ending): Bill {
   const { deployment, key, reservation } = admitted
   const usage = facts?.usage ?? 'unknown'
   const price = deployment.priceOf(answered?.model ?? admitted.facts.model)
   const wasFree =
-    answered === undefined || answered.repeated !== undefined || (finish.reason === 'error' && usage === 'unknown')
+    answered === undefined
+      ? attempts.every(({ code }) => code !== undefined && NEVER_SENT.has(code))
+      : answered.repeated !== undefined || (finish.reason === 'error' && usage === 'unknown')
   const known = wasFree ? [] : price === undefined ? [] : deployment.linesFor(price, usage)
   const payee = services.config.operator.name
   const estimate =
