@@ -13,14 +13,16 @@ import {
   utf8,
 } from '@countersign/verify'
 import { type Context, Hono } from 'hono'
+import { errorBody } from '../dialects/error-body.ts'
 import { receiptSecret, sameSecret } from '../receipts/receipt-secret.ts'
 import { createStatementIntake } from '../receipts/statements.ts'
 import type { Services } from '../services.ts'
 import type { StatementRow } from '../store/statement-reader.ts'
 import { METRICS_TYPE } from '../telemetry/exposition.ts'
+import { errorFacts } from './dialect-error.ts'
 import { addModelRoutes } from './model-routes.ts'
 import { createRateLimit, type RateLimit } from './rate-limit.ts'
-import { errorReply, type Reply, reply } from './reply.ts'
+import { errorReply, JSON_TYPE, type Reply, reply } from './reply.ts'
 import { addSubjectRoutes, readReason } from './subject-routes.ts'
 
 const BUNDLE_TYPE = 'application/vnd.dev.sigstore.bundle.v0.3+json'
@@ -48,10 +50,11 @@ export function createApp(gateway: Services): App {
     return respond({ status: 200, headers: { 'content-type': METRICS_TYPE, 'cache-control': 'no-store' }, body: text })
   })
   app.get('/healthz', () => respond(reply(200, gateway.health())))
-  app.notFound(() =>
-    fail(gateway, new CountersignError('request/not-found', 'there is nothing at this address; see spec/http.md')),
-  )
-  app.onError((thrown) => fail(gateway, thrown))
+  app.notFound((c) => {
+    const nothing = new CountersignError('request/not-found', 'there is nothing at this address; see spec/http.md')
+    return failFor(gateway, c, nothing)
+  })
+  app.onError((thrown, c) => failFor(gateway, c, thrown))
   return app
 }
 
@@ -231,6 +234,14 @@ function readDigest(c: Context): string {
 function readWaitMs(c: Context): number {
   const [, seconds] = /(?:^|[,;\s])wait=(\d{1,3})(?:$|[,;\s])/.exec(c.req.header('prefer') ?? '') ?? []
   return Math.min(Number(seconds ?? 0), MAX_WAIT_SECONDS) * 1000
+}
+
+/** Whoever speaks a provider's dialect gets errors in it. */
+function failFor(gateway: Services, c: Context, thrown: unknown): Response {
+  if (!c.req.path.startsWith('/v1/')) return fail(gateway, thrown)
+  const family = c.req.header('anthropic-version') === undefined ? 'openai' : 'anthropic'
+  const error = errorFacts(thrown, gateway.logError)
+  return respond({ status: error.status, headers: { 'content-type': JSON_TYPE }, body: errorBody(family, error) })
 }
 
 function fail(gateway: Services, thrown: unknown, headers: Reply['headers'] = {}): Response {

@@ -92,3 +92,12 @@ test('answers that are held count among the bytes in flight', async (context) =>
   assert.equal(statement.finish.reason, 'error')
   assert.equal((await send(stage.gateway, '/v1/chat/completions', chat('mock-small'))).status, 200)
 })
+
+test('errors under /v1 come in the caller’s dialect, whatever is asked for', async (context) => {
+  const { gateway } = await startRelay(context)
+  const openai = await call(gateway, 'GET', '/v1/nothing')
+  assert.deepEqual([openai.status, JSON.parse(openai.text).error.code], [404, 'request/not-found'])
+  const anthropic = await call(gateway, 'GET', '/v1/messages', { 'anthropic-version': '2023-06-01' })
+  assert.deepEqual([anthropic.status, JSON.parse(anthropic.text).error.type], [404, 'not_found_error'])
+  assert.equal(JSON.parse((await call(gateway, 'GET', '/nothing')).text).code, 'request/not-found')
+})

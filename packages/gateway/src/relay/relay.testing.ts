@@ -20,6 +20,8 @@ export interface RelayChanges {
   readonly config?: TestChanges
   readonly upstream?: Partial<UpstreamConfig>
   readonly deployment?: Partial<DeploymentConfig>
+  /** More upstreams. */
+  readonly extra?: readonly (Pick<UpstreamConfig, 'name' | 'kind' | 'baseUrl'> & Partial<UpstreamConfig>)[]
   /** Adds an upstream `kserve`. */
   readonly kserve?: boolean
   readonly limits?: Partial<Limits>
@@ -53,6 +55,7 @@ export async function startRelay(context: TestContext, changes: RelayChanges = {
     limits: { ...base.limits, ...changes.limits },
     upstreams: [
       upstreamConfig({ ...changes.upstream, name: 'openai', kind: 'openai', baseUrl: `${url}/v1` }),
+      ...(changes.extra ?? []).map(upstreamConfig),
       ...(changes.kserve === true ? [upstreamConfig({ name: 'kserve', kind: 'kserve', baseUrl: url })] : []),
       upstreamConfig({ ...changes.upstream, name: 'anthropic', kind: 'anthropic', baseUrl: url }),
     ],
