@@ -1,12 +1,16 @@
-/** Load over plain sockets: keep-alive, one request at a time on each, responses by content-length. Cheap to send. */
+/** Load over plain sockets: keep-alive, one request at a time on each. Cheap to send. */
 import { connect, type Socket } from 'node:net'
+import { type Answer, ResponseReader } from './response-reader.ts'
+
+/** How long a connection may take, and an answer may pause, before its server counts as hanging. */
+const IDLE_LIMIT_MS = 15_000
 
 /** One connection that sends the same request again and again. */
 export class Connection {
   readonly #socket: Socket
   readonly #request: Buffer
-  #received: Buffer = Buffer.alloc(0)
-  #settle: ((status: number) => void) | undefined
+  readonly #reader = new ResponseReader(() => performance.now())
+  #settle: ((answer: Answer) => void) | undefined
   #fail: ((error: Error) => void) | undefined
 
   private constructor(socket: Socket, request: Buffer) {
@@ -14,15 +18,24 @@ export class Connection {
     this.#request = request
     socket.on('data', (chunk: Buffer) => this.#receive(chunk))
     socket.on('close', () => this.#fail?.(new Error('the server closed the connection')))
+    socket.on('timeout', () => this.#fail?.(new Error(`the server said nothing for ${IDLE_LIMIT_MS / 1000} s`)))
   }
 
-  static open(port: number, path: string, body: Uint8Array): Promise<Connection> {
-    const head = `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n`
+  static open(
+    port: number,
+    path: string,
+    body: Uint8Array,
+    headers: { readonly [name: string]: string } = {},
+  ): Promise<Connection> {
+    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+    const head = `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n${lines.join('')}content-length: ${body.length}\r\n\r\n`
     const request = Buffer.concat([Buffer.from(head), body])
     return new Promise((resolve, reject) => {
       const socket = connect(port, '127.0.0.1', () => resolve(new Connection(socket, request)))
       socket.setNoDelay(true)
+      socket.setTimeout(IDLE_LIMIT_MS)
       socket.once('error', reject)
+      socket.once('timeout', () => reject(new Error('the server does not accept connections')))
     })
   }
 
@@ -31,7 +44,12 @@ export class Connection {
   }
 
   /** Sends the request; its status when the whole response is there. */
-  send(): Promise<number> {
+  async send(): Promise<number> {
+    return (await this.ask()).status
+  }
+
+  /** Sends the request; the answer when it is whole. @throws {Error} when the server breaks off, or hangs */
+  ask(): Promise<Answer> {
     return new Promise((resolve, reject) => {
       this.#settle = resolve
       this.#fail = reject
@@ -44,17 +62,22 @@ export class Connection {
   }
 
   #receive(chunk: Buffer): void {
-    this.#received = this.#received.length === 0 ? chunk : Buffer.concat([this.#received, chunk])
-    const end = this.#received.indexOf('\r\n\r\n')
-    if (end < 0) return
-    const head = this.#received.toString('latin1', 0, end)
-    const length = Number(/content-length: (\d+)/i.exec(head)?.[1] ?? 0)
-    if (this.#received.length < end + 4 + length) return
-    this.#received = this.#received.subarray(end + 4 + length)
-    const settle = this.#settle
+    const { answer, error } = this.#read(chunk)
+    if (answer === undefined && error === undefined) return
+    const [settle, fail] = [this.#settle, this.#fail]
     this.#settle = undefined
     this.#fail = undefined
-    settle?.(Number(head.slice(9, 12)))
+    if (answer !== undefined) settle?.(answer)
+    else fail?.(error as Error)
+  }
+
+  #read(chunk: Buffer): { answer: Answer | undefined; error: unknown } {
+    try {
+      return { answer: this.#reader.push(chunk), error: undefined }
+    } catch (error) {
+      this.#socket.destroy()
+      return { answer: undefined, error }
+    }
   }
 }
 

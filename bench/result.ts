@@ -12,8 +12,8 @@ export interface Goal {
 export interface Benchmark {
   /** What is done, so that somebody else can do it again and knows what the figures mean. */
   readonly method: string
-  readonly figures: { readonly [figure: string]: number }
-  /** Units stand last in a figure's name. */
+  /** Units stand last in a figure's name. `null`: could not be measured here, as the method says; misses no goal. */
+  readonly figures: { readonly [figure: string]: number | null }
   readonly goals: { readonly [figure: string]: Goal }
 }
 
@@ -29,19 +29,25 @@ export function requireRealDisk(folder: string): void {
   }
 }
 
-/** Writes `results/<name>.json` and prints the table; whether every goal was reached. */
-export function publish(name: string, benchmark: Benchmark): boolean {
+/** Writes `results/<name>.json`. */
+export function writeResult(name: string, benchmark: Benchmark): void {
   mkdirSync(RESULTS, { recursive: true })
   const result = { name, date: new Date().toISOString(), machine: describeMachine(), ...benchmark }
   writeFileSync(join(RESULTS, `${name}.json`), `${JSON.stringify(result, null, 2)}\n`)
+}
+
+/** Prints the table; whether every goal was reached. */
+export function printResult(name: string, benchmark: Benchmark): boolean {
   process.stdout.write(`\n${name}\n${benchmark.method}\n\n`)
   let isGood = true
   for (const [figure, value] of Object.entries(benchmark.figures)) {
     const goal = benchmark.goals[figure]
-    const isMissed = goal !== undefined && !reaches(value, goal)
+    const isMissed = goal !== undefined && value !== null && !reaches(value, goal)
     if (isMissed) isGood = false
     const text = goal === undefined ? '' : `goal ${describeGoal(goal)}${isMissed ? '   FALLS SHORT' : ''}`
-    process.stdout.write(`  ${figure.padEnd(44)} ${format(value).padStart(12)}   ${text}\n`)
+    process.stdout.write(
+      `  ${figure.padEnd(44)} ${(value === null ? 'missing' : format(value)).padStart(12)}   ${text}\n`,
+    )
   }
   return isGood
 }

@@ -2,6 +2,9 @@
 import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
+/** Longest wait for its results. */
+const STOP_LIMIT_MS = 15_000
+
 export interface SyncTimes {
   /** Milliseconds of each commit so far. */
   stop(): Promise<readonly number[]>
@@ -14,8 +17,13 @@ export function measureSyncTimes(folder: string): SyncTimes {
   return {
     stop: () =>
       new Promise((resolve, reject) => {
+        const timer = setTimeout(() => child.kill('SIGKILL'), STOP_LIMIT_MS)
         child.once('message', (times) => resolve(times as readonly number[]))
         child.once('error', reject)
+        child.once('exit', () => {
+          clearTimeout(timer)
+          reject(new Error('the program that measures syncs ended without a result'))
+        })
         child.send('stop')
       }),
   }

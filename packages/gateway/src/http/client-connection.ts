@@ -1,5 +1,7 @@
-/** The connection that a request came on: whose turn it is there, and how long it may be quiet. */
-import type { IncomingMessage, ServerResponse } from 'node:http'
+/** Connections of clients: whose turn it is there, how long they may be quiet, and which nobody has used. */
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { Server as SecureServer } from 'node:https'
+import type { Socket } from 'node:net'
 import { CountersignError } from '@countersign/verify'
 
 /**
@@ -30,4 +32,21 @@ export function tolerateQuiet(response: ServerResponse): void {
   response.on('timeout', () => {
     if (response.writableLength > 0) response.socket?.destroy()
   })
+}
+
+/**
+ * Watches for connections on which no request has come yet: clients open some in advance. Node takes them for busy, and
+ * the end of the server would wait for them. What is returned closes them.
+ */
+export function watchUnused(server: Server | SecureServer): () => void {
+  const unused = new Set<Socket>()
+  const note = (socket: Socket) => {
+    unused.add(socket)
+    socket.once('close', () => unused.delete(socket))
+  }
+  server.on('setSecureContext' in server ? 'secureConnection' : 'connection', note)
+  server.on('request', ({ socket }: IncomingMessage) => unused.delete(socket))
+  return () => {
+    for (const socket of unused) socket.destroy()
+  }
 }

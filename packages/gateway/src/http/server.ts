@@ -8,6 +8,7 @@ import { OPEN_INFERENCE } from '../dialects/open-inference.ts'
 import type { Services } from '../services.ts'
 import { createApp, type Peer } from './app.ts'
 import { clientAddress, trustIn } from './client-address.ts'
+import { watchUnused } from './client-connection.ts'
 import { corsHeaders, preflightReply } from './cors.ts'
 import { handleInfer, matchInfer, relayedModel } from './infer-route.ts'
 import { handlePassThrough, matchPassThrough } from './pass-through.ts'
@@ -44,6 +45,7 @@ export async function listen(
 ): Promise<ListeningServer> {
   const { config } = gateway
   const server = createFor(config, dispatcher(gateway))
+  const closeUnused = watchUnused(server)
   const stopReloading =
     config.tls === undefined ? () => {} : reloadOnHangup(server as SecureServer, config.tls, notices)
   server.requestTimeout = REQUEST_TIMEOUT_MS
@@ -63,7 +65,7 @@ export async function listen(
     server,
     close: async () => {
       stopReloading()
-      await closeServer(server)
+      await closeServer(server, closeUnused)
     },
   }
 }
@@ -114,10 +116,11 @@ function isSettledByCors({ cors }: Config, request: IncomingMessage, response: S
   return false
 }
 
-async function closeServer(server: Server): Promise<void> {
+async function closeServer(server: Server | SecureServer, closeUnused: () => void): Promise<void> {
   await new Promise<void>((resolve) => {
     server.close(() => resolve())
     server.closeIdleConnections()
+    closeUnused()
     setTimeout(() => server.closeAllConnections(), CLOSE_GRACE_MS).unref()
   })
 }

@@ -228,6 +228,15 @@ test('a client that leaves before the first byte, at any moment', async (context
   assert.match((await exchange(stage.gateway, requestText(CHAT, chat('mock-small')))).statusLine, / 200 /)
 })
 
+test('a connection on which nothing came does not hold up the end', async (context) => {
+  const stage = await startRelay(context)
+  const socket = await connected(stage.gateway)
+  const startedMs = performance.now()
+  await stage.stop()
+  assert.ok(performance.now() - startedMs < 3000)
+  assert.equal((await readToEnd(socket)).length, 0)
+})
+
 test('a body that ends early leaves no trace', async (context) => {
   const stage = await startRelay(context)
   const socket = await connected(stage.gateway)
