@@ -1,5 +1,5 @@
 /** What the checks must catch: a disk that lost something, and an operator with all keys who rewrites the past. */
-import { existsSync, rmSync, statSync, truncateSync } from 'node:fs'
+import { existsSync, rmSync, truncateSync } from 'node:fs'
 import { formatLeaf, hashLeaf, preAuthEncoding } from '@countersign/verify'
 import { createNodeCrypto } from '@countersign/verify/crypto/node'
 import { dataFolderAt } from '../data/data-folder.ts'
@@ -16,13 +16,16 @@ export interface Cheat {
   readonly caught: RegExp
 }
 
+/** @spec SQLite file format §4.1 */
+const WAL_HEADER_BYTES = 32
+
 export const CHEATS: readonly Cheat[] = [
   {
-    name: 'the end of the write-ahead log is cut off',
+    name: 'what is in the write-ahead log alone is cut off',
     apply(dataRoot) {
       const wal = `${dataFolderAt(dataRoot).database}-wal`
       if (!existsSync(wal)) throw new Error('the kill left no write-ahead log')
-      truncateSync(wal, Math.floor(statSync(wal).size / 2))
+      truncateSync(wal, WAL_HEADER_BYTES)
     },
     caught: /^lost: |does not start: refused (data\/damaged|log\/)/,
   },

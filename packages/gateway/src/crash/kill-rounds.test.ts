@@ -62,12 +62,12 @@ test('the same checks catch what a killed gateway would have lost or rewritten',
     const found = readKeys(dataRoot, await readOrigin(url))
     const broken = ask(url, ledger, chatQuestion('mock-long+paced-20ms', 'stream', 12))
     await new Promise((resolve) => setTimeout(resolve, 300))
+    // Right before the kill: this one is in the write-ahead log alone.
+    await ask(url, ledger, creditQuestion(13))
     await gateway.kill()
     assert.equal(await broken, false)
-    assert.deepEqual(
-      ledger.answers.map(({ isWhole, response }) => isWhole && response.length > 0),
-      [...Array.from({ length: 12 }, () => true), false],
-    )
+    assert.equal(ledger.answers.filter(({ isWhole, response }) => isWhole && response.length > 0).length, 13)
+    assert.equal(ledger.answers.filter(({ isWhole }) => !isWhole).length, 1)
     assert.equal(ledger.heads.size, 1)
     return found
   }

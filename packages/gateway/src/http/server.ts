@@ -28,6 +28,9 @@ const KEEP_ALIVE_MS = 65_000
 /** What is still under way so long after the order to stop is cut off: the log must get to its last head. */
 const CLOSE_GRACE_MS = 30_000
 
+/** Between two looks for connections that have become idle, once the order to stop has come. */
+const IDLE_CHECK_MS = 50
+
 export interface ListeningServer {
   readonly server: Server | SecureServer
   /** Takes no more connections, and resolves when all are gone. */
@@ -117,10 +120,17 @@ function isSettledByCors({ cors }: Config, request: IncomingMessage, response: S
 }
 
 async function closeServer(server: Server | SecureServer, closeUnused: () => void): Promise<void> {
-  await new Promise<void>((resolve) => {
-    server.close(() => resolve())
+  const closeIdle = () => {
     server.closeIdleConnections()
     closeUnused()
-    setTimeout(() => server.closeAllConnections(), CLOSE_GRACE_MS).unref()
+  }
+  // Clients keep their connections when the last answer has come; Node closes those alone that are idle already.
+  const timer = setInterval(closeIdle, IDLE_CHECK_MS)
+  const grace = setTimeout(() => server.closeAllConnections(), CLOSE_GRACE_MS)
+  await new Promise<void>((resolve) => {
+    server.close(() => resolve())
+    closeIdle()
   })
+  clearInterval(timer)
+  clearTimeout(grace)
 }

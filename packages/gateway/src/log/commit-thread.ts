@@ -41,7 +41,6 @@ export interface TaskResults {
 
 export type ToCommitThread =
   | { readonly type: 'append'; readonly drafts: readonly Ticketed[]; readonly timeMs: number }
-  | { readonly type: 'refill' }
   | { readonly type: 'task'; readonly ticket: number; readonly task: Task; readonly timeMs: number }
   | { readonly type: 'close' }
 
@@ -57,9 +56,6 @@ export type FromCommitThread =
   | { readonly type: 'committed'; readonly results: readonly (Promised & { readonly ticket: number })[] }
   | { readonly type: 'failed'; readonly tickets: readonly number[]; readonly code: ErrorCode; readonly message: string }
   | { readonly type: 'head'; readonly head: SignedHead }
-  | { readonly type: 'pool'; readonly keys: readonly VaultKey[] }
-  /** No pool could be made; whoever waits for a key is refused. */
-  | { readonly type: 'no-pool'; readonly code: ErrorCode; readonly message: string }
   | { readonly type: 'done'; readonly ticket: number; readonly result: TaskResults[Task['kind']] }
   /** The log must not go on; the gateway stops. */
   | { readonly type: 'halted'; readonly code: ErrorCode; readonly message: string }

@@ -32,6 +32,9 @@ interface AskedKey {
   readonly tag: Uint8Array
 }
 
+/** About 64 MiB. */
+const MAX_WAL_PAGES = 16_384
+
 class CommitThread {
   readonly #port: MessagePort
   readonly #database
@@ -57,6 +60,8 @@ class CommitThread {
     this.#port = port
     this.#logKey = logKey
     this.#database = openDatabase(folder.database)
+    // The publishing thread brings the write-ahead log into the database; here only when that thread is far behind.
+    this.#database.pragma(`wal_autocheckpoint = ${MAX_WAL_PAGES}`)
     const { tree, head, published } = openLog(crypto, this.#database, logKey, folder.log)
     this.#keys = new KeyStore(folder.vaultKeys, data.vaultWrappingKey)
     this.#sequencer = new Sequencer({ crypto, database: this.#database, statementKey, logKey, tree, head })
@@ -119,24 +124,11 @@ class CommitThread {
 
   #handle(message: Exclude<ToCommitThread, { type: 'append' }>): void {
     switch (message.type) {
-      case 'refill':
-        this.#refill()
-        return
       case 'task':
         this.#perform(message.ticket, message.task, message.timeMs)
         return
       case 'close':
         void this.#close()
-    }
-  }
-
-  #refill(): void {
-    try {
-      this.#send({ type: 'pool', keys: this.#keys.createPool() })
-    } catch (thrown) {
-      const error = asError(thrown)
-      this.#send({ type: 'no-pool', ...error })
-      if (error.code !== 'disk/full') this.#send({ type: 'halted', ...error })
     }
   }
 

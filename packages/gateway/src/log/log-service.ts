@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads'
 import { CountersignError, type Crypto, type ErasureReason } from '@countersign/verify'
 import type { DataFolder } from '../data/data-folder.ts'
 import { openDatabase, openDatabaseReadOnly, type Sqlite } from '../store/database.ts'
+import { createKeyReserve } from '../vault/key-reserve.ts'
 import { subjectTag, type VaultKey } from '../vault/key-store.ts'
 import { createSubjectKeys, type SubjectKeys } from '../vault/subject-keys.ts'
 import { type Clock, createClock } from './clock.ts'
@@ -21,9 +22,6 @@ import { TileReader } from './tile-reader.ts'
 
 /** Between two publications. */
 const PUBLISH_INTERVAL_MS = 1000
-
-/** Keys left in hand when a new pool is asked for. */
-const REFILL_BELOW = 512
 
 /** Most requests that wait for a head at once. */
 export const MAX_WAITERS = 1024
@@ -53,26 +51,19 @@ interface Waiter {
   readonly timer: NodeJS.Timeout
 }
 
-interface KeyWaiter {
-  readonly resolve: (key: VaultKey) => void
-  readonly reject: (error: CountersignError) => void
-}
-
 export class LogService {
   readonly #options: LogServiceOptions
   readonly #commits: Worker
   readonly #pending = new Map<number, Pending>()
   readonly #waiters = new Set<Waiter>()
   readonly #subjectKeys: SubjectKeys
-  #keyWaiters: KeyWaiter[] = []
+  readonly #keys = createKeyReserve(() => this.#postToPublisher({ type: 'refill' }))
   #clock: Clock = createClock(() => 0, 0)
   #publisher: Worker | undefined
   #publishTimer: NodeJS.Timeout | undefined
   #head: SignedHead | undefined
   #publishedSize = 0
   #publishing = false
-  #keys: VaultKey[] = []
-  #refilling = false
   #outbox: Ticketed[] = []
   #nextTicket = 1
   #halted: CountersignError | undefined
@@ -167,12 +158,7 @@ export class LogService {
   takeKey(subject?: string): VaultKey | Promise<VaultKey> {
     if (this.#halted !== undefined) return Promise.reject(this.#halted)
     if (subject !== undefined) return this.#subjectKeys.take(subjectTag(this.#options.vaultWrappingKey, subject))
-    if (this.#keys.length < REFILL_BELOW) this.#refill()
-    const key = this.#keys.pop()
-    if (key !== undefined) return key
-    return new Promise((resolve, reject) => {
-      this.#keyWaiters.push({ resolve, reject })
-    })
+    return this.#keys.take()
   }
 
   /**
@@ -253,12 +239,6 @@ export class LogService {
     }
   }
 
-  #refill(): void {
-    if (this.#refilling) return
-    this.#refilling = true
-    this.#post({ type: 'refill' })
-  }
-
   #post(message: ToCommitThread): void {
     this.#commits.postMessage(message)
   }
@@ -300,16 +280,6 @@ export class LogService {
         this.#head = message.head
         for (const waiter of [...this.#waiters]) if (waiter.index < message.head.size) this.#settle(waiter, true)
         return
-      case 'pool':
-        this.#refilling = false
-        this.#keys.push(...message.keys)
-        while (this.#keyWaiters.length > 0 && this.#keys.length > 0) this.#giveKey()
-        if (this.#keyWaiters.length > 0) this.#refill()
-        return
-      case 'no-pool':
-        this.#refilling = false
-        this.#refuseKeys(new CountersignError(message.code, message.message))
-        return
       case 'done':
         this.#takePending(message.ticket)?.resolve(message.result)
         return
@@ -319,17 +289,6 @@ export class LogService {
       case 'closed':
         this.#whenClosed?.()
     }
-  }
-
-  #giveKey(): void {
-    const key = this.#keys.pop()
-    const waiter = this.#keyWaiters.shift()
-    if (key !== undefined && waiter !== undefined) waiter.resolve(key)
-  }
-
-  #refuseKeys(error: CountersignError): void {
-    for (const { reject } of this.#keyWaiters) reject(error)
-    this.#keyWaiters = []
   }
 
   #takePending(ticket: number): Pending | undefined {
@@ -354,24 +313,49 @@ export class LogService {
 
   #rejectAll(error: CountersignError): void {
     for (const ticket of [...this.#pending.keys()]) this.#takePending(ticket)?.reject(error)
-    this.#refuseKeys(error)
+    this.#keys.refuse(error)
   }
 
   #startPublisher(): void {
-    const data: PublishThreadData = { dataRoot: this.#options.folder.root, publishedSize: this.#publishedSize }
+    const { folder, vaultWrappingKey } = this.#options
+    const data: PublishThreadData = { dataRoot: folder.root, publishedSize: this.#publishedSize, vaultWrappingKey }
     this.#publisher = new Worker(new URL('./publish-worker.js', import.meta.url), { workerData: data })
-    this.#publisher.on('message', (message: FromPublishThread) => {
-      if (message.type !== 'repaired') this.#publishing = false
-      if (message.type === 'published') this.#publishedSize = message.size
-      if (message.type === 'repaired' && message.tiles > 0) this.#options.onNotice(`repaired ${message.tiles} tiles`)
-      if (message.type === 'failed')
-        this.#options.onNotice(`publishing failed, and will be tried again: ${message.message}`)
-    })
-    this.#publisher.on('error', (error) => this.#options.onNotice(`the publishing thread failed: ${error.message}`))
+    this.#publisher.on('message', (message: FromPublishThread) => this.#receiveFromPublisher(message))
+    // Without it no key is made, and so nothing can be admitted.
+    this.#publisher.on('error', ({ message }) =>
+      this.#halt(new CountersignError('data/damaged', `the publishing thread failed: ${message}`)),
+    )
     this.#publisher.on('exit', () => {
       this.#publisher = undefined
     })
     this.#publishTimer = setInterval(() => this.#publish(), PUBLISH_INTERVAL_MS)
+  }
+
+  #receiveFromPublisher(message: FromPublishThread): void {
+    switch (message.type) {
+      case 'pool':
+        this.#keys.add(message.keys)
+        return
+      case 'no-pool': {
+        const error = new CountersignError(message.code, message.message)
+        this.#keys.refuse(error)
+        if (error.code !== 'disk/full') this.#halt(error)
+        return
+      }
+      case 'repaired':
+        if (message.tiles > 0) this.#options.onNotice(`repaired ${message.tiles} tiles`)
+        return
+      case 'published':
+        this.#publishing = false
+        this.#publishedSize = message.size
+        return
+      case 'failed':
+        this.#publishing = false
+        this.#options.onNotice(`publishing failed, and will be tried again: ${message.message}`)
+        return
+      case 'closed':
+        this.#publishing = false
+    }
   }
 
   #publish(): void {

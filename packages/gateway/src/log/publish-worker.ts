@@ -1,35 +1,57 @@
-/** The publishing thread: writes tiles and the checkpoint, away from commits and requests. */
+/**
+ * The publishing thread: whatever takes time and can wait a little, away from commits and requests. It writes tiles and the
+ * checkpoint, makes vault keys ready, and brings the write-ahead log into the database.
+ */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
+import { CountersignError, type ErrorCode } from '@countersign/verify'
 import { createNodeCrypto } from '@countersign/verify/crypto/node'
 import { dataFolderAt } from '../data/data-folder.ts'
-import { openDatabaseReadOnly } from '../store/database.ts'
+import { openDatabase, type Sqlite, storageError } from '../store/database.ts'
+import { KeyStore, type VaultKey } from '../vault/key-store.ts'
 import { Publisher } from './publisher.ts'
 import { TileReader } from './tile-reader.ts'
 
 export interface PublishThreadData {
   readonly dataRoot: string
   readonly publishedSize: number
+  /** Wraps the vault's keys. */
+  readonly vaultWrappingKey: Uint8Array
 }
 
 export type ToPublishThread =
   | { readonly type: 'publish'; readonly size: number; readonly note: string }
+  | { readonly type: 'refill' }
   | { readonly type: 'close' }
 
 export type FromPublishThread =
   | { readonly type: 'repaired'; readonly tiles: number }
   | { readonly type: 'published'; readonly size: number }
   | { readonly type: 'failed'; readonly message: string }
+  | { readonly type: 'pool'; readonly keys: readonly VaultKey[] }
+  /** No pool could be made; whoever waits for a key is refused. */
+  | { readonly type: 'no-pool'; readonly code: ErrorCode; readonly message: string }
   | { readonly type: 'closed' }
 
-async function main(port: MessagePort, { dataRoot, publishedSize }: PublishThreadData): Promise<void> {
+/** Pages of the write-ahead log from which on commits wait until it begins anew: about 32 MiB. */
+const RESTART_PAGES = 8192
+
+async function main(
+  port: MessagePort,
+  { dataRoot, publishedSize, vaultWrappingKey }: PublishThreadData,
+): Promise<void> {
   const folder = dataFolderAt(dataRoot)
-  const database = openDatabaseReadOnly(folder.database)
+  const database = openDatabase(folder.database)
+  const keys = new KeyStore(folder.vaultKeys, vaultWrappingKey)
   const publisher = new Publisher(new TileReader(createNodeCrypto(), database, folder.log), folder.log, publishedSize)
   const send = (message: FromPublishThread) => port.postMessage(message)
+  const fail = (thrown: unknown) => send({ type: 'failed', message: thrown instanceof Error ? thrown.message : '' })
   let work: Promise<void> = publisher.repair().then((tiles) => send({ type: 'repaired', tiles }))
   port.on('message', (message: ToPublishThread) => {
+    // Not behind the publishing that is under way: requests wait for keys.
+    if (message.type === 'refill') return send(createPool(keys))
     work = work.then(async () => {
       if (message.type === 'close') {
+        keys.close()
         database.close()
         send({ type: 'closed' })
         port.close()
@@ -37,14 +59,29 @@ async function main(port: MessagePort, { dataRoot, publishedSize }: PublishThrea
       }
       await publisher.publish(message.size, message.note)
       send({ type: 'published', size: message.size })
+      checkpoint(database)
     })
-    work = work.catch((thrown: unknown) =>
-      send({ type: 'failed', message: thrown instanceof Error ? thrown.message : '' }),
-    )
+    work = work.catch(fail)
   })
-  await work.catch((thrown: unknown) =>
-    send({ type: 'failed', message: thrown instanceof Error ? thrown.message : '' }),
-  )
+  await work.catch(fail)
+}
+
+function createPool(keys: KeyStore): FromPublishThread {
+  try {
+    return { type: 'pool', keys: keys.createPool() }
+  } catch (thrown) {
+    const { code, message } = thrown instanceof CountersignError ? thrown : storageError(thrown)
+    return { type: 'no-pool', code, message }
+  }
+}
+
+/**
+ * Brings what was committed from the write-ahead log into the database, beside commits that go on. Under a load that never
+ * pauses the log would only grow: then commits wait for the moment that it takes to begin it anew.
+ */
+function checkpoint(database: Sqlite): void {
+  const [done] = database.pragma('wal_checkpoint(PASSIVE)') as { readonly log: number }[]
+  if ((done?.log ?? 0) > RESTART_PAGES) database.pragma('wal_checkpoint(RESTART)')
 }
 
 if (parentPort !== null) void main(parentPort, workerData as PublishThreadData)

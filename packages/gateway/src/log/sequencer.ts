@@ -252,6 +252,7 @@ export class Sequencer {
         if (isAnswer) this.#storeBooks(draft, coverBySeconds)
       }
       for (const [deployment, value] of next) sql.sequence.run(deployment, value)
+      this.#storeSpend(ready)
       sql.commit.run()
     } catch (thrown) {
       if (this.#options.database.inTransaction) sql.rollback.run()
@@ -259,15 +260,32 @@ export class Sequencer {
     }
   }
 
-  #storeBooks(
-    { deployment, receipt, charge, object, first }: Extract<Draft, { kind: 'inference' }>,
-    nowSeconds: number,
-  ) {
-    if (charge !== undefined) {
-      const { keyId, day, currency, amountMicros, inputTokens, outputTokens, isUsageUnknown } = charge
-      const unknown = isUsageUnknown ? 1 : 0
-      this.#sql.spend.run(keyId, deployment, day, currency, amountMicros, inputTokens, outputTokens, unknown)
+  /** One row for each key, deployment, day and currency of the batch. */
+  #storeSpend(ready: readonly Ready[]): void {
+    const sums = new Map<string, SpendSum>()
+    for (const { draft } of ready) {
+      if (draft.kind !== 'inference' || draft.charge === undefined) continue
+      const { keyId, day, currency } = draft.charge
+      const name = `${keyId}\n${draft.deployment}\n${day}\n${currency}`
+      sums.set(name, addCharge(sums.get(name), draft.deployment, draft.charge))
     }
+    for (const { keyId, deployment, day, currency, amountMicros, requests, inputTokens, ...rest } of sums.values()) {
+      const { outputTokens, unknownUsage } = rest
+      this.#sql.spend.run(
+        keyId,
+        deployment,
+        day,
+        currency,
+        amountMicros,
+        requests,
+        inputTokens,
+        outputTokens,
+        unknownUsage,
+      )
+    }
+  }
+
+  #storeBooks({ receipt, object, first }: Extract<Draft, { kind: 'inference' }>, nowSeconds: number) {
     if (object !== undefined) this.#sql.object.run(object.id, object.keyId, object.upstream)
     if (first !== undefined) {
       this.#sql.forgetFirst.run(nowSeconds * 1000)
@@ -281,6 +299,25 @@ export class Sequencer {
     const receipt = draft.kind === 'inference' ? toHex(draft.receipt) : NO_RECEIPT
     const promise = { origin: logKey.note.name, receipt, statement: toHex(digest), index, leafHash, coverBySeconds }
     return formatPromise(promise)
+  }
+}
+
+interface SpendSum extends Omit<Charge, 'isUsageUnknown'> {
+  readonly deployment: string
+  readonly requests: number
+  readonly unknownUsage: number
+}
+
+function addCharge(sum: SpendSum | undefined, deployment: string, charge: Charge): SpendSum {
+  const { isUsageUnknown, ...rest } = charge
+  return {
+    ...rest,
+    deployment,
+    amountMicros: (sum?.amountMicros ?? 0) + charge.amountMicros,
+    inputTokens: (sum?.inputTokens ?? 0) + charge.inputTokens,
+    outputTokens: (sum?.outputTokens ?? 0) + charge.outputTokens,
+    requests: (sum?.requests ?? 0) + 1,
+    unknownUsage: (sum?.unknownUsage ?? 0) + (isUsageUnknown ? 1 : 0),
   }
 }
 
@@ -304,10 +341,10 @@ function prepare(database: Sqlite) {
     spend: database.prepare(
       `INSERT INTO spend (key_id, deployment, day, currency, amount_micros, requests, input_tokens, output_tokens,
                           unknown_usage)
-       VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (key_id, deployment, day, currency) DO UPDATE SET
          amount_micros = amount_micros + excluded.amount_micros,
-         requests = requests + 1,
+         requests = requests + excluded.requests,
          input_tokens = input_tokens + excluded.input_tokens,
          output_tokens = output_tokens + excluded.output_tokens,
          unknown_usage = unknown_usage + excluded.unknown_usage`,

@@ -117,7 +117,10 @@ export function openDatabase(path: string): Sqlite {
 
 /** Opens the database for reading alone, beside a writer. */
 export function openDatabaseReadOnly(path: string): Sqlite {
-  return openWith(path, { readonly: true, fileMustExist: true })
+  const database = openWith(path, { readonly: true, fileMustExist: true })
+  // Readers look up single rows; the writer needs the room.
+  database.pragma('cache_size = -4096')
+  return database
 }
 
 /**

@@ -18,7 +18,7 @@ export interface VaultKey {
 }
 
 /** Keys made ready in one durable commit. */
-export const POOL_SIZE = 64
+export const POOL_SIZE = 256
 
 const SECRET_BYTES = 32
 const NONCE_BYTES = 12
@@ -87,9 +87,11 @@ export class KeyStore {
   createPool(size = POOL_SIZE): readonly VaultKey[] {
     const secrets = Array.from({ length: size }, () => new Uint8Array(randomBytes(SECRET_BYTES)))
     try {
-      return this.#database.transaction(() =>
-        secrets.map((secret) => ({ id: Number(this.#insert.run(this.#wrap(secret)).lastInsertRowid), secret })),
-      )()
+      return this.#database
+        .transaction(() =>
+          secrets.map((secret) => ({ id: Number(this.#insert.run(this.#wrap(secret)).lastInsertRowid), secret })),
+        )
+        .immediate()
     } catch (thrown) {
       throw storageError(thrown)
     }
@@ -104,9 +106,9 @@ export class KeyStore {
     const known = tags.map((tag) => this.#findSubjectKey(tag))
     if (known.every((each) => each !== undefined)) return known
     try {
-      return this.#database.transaction(() =>
-        tags.map((tag) => this.#findSubjectKey(tag) ?? this.#makeSubjectKey(tag)),
-      )()
+      return this.#database
+        .transaction(() => tags.map((tag) => this.#findSubjectKey(tag) ?? this.#makeSubjectKey(tag)))
+        .immediate()
     } catch (thrown) {
       throw storageError(thrown)
     }
@@ -130,9 +132,11 @@ export class KeyStore {
 
   /** Destroys keys: overwritten in the file, and gone from its log, when this returns. */
   destroy(ids: readonly number[]): void {
-    this.#database.transaction(() => {
-      for (const id of ids) this.#remove.run(id)
-    })()
+    this.#database
+      .transaction(() => {
+        for (const id of ids) this.#remove.run(id)
+      })
+      .immediate()
     this.#flush()
   }
 
@@ -192,10 +196,12 @@ function migrate(database: Sqlite): void {
     throw new CountersignError('data/newer-version', `${why}; install a newer release`)
   }
   if (version === KEY_STORE_VERSION) return
-  database.transaction(() => {
-    for (const migration of MIGRATIONS.slice(version)) database.exec(migration)
-    database.pragma(`user_version = ${KEY_STORE_VERSION}`)
-  })()
+  database
+    .transaction(() => {
+      for (const migration of MIGRATIONS.slice(version)) database.exec(migration)
+      database.pragma(`user_version = ${KEY_STORE_VERSION}`)
+    })
+    .immediate()
 }
 
 const WRAP_LABEL = /* @__PURE__ */ utf8('countersign-vault-key-v1')
