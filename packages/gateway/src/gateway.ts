@@ -36,7 +36,7 @@ import { startUpstreams } from './upstreams/start.ts'
 import type { Upstream } from './upstreams/upstream.ts'
 import type { KeyStore } from './vault/key-store.ts'
 
-export const VERSION = '0.1.0'
+export const VERSION = '0.2.0'
 
 export interface GatewayOptions extends PartsOptions {
   /** Where a line for each answer and refusal goes; nowhere when it is missing. */

@@ -27,7 +27,7 @@ export const CHEATS: readonly Cheat[] = [
       if (!existsSync(wal)) throw new Error('the kill left no write-ahead log')
       truncateSync(wal, WAL_HEADER_BYTES)
     },
-    caught: /^lost: |does not start: refused (data\/damaged|log\/)/,
+    caught: /^lost: |^cut short: |^broken promise: |does not start: refused (data\/damaged|log\/)/,
   },
   {
     name: 'the last answer is taken back',

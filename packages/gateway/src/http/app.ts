@@ -13,6 +13,8 @@ import {
   utf8,
 } from '@countersign/verify'
 import { type Context, Hono } from 'hono'
+import { given, requireRight } from '../access/api-key.ts'
+import { aggregateUsage, parseUsageDimensions, readSpend } from '../access/usage.ts'
 import { errorBody } from '../dialects/error-body.ts'
 import { receiptSecret, sameSecret } from '../receipts/receipt-secret.ts'
 import { createStatementIntake } from '../receipts/statements.ts'
@@ -23,6 +25,7 @@ import { errorFacts } from './dialect-error.ts'
 import { addModelRoutes } from './model-routes.ts'
 import { createRateLimit, type RateLimit } from './rate-limit.ts'
 import { errorReply, JSON_TYPE, type Reply, reply } from './reply.ts'
+import { keyFromHeaders } from './request-headers.ts'
 import { addSubjectRoutes, readReason } from './subject-routes.ts'
 
 const BUNDLE_TYPE = 'application/vnd.dev.sigstore.bundle.v0.3+json'
@@ -44,6 +47,14 @@ export function createApp(gateway: Services): App {
   addSubjectRoutes(app, gateway, respond)
   addStatementRoutes(app, gateway)
   addLogRoutes(app, gateway)
+  app.get('/usage', (c) => {
+    const key = gateway.authenticate(keyFromHeaders(c.req.raw.headers))
+    if (key === undefined) authoriseOperator(c, gateway)
+    else requireRight(key, 'usage')
+    const { by = 'key,deployment,day', from, to } = c.req.query()
+    const query = { by: parseUsageDimensions(by), ...given('from', from), ...given('to', to) }
+    return respond(reply(200, aggregateUsage(readSpend(gateway.log.database, query), query)))
+  })
   app.get('/metrics', () => {
     const text = gateway.telemetry.renderMetrics()
     if (text === undefined) throw new CountersignError('request/not-found', 'metrics are switched off')
@@ -186,8 +197,16 @@ function statementReply(gateway: Services, row: StatementRow): Json {
   }
 }
 
-/** The receipt's secret, or the operator's token. @throws {CountersignError} `auth/missing`, `auth/wrong` */
+/** The receipt's secret, an API key that may read it, or the operator's token. @throws {CountersignError} `auth/missing`, `auth/wrong` */
 function authorise(c: Context, gateway: Services, receipt: string): void {
+  const token = keyFromHeaders(c.req.raw.headers)
+  if (token !== undefined) {
+    const key = gateway.authenticate(token)
+    if (key !== undefined) {
+      requireRight(key, 'receipts', gateway.receipts.find(receipt).name)
+      return
+    }
+  }
   const id = new Uint8Array(Buffer.from(receipt, 'hex'))
   const expected = receiptSecret(gateway.rootKey, id, gateway.statements.secretGeneration(id))
   const given = readBearer(c)

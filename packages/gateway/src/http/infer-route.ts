@@ -44,8 +44,9 @@ export async function handleInfer(
       const nonce = readNonce(request)
       const subject = readSubject(request)
       const body = await readBody(request, gateway.config.limits.bodyBytes)
+      const releaseBytes = gateway.takeBytes(body.length)
       const startMs = performance.now()
-      const answer = await infer(gateway.recording, deployment, { body, nonce, subject })
+      const answer = await infer(gateway.recording, deployment, { body, nonce, subject }).finally(releaseBytes)
       gateway.telemetry.observeAnswer(answerEvent(deployment, answer, performance.now() - startMs, request))
       send(response, answerReply(answer))
     } finally {

@@ -66,7 +66,7 @@ export function createAnswerCache(): AnswerCache {
 }
 
 /** Everything that decides an answer as far as the gateway knows: whose, by which manifest, in which API, which bytes. */
-function nameOf({ key, deployment, dialect, body }: AdmittedRequest): string {
-  const scope = JSON.stringify([key?.id ?? NO_KEY, deployment.statement, dialect.name])
+function nameOf({ key, deployment, dialect, facts, body }: AdmittedRequest): string {
+  const scope = JSON.stringify([key?.id ?? NO_KEY, deployment.statement, dialect.name, facts.model])
   return createHash('sha256').update(scope).update(body).digest('base64')
 }

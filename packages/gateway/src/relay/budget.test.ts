@@ -4,6 +4,7 @@ import { type TestContext, test } from 'node:test'
 import { apiKeysPath } from '../access/api-key-file.ts'
 import { ApiKeyStore } from '../access/api-keys.ts'
 import { readSpend } from '../access/usage.ts'
+import { call } from '../gateway.testing.ts'
 import { chat, type Raw, type RelayStage, send, startRelay, statementOf } from './relay.testing.ts'
 
 const PATH = '/v1/chat/completions'
@@ -76,4 +77,31 @@ test('beyond the budget nothing is sent', async (context) => {
   assert.equal(many.status, 429)
   const missing = await send(stage.gateway, PATH, chat('mock-small'))
   assert.equal(missing.status, 401)
+})
+
+test('rights open what they say, for the key’s own deployments', async (context) => {
+  const stage = await startRelay(context)
+  const store = new ApiKeyStore(apiKeysPath(stage.gateway.dataRoot))
+  context.after(() => store.close())
+  const keyWith = (rights: readonly ('receipts' | 'usage' | 'infer')[], deployments: 'all' | string[]) => {
+    const { token } = store.create({ name: 'test', deployments, rights }, Date.now())
+    return { authorization: `Bearer ${token}` }
+  }
+  const reader = keyWith(['receipts'], ['mock'])
+  const stranger = keyWith(['receipts'], ['sum'])
+  const accountant = keyWith(['usage'], 'all')
+  const got = await send(stage.gateway, PATH, chat('mock-small'))
+  await new Promise((resolve) => setTimeout(resolve, 1100))
+  const path = `/receipts/${String(got.headers['countersign-receipt'])}`
+  assert.equal((await call(stage.gateway, 'GET', path, { ...reader, prefer: 'wait=5' })).status, 200)
+  for (const headers of [stranger, accountant])
+    assert.equal((await call(stage.gateway, 'GET', path, headers)).status, 403)
+  const usage = await call(stage.gateway, 'GET', '/usage?by=deployment', accountant)
+  assert.deepEqual(
+    JSON.parse(usage.text).map((row: { deployment: string; requests: number }) => [row.deployment, row.requests]),
+    [['mock', 1]],
+  )
+  assert.equal((await call(stage.gateway, 'GET', '/usage', reader)).status, 403)
+  assert.equal((await call(stage.gateway, 'GET', '/usage')).status, 401)
+  assert.equal((await call(stage.gateway, 'GET', '/usage?by=nothing', accountant)).status, 400)
 })

@@ -76,7 +76,7 @@ const FAULTS: readonly Fault[] = [
   { model: 'mock-status-429', stream: false, status: 429, finish: 'error', by: 'upstream' },
   { model: 'mock-status-500', stream: true, status: 500, finish: 'error', by: 'upstream' },
   { model: 'mock-status-401', stream: false, status: 401, finish: 'error', by: 'upstream' },
-  { model: 'mock-huge-frame', stream: true, status: 200, finish: 'interrupted', by: 'upstream', text: /"error":\{/ },
+  { model: 'mock-huge-frame', stream: true, status: 200, finish: 'interrupted', by: 'gateway', text: /"error":\{/ },
   { model: 'mock-gzip', stream: false, status: 200, finish: 'stop', observation: 'upstream-encoding-decoded' },
   { model: 'mock-gzip', stream: true, status: 200, finish: 'stop', observation: 'upstream-encoding-decoded' },
   {

@@ -106,6 +106,9 @@ async function deliverLarge(exchange: Exchange, answered: Answered, start: Uint8
   else response.end(held)
 }
 
+/** What breaks an answer off because of a limit of the gateway's own. */
+const OUR_LIMITS: ReadonlySet<string> = /* @__PURE__ */ new Set(['bytes/too-large', 'queue/full'])
+
 /** How an answer ended that broke off: by whom, and how many bytes had been released. */
 export function brokenFinish(
   exchange: Exchange,
@@ -114,7 +117,7 @@ export function brokenFinish(
 ): InferencePredicate['finish'] {
   if (isClientGone(exchange)) return { reason: 'interrupted', by: whoLeft(exchange), deliveredBytes }
   const code = codeOf(thrown) ?? 'upstream/reset'
-  return { reason: 'interrupted', by: 'upstream', code, deliveredBytes }
+  return { reason: 'interrupted', by: OUR_LIMITS.has(code) ? 'gateway' : 'upstream', code, deliveredBytes }
 }
 
 /** A connection that goes is the client's doing, unless the gateway is on its way down. */

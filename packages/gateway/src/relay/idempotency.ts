@@ -17,7 +17,7 @@ const LABEL = /* @__PURE__ */ utf8('idempotency')
 /** The mark of a request, or `undefined` where it asks for none. @throws {CountersignError} `request/malformed` */
 export function readMark(
   value: string | undefined,
-  { key, dialect, body }: AdmittedRequest,
+  { key, dialect, facts, body }: AdmittedRequest,
   nowMs: number,
   rootKey: Uint8Array,
 ): IdempotencyMark | undefined {
@@ -34,7 +34,8 @@ export function readMark(
   }
   return {
     scope: tag(JSON.stringify([key?.id ?? NO_KEY, value])),
-    request: tag(`${dialect.path}\n`, body),
+    // The path may hold the model's name.
+    request: tag(`${dialect.path}\n${facts.model}\n`, body),
     expiresAtMs: nowMs + IDEMPOTENCY_MS,
   }
 }

@@ -4,7 +4,7 @@ import { Readable } from 'node:stream'
 import { codeOf } from '@countersign/verify'
 import { errorBody } from '../dialects/error-body.ts'
 import { errorFacts } from '../http/dialect-error.ts'
-import { begin, commitmentTo, promiseLine, receiptHeaders } from '../recording/recording.ts'
+import { begin, commitmentTo, giveUp, promiseLine, receiptHeaders } from '../recording/recording.ts'
 import type { Services } from '../services.ts'
 import type { AdmittedRequest } from './admitted-request.ts'
 import { askUpstreams } from './attempts.ts'
@@ -59,7 +59,10 @@ export async function relay(
   } catch (thrown) {
     // What was concluded, or could not be, is beyond repair here.
     if (exchange.recording.isConcluded) throw thrown
-    await deliverFailure(exchange, answered, thrown)
+    await deliverFailure(exchange, answered, thrown).catch((again: unknown) => {
+      if (!exchange.recording.isConcluded) giveUp(services.recording, exchange.recording)
+      throw again
+    })
   } finally {
     answered?.answer.body.destroy()
   }

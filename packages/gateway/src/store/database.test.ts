@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { openDatabase, SCHEMA_VERSION } from './database.ts'
+
+test('a database of the first release is brought up to date, with everything in it', (context) => {
+  const folder = mkdtempSync(join(tmpdir(), 'countersign-store-'))
+  context.after(() => rmSync(folder, { recursive: true }))
+  const path = join(folder, 'store.db')
+  const first = openDatabase(path)
+  first.exec("INSERT INTO entries VALUES (0, zeroblob(32)); INSERT INTO meta VALUES ('origin', 'example.org/log')")
+  const of = () =>
+    first.prepare('SELECT name FROM sqlite_schema WHERE type = ? AND name NOT LIKE ? ORDER BY name').pluck()
+  const all = { tables: of().all('table', 'sqlite%'), indexes: of().all('index', 'sqlite%') }
+  // What came with the second version goes, as if it had never been there.
+  for (const table of ['spend', 'upstream_objects', 'first_answers', 'subject_erasures'])
+    first.exec(`DROP TABLE ${table}`)
+  for (const index of first
+    .prepare("SELECT name FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'vault' AND sql IS NOT NULL")
+    .pluck()
+    .all()) {
+    first.exec(`DROP INDEX ${index}`)
+  }
+  first.pragma('user_version = 1')
+  first.close()
+  const again = openDatabase(path)
+  context.after(() => again.close())
+  const names = (type: string) =>
+    again
+      .prepare('SELECT name FROM sqlite_schema WHERE type = ? AND name NOT LIKE ? ORDER BY name')
+      .pluck()
+      .all(type, 'sqlite%')
+  assert.deepEqual({ tables: names('table'), indexes: names('index') }, all)
+  assert.equal(again.pragma('user_version', { simple: true }), SCHEMA_VERSION)
+  assert.equal(again.prepare('SELECT count(*) FROM entries').pluck().get(), 1)
+  assert.equal(again.prepare('SELECT value FROM meta').pluck().get(), 'example.org/log')
+})
