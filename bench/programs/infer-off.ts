@@ -19,7 +19,7 @@ async function main(): Promise<void> {
   const model = await loadModel(profile, bytes, toHex(createNodeCrypto().sha256(bytes)))
   const server = createServer((request, response) => {
     const answer = async () => {
-      const { inputs, outputs, id } = parseInferenceRequest(await readBody(request, MAX_BODY_BYTES))
+      const { inputs, outputs, id } = parseInferenceRequest(await readBody(request, MAX_BODY_BYTES, { add: () => {} }))
       model.check(inputs, outputs)
       const body = formatInferenceResponse({ modelName: 'credit', id, outputs: await model.run(inputs, outputs) })
       response.writeHead(200, { 'content-type': 'application/json; charset=utf-8', 'content-length': body.length })

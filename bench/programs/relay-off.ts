@@ -25,7 +25,7 @@ import type { Upstream, UpstreamAnswer } from '../../packages/gateway/dist/upstr
 async function relay(upstream: Upstream, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const dialect = matchRelay(request)
   if (dialect === undefined) throw new Error('only what is relayed is answered here')
-  const body = await readBody(request, DEFAULT_LIMITS.bodyBytes)
+  const body = await readBody(request, DEFAULT_LIMITS.bodyBytes, { add: () => {} })
   const facts = readRequest(dialect, scanObject(body))
   const abort = new AbortController()
   response.once('close', () => {

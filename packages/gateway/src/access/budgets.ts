@@ -66,8 +66,9 @@ interface State {
 
 /**
  * Budgets that know what was spent before. Of `loadSpend`, rows of the month before `nowMs` and later count.
+ * A sum beyond bounds stays at its bound, where nothing is left of any budget.
  *
- * @throws {CountersignError} `data/damaged` when a month's sum is more than a safe integer
+ * @throws {CountersignError} `data/damaged` for an amount that is no whole number from 0 on
  */
 export function createBudgets(loadSpend: () => Iterable<Spend>, nowMs: number): Budgets {
   const state: State = { accounts: new Map(), open: new Map(), month: monthOf(dayOf(nowMs)) }
@@ -76,8 +77,8 @@ export function createBudgets(loadSpend: () => Iterable<Spend>, nowMs: number): 
     const month = monthOf(day)
     if (month < oldest) continue
     const account = openAccount(state, keyId, currency, month)
-    account.spentMicros += amountMicros
-    if (!isAmount(amountMicros) || !isAmount(account.spentMicros)) {
+    account.spentMicros = Math.min(Number.MAX_SAFE_INTEGER, account.spentMicros + amountMicros)
+    if (!(amountMicros >= 0 && Number.isInteger(amountMicros))) {
       throw new CountersignError('data/damaged', `the spend of ${month} does not add up; restore the database`)
     }
   }

@@ -48,10 +48,9 @@ const VALUE_OF: { readonly [dimension in UsageDimension]: (spend: Spend) => stri
 
 /**
  * Adds spend up, in the order of the dimensions asked for, then of currencies. With no dimension there is one row for each
- * currency. Sums are exact.
+ * currency. Sums are exact up to 2^53 − 1, where they end.
  *
- * @throws {CountersignError} `request/malformed` for days that are none and for more than {@link MAX_USAGE_ROWS} groups;
- *   `data/damaged` when a sum is more than a safe integer
+ * @throws {CountersignError} `request/malformed` for days that are none and for more than {@link MAX_USAGE_ROWS} groups
  */
 export function aggregateUsage(spend: Iterable<RecordedSpend>, query: UsageQuery): readonly UsageRow[] {
   const { from, to } = requireDays(query)
@@ -129,10 +128,7 @@ function firstOf(row: RecordedSpend, dimensions: readonly (readonly [UsageDimens
 }
 
 function add(sum: UsageRow, row: RecordedSpend): UsageRow {
-  const sums = SUMS.map((name) => [name, sum[name] + row[name]] as const)
-  if (sums.some(([, value]) => !Number.isSafeInteger(value))) {
-    throw new CountersignError('data/damaged', 'the recorded spend does not add up; restore the database')
-  }
+  const sums = SUMS.map((name) => [name, Math.min(Number.MAX_SAFE_INTEGER, sum[name] + row[name])] as const)
   return { ...sum, ...Object.fromEntries(sums) }
 }
 

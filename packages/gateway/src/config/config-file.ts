@@ -91,7 +91,19 @@ function readConfig(fields: Fields, folder: string): Config {
   }
   operator.end()
   fields.end()
+  checkCredentials(config)
   return config
+}
+
+/** Who presents a key of the gateway has no place left for the upstream's. */
+function checkCredentials({ access, upstreams }: Config): void {
+  const unpaid = upstreams.find(({ credential }) => credential === 'client')
+  if (access === 'open' || unpaid === undefined) return
+  throw new ShapeError(
+    'shape/bad-value',
+    `config.upstreams.${unpaid.name}.credential`,
+    'with "access: keys" clients send a key of the gateway alone; name the upstream’s own as "env: NAME" or "file: PATH"',
+  )
 }
 
 function readTelemetry(fields: Fields): Config['telemetry'] {

@@ -355,3 +355,23 @@ test('any text of these pieces: a configuration or a typed error, never a crash'
     { numRuns: 300 },
   )
 })
+
+test('where clients send keys of the gateway, no upstream is opened by its clients', () => {
+  const text = (access: string) =>
+    [
+      'format: countersign-config/v1',
+      'operator: { name: Op, contact: op@example.org }',
+      `access: ${access}`,
+      'upstreams:',
+      '  far: { kind: openai, baseUrl: "https://api.example/v1", credential: client }',
+      'deployments:',
+      '  far:',
+      '    route: [{ upstream: far }]',
+      '    accountable: { party: P, contact: c, publicKey: p.pem }',
+    ].join('\n')
+  parseConfig(text('open'), '/')
+  assert.throws(() => parseConfig(text('keys'), '/'), {
+    code: 'config/malformed',
+    message: /^line 5: .*key of the gateway/,
+  })
+})

@@ -48,7 +48,7 @@ export interface TensorDeployment extends DeploymentBase {
 }
 
 /** A deployment whose answers come from upstreams, one of the gateway's own among them where it runs a language model. */
-export interface RelayDeployment extends DeploymentBase, Pick<Pricing, 'priceOf' | 'linesFor'> {
+export interface RelayDeployment extends DeploymentBase, Pick<Pricing, 'priceOf' | 'linesFor' | 'perRequest'> {
   readonly kind: 'relay'
   readonly answersTo: readonly string[]
   readonly route: readonly RouteTarget[]
@@ -164,7 +164,7 @@ async function startRelay(
   const { answersTo, retries, changes, cache } = config
   const upstreams = route.map((target) => servedUpstream(options, target))
   const targets = route.map(({ upstream, model }) => ({ provider: providerOf(options, upstream), model }))
-  const { listed, priceOf, linesFor } = createPricing(config, targets, options.catalogue, options.config.operator.name)
+  const { listed, ...pricing } = createPricing(config, targets, options.catalogue, options.config.operator.name)
   const manifest = manifestOf(options, config, {
     models: served === undefined ? [] : [served],
     upstreams,
@@ -176,7 +176,7 @@ async function startRelay(
   const base = await logged(options, config, manifest)
   const { upstreams: all } = options
   const places = new Map(route.map(({ upstream }) => [upstream, requiredUpstream(all, upstream)]))
-  return { kind: 'relay', ...base, answersTo, route, upstreams: places, retries, changes, cache, priceOf, linesFor }
+  return { kind: 'relay', ...base, answersTo, route, upstreams: places, retries, changes, cache, ...pricing }
 }
 
 function servedUpstream({ upstreams }: DeploymentsOptions, { upstream: name, model, weight, rank }: RouteTarget) {

@@ -1,7 +1,7 @@
 /** What a deployment's answers cost: by its own list, or by the catalogue that comes with the release. */
 import { CountersignError, type ListedPrice, type PriceLine, type Usage } from '@countersign/verify'
 import type { DeploymentConfig } from '../config/config.ts'
-import { findPrice, type Price, type Prices, priceLines } from '../prices/prices.ts'
+import { findPrice, type Price, type Prices, priceLines, sumMicros } from '../prices/prices.ts'
 
 /** Prices of one deployment. */
 export interface Pricing {
@@ -11,6 +11,8 @@ export interface Pricing {
   readonly priceOf: (model: string) => Price | undefined
   /** The price of an answer, line by line; `unknown` where the usage does not say. */
   readonly linesFor: (price: Price, usage: Usage) => readonly PriceLine[] | 'unknown'
+  /** What each answer costs besides, however long it is. It is in `linesFor` as well. */
+  readonly perRequest: readonly PriceLine[]
 }
 
 /** Where a model is looked up in the catalogue. */
@@ -46,9 +48,12 @@ export function createPricing(
     listed,
     priceOf: () => price,
     linesFor: (known, usage) => {
-      const lines = priceLines(known, usage, payee)
-      return lines === 'unknown' ? 'unknown' : [...perRequest, ...lines.filter(({ amountMicros }) => amountMicros > 0)]
+      const priced = priceLines(known, usage, payee)
+      if (priced === 'unknown') return 'unknown'
+      const lines = [...perRequest, ...priced.filter(({ amountMicros }) => amountMicros > 0)]
+      return Number.isSafeInteger(sumMicros(lines)) ? lines : 'unknown'
     },
+    perRequest,
   }
 }
 
@@ -65,7 +70,7 @@ function fromCatalogue(targets: readonly PricedTarget[], catalogue: Prices, paye
     const price = priceOf(model)
     return price === undefined ? [] : listOf(price, models.length === 1 ? '' : ` of ${model}`)
   })
-  return { listed, priceOf, linesFor: (price, usage) => priceLines(price, usage, payee) }
+  return { listed, priceOf, linesFor: (price, usage) => priceLines(price, usage, payee), perRequest: [] }
 }
 
 function listOf({ inputMicros, outputMicros, cachedInputMicros, currency }: Price, suffix: string): ListedPrice[] {

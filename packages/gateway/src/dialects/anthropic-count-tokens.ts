@@ -6,6 +6,8 @@ export const ANTHROPIC_COUNT_TOKENS: Dialect = {
   name: 'anthropic-count-tokens',
   path: '/v1/messages/count_tokens',
   family: 'anthropic',
+  isFree: true,
+  tokens: 'none',
   canStream: false,
   streamError: 'anthropic-event',
   parameters: {},

@@ -31,6 +31,10 @@ export interface Dialect {
   readonly family: Family
   /** How requests come; as JSON unless it says otherwise. */
   readonly body?: 'multipart'
+  /** Whether its answers cost nothing anywhere. */
+  readonly isFree?: true
+  /** Tokens that its answers are made of; those of the request and of the answer unless it says otherwise. */
+  readonly tokens?: 'of-request' | 'none'
   readonly canStream: boolean
   /** How an error is said in its streams: as data alone, or as an event of the family's shape. */
   readonly streamError: 'data' | 'responses-event' | 'anthropic-event'
@@ -73,7 +77,8 @@ export function readRequest(dialect: Dialect, body: ScannedObject): RequestFacts
   }
 }
 
-function readParameters(names: ParameterNames, body: ScannedObject): Parameters {
+/** Reads the parameters that may stand in clear. One that does not fit a statement is left out. */
+export function readParameters(names: ParameterNames, body: ScannedObject): Parameters {
   const temperature = firstNumber(body, names.temperature, isDecimal)
   const topP = firstNumber(body, names.topP, isDecimal)
   const seed = firstNumber(body, names.seed, isInteger)

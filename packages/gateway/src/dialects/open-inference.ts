@@ -8,6 +8,7 @@ export const OPEN_INFERENCE: Dialect = {
   path: '/v2/models/{model}/infer',
   pathOf: (model) => `/v2/models/${encodeURIComponent(model)}/infer`,
   family: 'open-inference',
+  tokens: 'none',
   canStream: false,
   streamError: 'data',
   parameters: {},

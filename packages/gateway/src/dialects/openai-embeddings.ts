@@ -16,6 +16,7 @@ export const OPENAI_EMBEDDINGS: Dialect = {
   name: 'openai-embeddings',
   path: '/v1/embeddings',
   family: 'openai',
+  tokens: 'of-request',
   canStream: false,
   streamError: 'data',
   parameters: {},

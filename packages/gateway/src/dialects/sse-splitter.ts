@@ -42,6 +42,11 @@ export class SseSplitter {
     return this.#buffered
   }
 
+  /** Memory that is kept for such bytes, which is somewhat more. */
+  get bufferBytes(): number {
+    return this.#buffer.length
+  }
+
   /**
    * The frames that `chunk` makes whole. One that lies inside the chunk is a window on it, not a copy.
    *

@@ -1,31 +1,44 @@
 /** Reads a request's body within its limit. */
 import type { IncomingMessage } from 'node:http'
 import { CountersignError } from '@countersign/verify'
+import type { Holding } from '../admission/holding.ts'
 
 /** How long a refused client may go on sending, so that it gets to read why. */
 const LINGER_MS = 2000
 
 /**
- * The whole body.
+ * The whole body. Its bytes count from the moment they come until `holding` is released.
  *
  * @throws {CountersignError} `request/too-large`, `request/unsupported-encoding`, `request/malformed` when the client
- *   leaves before its end
+ *   leaves before its end, `queue/full`
  */
-export function readBody(request: IncomingMessage, maxBytes: number): Promise<Uint8Array> {
+export function readBody(
+  request: IncomingMessage,
+  maxBytes: number,
+  holding: Pick<Holding, 'add'>,
+): Promise<Uint8Array> {
   const encoding = request.headers['content-encoding']
   if (encoding !== undefined && encoding !== 'identity') {
     throw new CountersignError('request/unsupported-encoding', 'send the body without content-encoding')
   }
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge(maxBytes)
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = []
+    let chunks: Buffer[] = []
     let length = 0
-    request.on('data', (chunk: Buffer) => {
+    const onData = (chunk: Buffer) => {
       length += chunk.length
-      if (length > maxBytes) reject(tooLarge(maxBytes))
-      else chunks.push(chunk)
-    })
-    request.on('end', () => {
+      try {
+        if (length > maxBytes) throw tooLarge(maxBytes)
+        holding.add(chunk.length)
+        chunks.push(chunk)
+      } catch (thrown) {
+        // What came is let go at once, and what still comes is not kept.
+        chunks = []
+        request.off('data', onData).off('end', onEnd)
+        reject(thrown)
+      }
+    }
+    const onEnd = () => {
       // Bytes of their own: a chunk is a window on the 64 KiB that came off the socket, all of which would go to other
       // threads with it.
       const body = new Uint8Array(length)
@@ -35,7 +48,9 @@ export function readBody(request: IncomingMessage, maxBytes: number): Promise<Ui
         offset += chunk.length
       }
       resolve(body)
-    })
+    }
+    request.on('data', onData)
+    request.on('end', onEnd)
     request.on('error', () => reject(new CountersignError('request/malformed', 'the request ended before its body')))
     request.on('aborted', () => reject(new CountersignError('request/malformed', 'the request ended before its body')))
   })

@@ -4,11 +4,17 @@ import type { Server as SecureServer } from 'node:https'
 import type { Socket } from 'node:net'
 import { CountersignError } from '@countersign/verify'
 
+/** Most requests of one connection that wait behind the one that is being answered. */
+export const MAX_WAITING = 16
+
+/** How to end the waiting of each request of a connection. */
+const waiting: WeakMap<Socket, Set<() => void>> = /* @__PURE__ */ new WeakMap()
+
 /**
  * Resolves when the response is the next on its connection: requests may come one behind another, and are answered in
  * turn. Before its turn a response has no connection, and would never learn that its client is gone.
  *
- * @throws {CountersignError} `request/malformed` when the client leaves before
+ * @throws {CountersignError} `request/malformed` when the client leaves before, `queue/full` when too many wait there
  */
 export function whenItsTurn(request: IncomingMessage, response: ServerResponse): Promise<void> | undefined {
   if (response.socket !== null || response.destroyed) return undefined
@@ -16,12 +22,28 @@ export function whenItsTurn(request: IncomingMessage, response: ServerResponse):
   return new Promise((resolve, reject) => {
     const onClose = () => reject(new CountersignError('request/malformed', 'the client left before its turn'))
     if (socket.destroyed) return onClose()
-    socket.once('close', onClose)
+    const others = waitingOn(socket)
+    if (others.size >= MAX_WAITING) {
+      return reject(new CountersignError('queue/full', `more than ${MAX_WAITING} requests wait on this connection`))
+    }
+    others.add(onClose)
     response.once('socket', () => {
-      socket.off('close', onClose)
+      others.delete(onClose)
       resolve()
     })
   })
+}
+
+/** One listener on a connection, however many requests wait there. */
+function waitingOn(socket: Socket): Set<() => void> {
+  const known = waiting.get(socket)
+  if (known !== undefined) return known
+  const onCloses = new Set<() => void>()
+  waiting.set(socket, onCloses)
+  socket.once('close', () => {
+    for (const onClose of onCloses) onClose()
+  })
+  return onCloses
 }
 
 /**

@@ -37,6 +37,7 @@ const ALLOWED: ReadonlySet<string> = /* @__PURE__ */ new Set([
   'user-agent',
   'prefer',
   'x-api-key',
+  'api-key',
   'countersign-nonce',
   'countersign-subject',
   'countersign-upstream',

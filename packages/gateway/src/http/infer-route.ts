@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { codeOf } from '@countersign/verify'
 import { requireRight } from '../access/api-key.ts'
+import { createHolding } from '../admission/holding.ts'
 import { findAnswering } from '../deployments/answering.ts'
 import type { TensorDeployment } from '../deployments/deployments.ts'
 import { type InferAnswer, infer } from '../inference/infer.ts'
@@ -10,6 +11,7 @@ import type { Services } from '../services.ts'
 import type { AnswerEvent } from '../telemetry/answer-event.ts'
 import { parseTraceparent } from '../telemetry/trace-context.ts'
 import { linger, readBody } from './body.ts'
+import { whenItsTurn } from './client-connection.ts'
 import { errorReply, JSON_TYPE, type Reply } from './reply.ts'
 import { presentedKey, readNonce } from './request-headers.ts'
 import { readSubject } from './subject-header.ts'
@@ -36,20 +38,23 @@ export async function handleInfer(
   response: ServerResponse,
 ): Promise<void> {
   try {
+    await whenItsTurn(request, response)
     const release = gateway.admit()
+    const holding = createHolding(gateway)
     try {
       const key = gateway.authenticate(presentedKey(request))
       const deployment = gateway.tensorDeployment(decodeName(name))
       if (key !== undefined) requireRight(key, 'infer', deployment.name)
       const nonce = readNonce(request)
       const subject = readSubject(request)
-      const body = await readBody(request, gateway.config.limits.bodyBytes)
-      const releaseBytes = gateway.takeBytes(body.length)
+      const body = await readBody(request, gateway.config.limits.bodyBytes, holding)
+      const payer = key && { key, access: gateway.access }
       const startMs = performance.now()
-      const answer = await infer(gateway.recording, deployment, { body, nonce, subject }).finally(releaseBytes)
+      const answer = await infer(gateway.recording, deployment, { body, nonce, subject, payer })
       gateway.telemetry.observeAnswer(answerEvent(deployment, answer, performance.now() - startMs, request))
       send(response, answerReply(answer))
     } finally {
+      holding.release()
       release()
     }
   } catch (thrown) {

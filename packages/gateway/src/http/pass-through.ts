@@ -5,7 +5,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream/promises'
 import { CountersignError, quote } from '@countersign/verify'
-import { requireRight } from '../access/api-key.ts'
+import { type ApiKey, requireRight } from '../access/api-key.ts'
+import { createHolding } from '../admission/holding.ts'
+import { requireRate } from '../relay/admission.ts'
 import { NO_KEY } from '../relay/admitted-request.ts'
 import { headersFor } from '../relay/attempts.ts'
 import { writeHead } from '../relay/exchange.ts'
@@ -22,6 +24,8 @@ type Method = (typeof METHODS)[number]
 /** What an upstream keeps of an answer: itself, what went in, and the order to stop. */
 const RESPONSE = /^\/v1\/responses\/([\w.:-]{1,256})(?:\/(?:input_items|cancel))?$/
 const FILES = /^\/v1\/(?:files|uploads|batches)(?:\/[\w.:/-]{1,512})?$/
+
+const CANCEL = /^[^?]*\/cancel(?:\?|$)/
 
 /** Names the upstream where several could be meant. */
 const UPSTREAM_HEADER = 'countersign-upstream'
@@ -52,6 +56,7 @@ export async function handlePassThrough(
   const abort = new AbortController()
   response.once('close', () => abort.abort())
   try {
+    await whenItsTurn(request, response)
     const release = gateway.admit()
     try {
       const key = gateway.authenticate(presentedKey(request))
@@ -61,10 +66,11 @@ export async function handlePassThrough(
       if (id === undefined && key !== undefined && key.deployments !== 'all') {
         throw new CountersignError('auth/not-allowed', 'files are for keys that may use all deployments')
       }
-      const body = method === 'GET' ? undefined : await readBody(request, gateway.config.limits.bodyBytes)
-      const releaseBytes = gateway.takeBytes(body?.length ?? 0)
+      if (key !== undefined && method === 'POST') requireMeans(gateway, key, request)
+      const holding = createHolding(gateway)
       try {
-        await whenItsTurn(request, response)
+        const { bodyBytes } = gateway.config.limits
+        const body = method === 'GET' ? undefined : await readBody(request, bodyBytes, holding)
         tolerateQuiet(response)
         const answer = await upstream.send({
           method,
@@ -78,7 +84,7 @@ export async function handlePassThrough(
         writeHead(response, answer.status, answer.headers, [], undefined)
         await pipeline(answer.body, response)
       } finally {
-        releaseBytes()
+        holding.release()
       }
     } finally {
       release()
@@ -88,6 +94,18 @@ export async function handlePassThrough(
     else sendRefusal(gateway, response, 'openai', thrown)
     if (!request.complete) linger(request)
   }
+}
+
+/**
+ * What is asked for here has a price that nobody knows: it is not for keys with a budget, but to stop what is under way.
+ *
+ * @throws {CountersignError} `auth/not-allowed`, `rate/limited`
+ */
+function requireMeans(gateway: Services, key: ApiKey, { url = '' }: IncomingMessage): void {
+  if (key.monthlyBudget !== undefined && !CANCEL.test(url)) {
+    throw new CountersignError('auth/not-allowed', 'files and batches have no price here: they are for keys without a budget')
+  }
+  requireRate(gateway, key, 0)
 }
 
 /** The upstream that gave the answer of that id to the holder of the same key. */

@@ -1,5 +1,6 @@
 /** The hot path of upstreams: requests of the OpenAI and Anthropic dialects, straight on node:http. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createHolding } from '../admission/holding.ts'
 import type { Dialect } from '../dialects/dialect.ts'
 import { dialectAt } from '../dialects/dialects.ts'
 import { admitRequest, settleUnused } from '../relay/admission.ts'
@@ -31,21 +32,22 @@ export async function handleRelay(
   model?: string,
 ): Promise<void> {
   try {
+    // What waits behind another request of its connection takes no place from others.
+    await whenItsTurn(request, response)
     const release = gateway.admit()
     try {
       const key = gateway.authenticate(presentedKey(request))
       const nonce = readNonce(request)
       const subject = readSubject(request)
-      const body = await readBody(request, gateway.config.limits.bodyBytes)
-      const releaseBytes = gateway.takeBytes(body.length)
+      const holding = createHolding(gateway)
       try {
-        await whenItsTurn(request, response)
+        const body = await readBody(request, gateway.config.limits.bodyBytes, holding)
         tolerateQuiet(response)
         const contentType = request.headers['content-type']
         const admitted = await admitRequest(gateway, { dialect, body, key, nonce, subject, contentType, model })
         await answer(gateway, admitted, request, response)
       } finally {
-        releaseBytes()
+        holding.release()
       }
     } finally {
       release()

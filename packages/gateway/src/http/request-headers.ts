@@ -26,16 +26,16 @@ export function readNonce(request: IncomingMessage): string | undefined {
 
 /** The same, of a request in the web's shape. */
 export function keyFromHeaders(headers: Headers): string | undefined {
-  return keyIn(headers.get('authorization') ?? '', headers.get('x-api-key') ?? undefined)
+  return keyIn(headers.get('authorization') ?? '', headers.get('x-api-key'), headers.get('api-key'))
 }
 
-/** The gateway's key that a request presents, where OpenAI's or Anthropic's libraries put theirs. */
+/** The gateway's key that a request presents, where OpenAI's, Anthropic's or Azure's libraries put theirs. */
 export function presentedKey({ headers }: IncomingMessage): string | undefined {
-  const apiKey = headers['x-api-key']
-  return keyIn(headers.authorization ?? '', typeof apiKey === 'string' ? apiKey : undefined)
+  return keyIn(headers.authorization ?? '', headers['x-api-key'], headers['api-key'])
 }
 
-function keyIn(authorization: string, apiKey: string | undefined): string | undefined {
+function keyIn(authorization: string, ...apiKeys: readonly unknown[]): string | undefined {
   const bearer = /^Bearer +(\S+)$/i.exec(authorization)?.[1]
-  return [bearer, apiKey].find((key) => key?.startsWith(KEY_PREFIX) === true)
+  for (const key of [bearer, ...apiKeys]) if (typeof key === 'string' && key.startsWith(KEY_PREFIX)) return key
+  return undefined
 }

@@ -15,11 +15,14 @@ import {
 import type { Deployment, TensorDeployment } from '../deployments/deployments.ts'
 import type { Promised } from '../log/commit-thread.ts'
 import { begin, commitmentTo, conclude, type Recording, type RecordingServices } from '../recording/recording.ts'
+import { type Payer, reservePayment } from './payment.ts'
 
 export interface InferInput {
   readonly body: Uint8Array
   readonly nonce: string | undefined
   readonly subject: string | undefined
+  /** Whose rate and budget it counts in, where a key was presented. */
+  readonly payer?: Payer | undefined
 }
 
 /** What goes back to the client. */
@@ -41,22 +44,26 @@ interface Outcome {
  * Answers one request. Throws for requests that are refused, and then nothing is recorded; once admitted, whatever
  * happens is recorded, a failing engine too.
  *
- * @throws {CountersignError} `json/*`, `shape/*`, `tensor/*` for a bad request; `queue/full`, `disk/full`, `log/closed`,
+ * @throws {CountersignError} `json/*`, `shape/*`, `tensor/*` for a bad request; `rate/limited`, `budget/*`; `queue/full`, `disk/full`, `log/closed`,
  *   `clock/went-backwards` when it cannot be recorded: then no answer leaves
  */
 export async function infer(
   services: RecordingServices,
   deployment: TensorDeployment,
-  { body, nonce, subject }: InferInput,
+  { body, nonce, subject, payer }: InferInput,
 ): Promise<InferAnswer> {
   const request = parseInferenceRequest(body)
   deployment.model.check(request.inputs, request.outputs)
   const usage = { rows: rowsOf(request.inputs) }
   const price = priceOf(deployment, usage.rows)
   const admitted = { deployment: deployment.reference, requested: deployment.name, body, nonce, subject }
-  const recording = await begin(services, admitted, false)
+  const payment = payer && reservePayment(services.log, payer, price)
+  const recording = await begin(services, admitted, false).catch((thrown: unknown) => {
+    payment?.giveBack()
+    throw thrown
+  })
   const outcome = await run(deployment, request)
-  const ended = services.log.clock.read()
+  const ended = services.log.clock.readClamped()
   const response = commitmentTo(services, recording, 'response', outcome.body)
   const { served } = deployment
   const promised = await conclude(services, recording, {
@@ -83,8 +90,8 @@ export async function infer(
       ['request', body],
       ['response', outcome.body],
     ]),
-    charge: undefined,
-  })
+    charge: payment?.charge,
+  }).finally(() => payment?.pay())
   return { status: outcome.status, body: outcome.body, recording, promised, usage }
 }
 

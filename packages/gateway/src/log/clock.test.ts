@@ -59,3 +59,11 @@ test('never goes back, whatever the machine does', () => {
     }),
   )
 })
+
+test('what has begun is given a time whatever the clock does, and never one before the last', () => {
+  const clock = clockOver([100_000, 1, 100_001, 2])
+  clock.read()
+  assert.deepEqual(clock.readClamped(), { timeMs: 100_000, clamped: true })
+  assert.deepEqual(clock.readClamped(), { timeMs: 100_001, clamped: false })
+  assert.throws(() => clock.read(), { code: 'clock/went-backwards' })
+})

@@ -11,13 +11,20 @@ export interface Reading {
 }
 
 export interface Clock {
-  /** @throws {CountersignError} `clock/went-backwards` */
+  /** For whatever begins. @throws {CountersignError} `clock/went-backwards` */
   read(): Reading
+  /** For whatever has begun, and must get its record: a step back of any length is clamped. */
+  readClamped(): Reading
 }
 
 /** A clock over `now` that starts no earlier than `lastMs`. */
 export function createClock(now: () => number, lastMs: number): Clock {
   let last = lastMs
+  const clamp = (time: number): Reading => {
+    const clamped = time < last
+    last = Math.max(last, time)
+    return { timeMs: last, clamped }
+  }
   return {
     read() {
       const time = now()
@@ -28,9 +35,8 @@ export function createClock(now: () => number, lastMs: number): Clock {
           `the machine's clock is ${seconds} s behind what this log has recorded; correct it, then restart`,
         )
       }
-      const clamped = time < last
-      last = Math.max(last, time)
-      return { timeMs: last, clamped }
+      return clamp(time)
     },
+    readClamped: () => clamp(now()),
   }
 }

@@ -232,7 +232,8 @@ export class LogService {
     const drafts = this.#outbox
     this.#outbox = []
     try {
-      this.#post({ type: 'append', drafts, timeMs: this.#clock.read().timeMs })
+      // What was admitted is recorded, whatever became of the clock since.
+      this.#post({ type: 'append', drafts, timeMs: this.#clock.readClamped().timeMs })
     } catch (thrown) {
       const error = thrown instanceof CountersignError ? thrown : new CountersignError('data/damaged', 'cannot append')
       for (const { ticket } of drafts) this.#takePending(ticket)?.reject(error)

@@ -32,6 +32,9 @@ export type FromPublishThread =
   | { readonly type: 'no-pool'; readonly code: ErrorCode; readonly message: string }
   | { readonly type: 'closed' }
 
+/** In SQLite's spelling: below zero it is KiB. Entries are read once, in order. */
+const CACHE_KIB = -4096
+
 /** Pages of the write-ahead log from which on commits wait until it begins anew: about 32 MiB. */
 const RESTART_PAGES = 8192
 
@@ -41,6 +44,7 @@ async function main(
 ): Promise<void> {
   const folder = dataFolderAt(dataRoot)
   const database = openDatabase(folder.database)
+  database.pragma(`cache_size = ${CACHE_KIB}`)
   const keys = new KeyStore(folder.vaultKeys, vaultWrappingKey)
   const publisher = new Publisher(new TileReader(createNodeCrypto(), database, folder.log), folder.log, publishedSize)
   const send = (message: FromPublishThread) => port.postMessage(message)

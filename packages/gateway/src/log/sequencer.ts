@@ -302,6 +302,9 @@ export class Sequencer {
   }
 }
 
+/** Where sums of spend end: the largest whole number that is exact everywhere. */
+const MAX_SUM = Number.MAX_SAFE_INTEGER
+
 interface SpendSum extends Omit<Charge, 'isUsageUnknown'> {
   readonly deployment: string
   readonly requests: number
@@ -313,12 +316,17 @@ function addCharge(sum: SpendSum | undefined, deployment: string, charge: Charge
   return {
     ...rest,
     deployment,
-    amountMicros: (sum?.amountMicros ?? 0) + charge.amountMicros,
-    inputTokens: (sum?.inputTokens ?? 0) + charge.inputTokens,
-    outputTokens: (sum?.outputTokens ?? 0) + charge.outputTokens,
+    amountMicros: boundedSum(sum?.amountMicros ?? 0, charge.amountMicros),
+    inputTokens: boundedSum(sum?.inputTokens ?? 0, charge.inputTokens),
+    outputTokens: boundedSum(sum?.outputTokens ?? 0, charge.outputTokens),
     requests: (sum?.requests ?? 0) + 1,
     unknownUsage: (sum?.unknownUsage ?? 0) + (isUsageUnknown ? 1 : 0),
   }
+}
+
+/** Never fails, and is exact below its bound: nothing that an upstream says of its usage may keep a batch from the log. */
+function boundedSum(sum: number, count: number): number {
+  return Math.min(MAX_SUM, sum + (count > 0 ? Math.min(MAX_SUM, Math.floor(count)) : 0))
 }
 
 /** Statements that answer no request have no receipt id; their promise says so with zeros. */
@@ -343,10 +351,10 @@ function prepare(database: Sqlite) {
                           unknown_usage)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (key_id, deployment, day, currency) DO UPDATE SET
-         amount_micros = amount_micros + excluded.amount_micros,
+         amount_micros = min(${MAX_SUM}, amount_micros + excluded.amount_micros),
          requests = requests + excluded.requests,
-         input_tokens = input_tokens + excluded.input_tokens,
-         output_tokens = output_tokens + excluded.output_tokens,
+         input_tokens = min(${MAX_SUM}, input_tokens + excluded.input_tokens),
+         output_tokens = min(${MAX_SUM}, output_tokens + excluded.output_tokens),
          unknown_usage = unknown_usage + excluded.unknown_usage`,
     ),
     object: database.prepare('INSERT OR REPLACE INTO upstream_objects (id, key_id, upstream) VALUES (?, ?, ?)'),

@@ -176,8 +176,8 @@ export function estimateMicros(price: Price, requestBytes: number, maxOutputToke
   const rates = [price, ratesFor(price, inputTokens)]
   const inputMicros = Math.max(...rates.flatMap((each) => [each.inputMicros, each.cachedInputMicros ?? 0]))
   const outputMicros = Math.max(...rates.map((each) => each.outputMicros))
-  // One micro more: cached and other input are rounded each.
-  const micros = roundUp(inputTokens, inputMicros) + 1n + roundUp(outputTokens, outputMicros)
+  // One micro more where input costs anything: cached and other input are rounded each.
+  const micros = roundUp(inputTokens, inputMicros) + (inputMicros > 0 ? 1n : 0n) + roundUp(outputTokens, outputMicros)
   if (micros > BigInt(Number.MAX_SAFE_INTEGER)) throw tooMuch()
   return Number(micros)
 }

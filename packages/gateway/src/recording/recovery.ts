@@ -31,7 +31,7 @@ const RETRY_MS = 1000
 export async function recordInterrupted(intent: Intent, log: LogService, epoch: string): Promise<void> {
   for (;;) {
     try {
-      await log.append(interrupted(intent, log.clock.read().timeMs, epoch))
+      await log.append(interrupted(intent, log.clock.readClamped().timeMs, epoch))
       return
     } catch (thrown) {
       if (codeOf(thrown) !== 'disk/full') throw thrown

@@ -2,15 +2,15 @@
 import { CountersignError, quote } from '@countersign/verify'
 import { type ApiKey, requireRight } from '../access/api-key.ts'
 import type { Reservation } from '../access/budgets.ts'
-import type { RouteTarget } from '../config/config.ts'
 import type { RelayDeployment } from '../deployments/deployments.ts'
 import { type Dialect, type RequestFacts, readRequest } from '../dialects/dialect.ts'
 import { type ScannedObject, scanObject } from '../dialects/json-scan.ts'
 import { readForm } from '../dialects/multipart.ts'
-import { DEFAULT_OUTPUT_TOKENS, estimateMicros } from '../prices/prices.ts'
+import { estimateMicros, sumMicros } from '../prices/prices.ts'
 import type { Services } from '../services.ts'
 import { KIND_DIALECTS } from '../upstreams/kinds.ts'
-import type { AdmittedRequest } from './admitted-request.ts'
+import { type AdmittedRequest, NO_KEY } from './admitted-request.ts'
+import { type Estimate, estimateRequest, expectedTokens } from './estimate.ts'
 
 export interface Arrival {
   readonly dialect: Dialect
@@ -46,17 +46,60 @@ export async function admitRequest(services: Services, arrival: Arrival): Promis
     )
   }
   if (key !== undefined) requireRight(key, 'infer', deployment.name)
-  const expectedTokens = facts.parameters.maxTokens ?? 0
-  const reservation = key === undefined ? undefined : reserve(services, key, deployment, route, body, scanned, facts)
-  if (key !== undefined) {
-    const admission = services.access.rates.admit(key, expectedTokens, services.log.clock.read().timeMs)
-    if (!admission.admitted) {
-      if (reservation !== undefined) services.access.budgets.settle(reservation, 0)
-      throw new RateLimited(admission.limit, admission.retryAfterSeconds)
-    }
-  }
-  return { dialect, body, scanned, facts, deployment, route, key, reservation, expectedTokens, nonce, subject }
+  requireKept(services, arrival, scanned)
+  const request = { dialect, body, scanned, facts, deployment, route, key, nonce, subject }
+  const nobody = { estimate: undefined, reservation: undefined, counted: { expected: 0, isSettled: true } }
+  return { ...request, ...(key === undefined ? nobody : hold(services, key, request)) }
 }
+
+/** Settles rate and budget of a key's request. @throws {CountersignError} `rate/limited`, `budget/*`, `request/malformed` */
+function hold(
+  services: Services,
+  key: ApiKey,
+  request: Omit<AdmittedRequest, 'estimate' | 'reservation' | 'counted'>,
+): Pick<AdmittedRequest, 'estimate' | 'reservation' | 'counted'> {
+  const { dialect } = request
+  const estimate = estimateRequest(request)
+  const reservation = dialect.isFree === true ? undefined : reserve(services, key, request, estimate)
+  const expected = expectedTokens(dialect, estimate)
+  try {
+    requireRate(services, key, expected)
+  } catch (thrown) {
+    if (reservation !== undefined) services.access.budgets.settle(reservation, 0)
+    throw thrown
+  }
+  return { estimate, reservation, counted: { expected, isSettled: false } }
+}
+
+/** Counts a request against its key's rate. @throws {CountersignError} `rate/limited` */
+export function requireRate({ access, log }: Pick<Services, 'access' | 'log'>, key: ApiKey, expected: number): void {
+  const admission = access.rates.admit(key, expected, log.clock.read().timeMs)
+  if (!admission.admitted) throw new RateLimited(admission.limit, admission.retryAfterSeconds)
+}
+
+/**
+ * Refuses what would make an answer without a receipt, or reach into somebody else's.
+ *
+ * @throws {CountersignError} `request/malformed`, `request/not-found`, `shape/wrong-type`
+ */
+function requireKept({ statements }: Services, { dialect, key }: Arrival, scanned: ScannedObject | undefined): void {
+  if (dialect.name !== 'openai-responses' || scanned === undefined) return
+  const { kind: background = 'null', start = 0 } = scanned.members.get('background') ?? {}
+  const isFalse = background === 'boolean' && scanned.bytes[start] === LETTER_F
+  if (background !== 'null' && !isFalse) {
+    const why = 'an answer in the background would leave without a receipt; ask for it without, or as a stream'
+    throw new CountersignError('request/malformed', `background: ${why}`)
+  }
+  const kind = scanned.kindOf('previous_response_id') ?? 'null'
+  const previous = kind === 'null' ? undefined : scanned.textOf('previous_response_id')
+  if (previous !== undefined && statements.upstreamOf(previous, key?.id ?? NO_KEY) === undefined) {
+    const message = `previous_response_id: no answer ${quote(previous)} was given to this key`
+    throw new CountersignError('request/not-found', message)
+  }
+}
+
+/** Of `false`. */
+const LETTER_F = 0x66
 
 async function readFacts(
   { dialect, body, contentType, model }: Arrival,
@@ -82,19 +125,28 @@ export class RateLimited extends CountersignError {
 }
 
 /** Gives back what was set aside for a request that nobody was asked to answer; nothing where it was settled already. */
-export function settleUnused({ access }: Services, { reservation }: AdmittedRequest): void {
-  if (reservation !== undefined) access.budgets.settle(reservation, 0)
+export function settleUnused(services: Services, admitted: AdmittedRequest): void {
+  if (admitted.reservation !== undefined) services.access.budgets.settle(admitted.reservation, 0)
+  settleTokens(services, admitted, 0)
+}
+
+/** Puts right, once, what was counted against the key's rate. `unknown` keeps what was expected. */
+export function settleTokens(
+  { access }: Pick<Services, 'access'>,
+  { key, counted }: AdmittedRequest,
+  actual: number | 'unknown',
+): void {
+  if (key === undefined || counted.isSettled) return
+  counted.isSettled = true
+  if (actual !== 'unknown') access.rates.settle(key, counted.expected, actual)
 }
 
 /** Sets aside the most that the answer may cost, as far as that can be told beforehand. */
 function reserve(
   { access, log }: Services,
   key: ApiKey,
-  deployment: RelayDeployment,
-  route: readonly RouteTarget[],
-  body: Uint8Array,
-  scanned: ScannedObject | undefined,
-  facts: RequestFacts,
+  { deployment, route, facts }: Pick<AdmittedRequest, 'deployment' | 'route' | 'facts'>,
+  { requestBytes, outputTokens }: Estimate,
 ): Reservation | undefined {
   const prices = route.map(({ model }) => deployment.priceOf(model ?? facts.model))
   const known = prices.filter((price) => price !== undefined)
@@ -104,15 +156,10 @@ function reserve(
     const message = `the price of ${quote(facts.model)} is not known, so that a key with a budget cannot use it`
     throw new CountersignError('budget/exceeded', message)
   }
-  const outputTokens = (facts.parameters.maxTokens ?? DEFAULT_OUTPUT_TOKENS) * choicesOf(scanned)
-  const estimate = Math.max(...known.map((price) => estimateMicros(price, body.length, outputTokens)))
-  return access.budgets.reserve(key, estimate, first.currency, log.clock.read().timeMs)
-}
-
-/** How many answers a request asks for at once, each of which may be as long as it allows. */
-function choicesOf(scanned: ScannedObject | undefined): number {
-  const counts = ['n', 'best_of'].map((name) => {
-    return scanned?.kindOf(name) === 'number' ? Number(scanned.numberTextOf(name)) : 1
-  })
-  return Math.max(1, ...counts.filter((count) => Number.isSafeInteger(count)))
+  const ofTokens = Math.max(...known.map((price) => estimateMicros(price, requestBytes, outputTokens)))
+  const micros = ofTokens + sumMicros(deployment.perRequest)
+  if (!Number.isSafeInteger(micros)) {
+    throw new CountersignError('request/malformed', 'the price of such a request is more than a statement can say')
+  }
+  return access.budgets.reserve(key, micros, first.currency, log.clock.read().timeMs)
 }

@@ -5,6 +5,13 @@ import type { RouteTarget } from '../config/config.ts'
 import type { RelayDeployment } from '../deployments/deployments.ts'
 import type { Dialect, RequestFacts } from '../dialects/dialect.ts'
 import type { ScannedObject } from '../dialects/json-scan.ts'
+import type { Estimate } from './estimate.ts'
+
+/** Tokens of a request in its key's bucket. */
+export interface CountedTokens {
+  readonly expected: number
+  isSettled: boolean
+}
 
 /** A request that may go to an upstream. */
 export interface AdmittedRequest {
@@ -19,8 +26,10 @@ export interface AdmittedRequest {
   /** Whose request it is; `undefined` where keys are not asked for. */
   readonly key: ApiKey | undefined
   readonly reservation: Reservation | undefined
-  /** Tokens that were counted against the key's rate beforehand. */
-  readonly expectedTokens: number
+  /** What was expected of the answer beforehand; `undefined` where no key is asked for. */
+  readonly estimate: Estimate | undefined
+  /** Tokens that were counted against the key's rate beforehand. They are put right once. */
+  readonly counted: CountedTokens
   readonly nonce: string | undefined
   /** Whom the request is about. */
   readonly subject: string | undefined

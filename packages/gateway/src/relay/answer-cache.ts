@@ -8,9 +8,16 @@ import type { AnswerFacts } from '../dialects/answer-facts.ts'
 import type { Headers, Upstream } from '../upstreams/upstream.ts'
 import { type AdmittedRequest, NO_KEY } from './admitted-request.ts'
 
-/** Most bytes of answers that are kept, and of one. */
+/** Most bytes of answers that are kept, all in all, and of one's body. */
 export const MAX_CACHE_BYTES = 64 * 1024 * 1024
 export const MAX_CACHED_ANSWER_BYTES = 1024 * 1024
+
+/** What an answer takes beside its body and the text of its headers, and a header beside its text. */
+const ENTRY_BYTES = 2048
+const HEADER_BYTES = 64
+
+/** Between two looks for answers that are too old. */
+const SWEEP_MS = 10_000
 
 export interface CachedAnswer {
   /** The receipt of the answer that is repeated. */
@@ -31,38 +38,62 @@ export interface AnswerCache {
   keep(admitted: AdmittedRequest, answer: CachedAnswer): void
 }
 
+interface Entry {
+  readonly answer: CachedAnswer
+  readonly bytes: number
+  readonly expiresAtMs: number
+}
+
 /** A cache whose oldest answers go first. */
 export function createAnswerCache(): AnswerCache {
-  const answers = new Map<string, CachedAnswer>()
+  const entries = new Map<string, Entry>()
   let bytes = 0
-  const forget = (name: string, answer: CachedAnswer) => {
-    answers.delete(name)
-    bytes -= answer.body.length
+  let sweptAtMs = 0
+  const forget = (name: string, entry: Entry) => {
+    entries.delete(name)
+    bytes -= entry.bytes
+  }
+  const sweep = (nowMs: number) => {
+    if (nowMs - sweptAtMs < SWEEP_MS) return
+    sweptAtMs = nowMs
+    for (const [name, entry] of entries) if (nowMs > entry.expiresAtMs) forget(name, entry)
   }
   return {
     find(admitted, nowMs) {
       const { cache } = admitted.deployment
       if (cache === undefined || admitted.subject !== undefined) return undefined
+      sweep(nowMs)
       const name = nameOf(admitted)
-      const answer = answers.get(name)
-      if (answer === undefined || nowMs - answer.atMs <= cache.maxAgeSeconds * 1000) return answer
-      forget(name, answer)
+      const entry = entries.get(name)
+      if (entry === undefined || nowMs - entry.answer.atMs <= cache.maxAgeSeconds * 1000) return entry?.answer
+      forget(name, entry)
       return undefined
     },
     keep(admitted, answer) {
-      if (admitted.deployment.cache === undefined || admitted.subject !== undefined) return
+      const { cache } = admitted.deployment
+      if (cache === undefined || admitted.subject !== undefined) return
+      sweep(answer.atMs)
       if (answer.body.length > MAX_CACHED_ANSWER_BYTES) return
       const name = nameOf(admitted)
-      const old = answers.get(name)
+      const old = entries.get(name)
       if (old !== undefined) forget(name, old)
-      answers.set(name, answer)
-      bytes += answer.body.length
-      for (const [oldest, each] of answers) {
+      const entry = { answer, bytes: bytesOf(answer), expiresAtMs: answer.atMs + cache.maxAgeSeconds * 1000 }
+      entries.set(name, entry)
+      bytes += entry.bytes
+      for (const [oldest, each] of entries) {
         if (bytes <= MAX_CACHE_BYTES) break
         forget(oldest, each)
       }
     },
   }
+}
+
+/** Memory that an answer takes, roughly. */
+function bytesOf({ body, headers }: CachedAnswer): number {
+  return headers.reduce(
+    (bytes, [name, value]) => bytes + name.length + value.length + HEADER_BYTES,
+    body.length + ENTRY_BYTES,
+  )
 }
 
 /** Everything that decides an answer as far as the gateway knows: whose, by which manifest, in which API, which bytes. */

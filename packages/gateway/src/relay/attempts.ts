@@ -27,7 +27,7 @@ export async function askUpstreams(exchange: Exchange): Promise<Answered> {
     for (;;) {
       const tried = await tryOnce(exchange, plan[place] as Target)
       if (tried.answered !== undefined) {
-        if (last !== undefined) discard(exchange, last)
+        if (last !== undefined) discard(last)
         last = tried.answered
       }
       const decision = decideRetry(state, tried.outcome, performance.now(), Math.random)
@@ -38,14 +38,13 @@ export async function askUpstreams(exchange: Exchange): Promise<Answered> {
       if (decision.delayMs > 0) await sleep(decision.delayMs, undefined, { signal: abort.signal })
     }
   } catch (thrown) {
-    if (last !== undefined) discard(exchange, last)
+    if (last !== undefined) discard(last)
     throw thrown
   }
 }
 
-/** An answer that another one took the place of. */
-function discard(exchange: Exchange, answered: Answered): void {
-  noteAttempt(exchange, answered, 'failed', undefined)
+/** An answer that another one took the place of: as an attempt it failed, which is what was noted of it. */
+function discard(answered: Answered): void {
   answered.answer.body.on('error', () => undefined).destroy()
 }
 
@@ -61,7 +60,7 @@ async function tryOnce(exchange: Exchange, target: Target): Promise<Tried> {
   if (upstream === undefined) throw new CountersignError('model/not-found', 'the route names an upstream that is gone')
   const sent = sentRequest(admitted, target)
   const model = target.model ?? admitted.facts.model
-  const startedAtMs = services.log.clock.read().timeMs
+  const startedAtMs = services.log.clock.readClamped().timeMs
   try {
     const answer = await upstream.send({
       method: 'POST',
@@ -73,7 +72,8 @@ async function tryOnce(exchange: Exchange, target: Target): Promise<Tried> {
       signal: abort.signal,
     })
     for (const observation of answer.observations) exchange.observations.add(observation)
-    const answered = { upstream, answer, sent, model, startedAtMs }
+    const answered = { upstream, answer, sent, model, startedAtMs, place: exchange.attempts.length }
+    noteAttempt(exchange, answered, 'failed', undefined)
     return { outcome: { kind: 'status', status: answer.status, ...timesOf(answer) }, answered, error: undefined }
   } catch (thrown) {
     if (abort.signal.aborted) {
@@ -94,8 +94,11 @@ export function headersFor(request: IncomingMessage): Headers {
 
 /** What goes to a target: the deployment's changes, and the target's own name of the model. */
 export function sentRequest(
-  { body, scanned, deployment, facts, dialect }: AdmittedRequest,
-  target: Target,
+  { body, scanned, deployment, facts, dialect }: Pick<
+    AdmittedRequest,
+    'body' | 'scanned' | 'deployment' | 'facts' | 'dialect'
+  >,
+  target: Pick<Target, 'model'>,
 ): SentRequest {
   const changes = new Map<string, string>()
   for (const { op, path, value } of deployment.changes) {
@@ -110,14 +113,19 @@ export function sentRequest(
   return patch.length === 0 ? { bytes: body, patch: undefined } : { bytes, patch: JSON.stringify(patch) }
 }
 
-/** Keeps what became of a try whose answer had begun. */
+/**
+ * Keeps what became of a try whose answer had begun, at its place in the order of tries. It is noted when the answer
+ * begins, as failed, and again when it was delivered. A try ended at the latest when another one took over.
+ */
 export function noteAttempt(
   { attempts, services }: Exchange,
-  { upstream, answer, model, startedAtMs }: Answered,
+  { upstream, answer, model, startedAtMs, place }: Answered,
   outcome: Attempt['outcome'],
   code: ErrorCode | undefined,
 ): void {
-  attempts.push({
+  const wasFollowed = place < attempts.length - 1
+  const endedAtMs = wasFollowed ? attempts[place]?.endedAtMs : undefined
+  attempts[place] = {
     upstream: upstream.name,
     outcome,
     status: answer.status,
@@ -126,8 +134,8 @@ export function noteAttempt(
     ...(answer.requestId === undefined ? {} : { requestId: answer.requestId }),
     ...(answer.tlsCertificate === undefined ? {} : { tlsCertificate: answer.tlsCertificate }),
     startedAtMs,
-    endedAtMs: services.log.clock.read().timeMs,
-  })
+    endedAtMs: endedAtMs ?? services.log.clock.readClamped().timeMs,
+  }
 }
 
 function failedAttempt(
@@ -137,7 +145,7 @@ function failedAttempt(
   startedAtMs: number,
   code: ErrorCode | undefined,
 ): void {
-  const endedAtMs = services.log.clock.read().timeMs
+  const endedAtMs = services.log.clock.readClamped().timeMs
   const why = code === undefined ? {} : { code }
   attempts.push({ upstream: upstream.name, outcome: 'failed', ...why, model, startedAtMs, endedAtMs })
 }

@@ -6,15 +6,21 @@ import {
   type PriceLine,
   utf8,
 } from '@countersign/verify'
+import type { Reservation } from '../access/budgets.ts'
+import type { RelayDeployment } from '../deployments/deployments.ts'
 import type { AnswerFacts } from '../dialects/answer-facts.ts'
+import { readParameters } from '../dialects/dialect.ts'
+import { scanObject } from '../dialects/json-scan.ts'
 import type { Promised } from '../log/commit-thread.ts'
 import type { Charge, FirstAnswerRow } from '../log/sequencer.ts'
 import { sumMicros } from '../prices/prices.ts'
 import { commitmentTo, conclude } from '../recording/recording.ts'
-import { NO_KEY } from './admitted-request.ts'
+import { settleTokens } from './admission.ts'
+import { type AdmittedRequest, NO_KEY } from './admitted-request.ts'
 import { answerEvent } from './answer-report.ts'
-import { noteAttempt } from './attempts.ts'
-import type { Ending, Exchange } from './exchange.ts'
+import { noteAttempt, sentRequest } from './attempts.ts'
+import { isCredible } from './estimate.ts'
+import type { Answered, Ending, Exchange } from './exchange.ts'
 
 /** A try that ended so never reached the upstream, which has nothing to charge for. Of all others nobody knows. */
 const NEVER_SENT: ReadonlySet<string> = /* @__PURE__ */ new Set(['upstream/unreachable', 'upstream/busy'])
@@ -28,14 +34,21 @@ const NO_CURRENCY = 'XXX'
  * @throws {CountersignError} what {@link conclude} throws
  */
 export async function concludeExchange(exchange: Exchange, ending: Ending): Promise<Promised> {
-  const { services, recording, admitted } = exchange
+  const { services, recording } = exchange
   const { answered, facts } = ending
   if (answered?.repeated !== undefined) exchange.observations.add('cache-hit')
   else if (answered !== undefined) {
-    const failed = ending.finish.reason === 'error' || ending.finish.reason === 'interrupted'
-    noteAttempt(exchange, answered, failed ? 'failed' : 'answered', ending.finish.code as ErrorCode | undefined)
+    const { reason, by, code } = ending.finish
+    const failed = (reason === 'error' || reason === 'interrupted') && by !== 'gateway'
+    // What the gateway could not take or pass on, the upstream had answered.
+    noteAttempt(
+      exchange,
+      answered,
+      failed ? 'failed' : 'answered',
+      failed ? (code as ErrorCode | undefined) : undefined,
+    )
   }
-  const ended = services.log.clock.read()
+  const ended = services.log.clock.readClamped()
   if (recording.wasClamped || ended.clamped) exchange.observations.add('clock-clamped')
   const bill = billOf(exchange, ending)
   const { commitments, content } = commitmentsOf(exchange, ending)
@@ -46,7 +59,7 @@ export async function concludeExchange(exchange: Exchange, ending: Ending): Prom
       predicate: {
         model: modelOf(exchange, ending),
         ...(answered?.upstream.served === undefined ? {} : { engine: answered.upstream.served.engine }),
-        parameters: admitted.facts.parameters,
+        parameters: parametersOf(exchange, ending),
         usage: facts?.usage ?? 'unknown',
         finish: ending.finish,
         price: bill.lines,
@@ -66,7 +79,7 @@ export async function concludeExchange(exchange: Exchange, ending: Ending): Prom
     })
     return promised
   } finally {
-    settle(exchange, bill.charge, facts)
+    settle(exchange, bill)
     services.telemetry.observeAnswer(answerEvent(exchange, ending, concludedMs, promised?.index))
   }
 }
@@ -78,6 +91,15 @@ function modelOf({ admitted }: Exchange, { answered, facts }: Ending): Inference
     return { requested, served: served.name, digestSource: 'loaded-file', digest: served.digest }
   }
   return { requested, served: facts?.servedModel ?? answered?.model ?? requested, digestSource: 'unknown' }
+}
+
+/** Those of the request as it is sent: what the deployment changes is the same for every target. */
+function parametersOf({ admitted }: Exchange, { answered }: Ending): InferencePredicate['parameters'] {
+  const { dialect, scanned, deployment, facts, route } = admitted
+  const [target] = route
+  if (scanned === undefined || deployment.changes.length === 0 || target === undefined) return facts.parameters
+  const sent = answered?.sent.patch === undefined ? sentRequest(admitted, target) : answered.sent
+  return readParameters(dialect.parameters, scanObject(sent.bytes))
 }
 
 function reportedOf(facts: AnswerFacts | undefined): Pick<InferencePredicate, 'reported'> {
@@ -116,33 +138,32 @@ function commitmentsOf(exchange: Exchange, { answered, received, delivered, cont
 
 interface Bill {
   readonly lines: readonly PriceLine[]
+  /** What the answer counts for in the key's rate. */
+  readonly tokens: number | 'unknown'
   readonly charge: Charge
 }
 
 /** What the answer costs. Where nobody knows how much it was, what was set aside stands. */
-function billOf({ services, admitted, recording, attempts }: Exchange, { answered, facts, finish }: Ending): Bill {
+function billOf({ services, admitted, recording, attempts }: Exchange, { answered, facts }: Ending): Bill {
   const { deployment, key, reservation } = admitted
-  const usage = facts?.usage ?? 'unknown'
+  const usage = credibleUsage(admitted, facts)
   const price = deployment.priceOf(answered?.model ?? admitted.facts.model)
   const wasFree =
     answered === undefined
       ? attempts.every(({ code }) => code !== undefined && NEVER_SENT.has(code))
-      : answered.repeated !== undefined || (finish.reason === 'error' && usage === 'unknown')
-  const known = wasFree ? [] : price === undefined ? [] : deployment.linesFor(price, usage)
-  const payee = services.config.operator.name
-  const estimate =
-    reservation === undefined
-      ? []
-      : [{ item: 'estimate', amountMicros: reservation.amountMicros, currency: reservation.currency, payee }]
-  const lines = known === 'unknown' ? estimate : known
+      : answered.repeated !== undefined || (usage === 'unknown' && saysItFailed(answered, facts))
+  const isPriced = !wasFree && price !== undefined && admitted.dialect.isFree !== true
+  const known = isPriced ? deployment.linesFor(price, usage) : []
+  const lines = known === 'unknown' ? estimateLines(deployment, reservation, services.config.operator.name) : known
   const counts = usage === 'unknown' ? {} : usage
   return {
     lines,
+    tokens: usage === 'unknown' ? (wasFree ? 0 : 'unknown') : (usage.inputTokens ?? 0) + (usage.outputTokens ?? 0),
     charge: {
       keyId: key?.id ?? NO_KEY,
       day: reservation?.day ?? new Date(recording.startedAtMs).toISOString().slice(0, 10),
       currency: reservation?.currency ?? price?.currency ?? NO_CURRENCY,
-      amountMicros: sumMicros(lines),
+      amountMicros: Math.min(Number.MAX_SAFE_INTEGER, sumMicros(lines)),
       inputTokens: counts.inputTokens ?? 0,
       outputTokens: counts.outputTokens ?? 0,
       isUsageUnknown: usage === 'unknown',
@@ -150,24 +171,55 @@ function billOf({ services, admitted, recording, attempts }: Exchange, { answere
   }
 }
 
-function settle({ services, admitted }: Exchange, charge: Charge, facts: AnswerFacts | undefined): void {
-  const { key, reservation, expectedTokens } = admitted
-  const { budgets, rates } = services.access
-  if (reservation !== undefined) budgets.settle(reservation, charge.amountMicros)
-  const usage = facts?.usage
-  if (key === undefined || usage === undefined || usage === 'unknown') return
-  rates.settle(key, expectedTokens, (usage.inputTokens ?? 0) + (usage.outputTokens ?? 0))
+/** Usage as far as it can be true: far more than the request allows is none. */
+function credibleUsage({ estimate }: AdmittedRequest, facts: AnswerFacts | undefined): InferencePredicate['usage'] {
+  const usage = facts?.usage ?? 'unknown'
+  if (usage === 'unknown' || estimate === undefined) return usage
+  const { requestBytes, outputTokens } = estimate
+  const { inputTokens, cachedInputTokens, outputTokens: answered } = usage
+  const isTrue =
+    isCredible(inputTokens, requestBytes) &&
+    isCredible(cachedInputTokens, requestBytes) &&
+    isCredible(answered, outputTokens)
+  return isTrue ? usage : 'unknown'
 }
 
-/** What is given again to a request with the same idempotency key: any answer but one that broke off, or failed for now. */
+/** Whether the upstream itself says that it failed. An answer that broke off, or that we could not take, may be charged. */
+function saysItFailed({ answer }: Answered, facts: AnswerFacts | undefined): boolean {
+  return answer.status >= 400 || facts?.hasError === true
+}
+
+/** What was set aside, with the price of the request itself apart: that is known. */
+function estimateLines(
+  { perRequest }: RelayDeployment,
+  reservation: Reservation | undefined,
+  payee: string,
+): readonly PriceLine[] {
+  if (reservation === undefined) return perRequest
+  const amountMicros = reservation.amountMicros - sumMicros(perRequest)
+  const { currency } = reservation
+  return amountMicros > 0 ? [...perRequest, { item: 'estimate', amountMicros, currency, payee }] : perRequest
+}
+
+function settle({ services, admitted }: Exchange, { charge, tokens }: Bill): void {
+  const { reservation } = admitted
+  if (reservation !== undefined) services.access.budgets.settle(reservation, charge.amountMicros)
+  settleTokens(services, admitted, tokens)
+}
+
+/** Failures of the moment: who sends the request again wants another answer. */
+const NOT_REPEATED: ReadonlySet<number> = /* @__PURE__ */ new Set([408, 409, 429])
+
+/** What is given again to a request with the same idempotency key: any answer but one that broke off, failed for now, or has an error in it. */
 function firstOf({ mark }: Exchange, { answered, finish }: Ending): FirstAnswerRow | undefined {
   const status = answered?.answer.status ?? 500
   if (
     mark === undefined ||
     answered === undefined ||
     finish.reason === 'interrupted' ||
+    (finish.reason === 'error' && status < 400) ||
     status >= 500 ||
-    status === 429
+    NOT_REPEATED.has(status)
   ) {
     return undefined
   }

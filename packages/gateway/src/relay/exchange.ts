@@ -17,11 +17,14 @@ export interface Exchange {
   readonly response: ServerResponse
   /** Aborts when the client leaves, or the gateway gives up. */
   readonly abort: AbortController
+  /** In the order in which they began. */
   readonly attempts: Attempt[]
   readonly observations: Set<Observation>
   /** Where the client sent an idempotency key. */
   readonly mark: IdempotencyMark | undefined
   readonly timing: Timing
+  /** Commitment to what came of an answer that broke off before any of it left. */
+  receivedPart: string | undefined
 }
 
 /** Of a clock that never goes back, in milliseconds. */
@@ -39,6 +42,8 @@ export interface Answered {
   /** Name of the model as it was sent. */
   readonly model: string
   readonly startedAtMs: number
+  /** Where the try stands among the exchange's attempts. */
+  readonly place: number
   /** The answer that is given again, where it is one from the cache. */
   readonly repeated?: CachedAnswer
 }

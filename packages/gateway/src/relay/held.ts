@@ -1,25 +1,44 @@
 /** Delivers an answer that is not a stream: held whole until its statement is durable, or all but its end when it is large. */
+import type { ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
 import { CountersignError, codeOf, type InferencePredicate } from '@countersign/verify'
+import { createHolding, type Holding } from '../admission/holding.ts'
 import type { AnswerFacts } from '../dialects/answer-facts.ts'
 import { commitmentTo, growingCommitment, promiseLine, receiptHeaders, whenDurable } from '../recording/recording.ts'
-import type { Services } from '../services.ts'
 import { writable } from './backpressure.ts'
 import { concludeExchange } from './ending.ts'
 import { type Answered, type Exchange, isClientGone, noteFirstByte, writeHead } from './exchange.ts'
 
 /** Delivers an answer. @throws {CountersignError} when it could not be recorded, or broke off before anything left */
 export async function deliverHeld(exchange: Exchange, answered: Answered): Promise<void> {
-  const { services } = exchange
+  const { services, response } = exchange
   const { body } = answered.answer
   const held = createHolding(services)
+  const chunks: Uint8Array[] = []
   try {
-    const head = await readUpTo(body, services.config.limits.heldBytes, held)
-    if (head.isWhole) await deliverWhole(exchange, answered, head.bytes)
-    else await deliverLarge(exchange, answered, head.bytes)
+    const isWhole = await readUpTo(body, services.config.limits.heldBytes, held, chunks).catch((thrown: unknown) => {
+      noteReceivedPart(exchange, chunks)
+      throw thrown
+    })
+    const bytes = joined(chunks)
+    if (isWhole) await deliverWhole(exchange, answered, bytes)
+    else await deliverLarge(exchange, answered, bytes, held)
   } finally {
-    held.release()
+    releaseWhenGone(response, held)
   }
+}
+
+/** What came before an answer broke off, of which nothing left. */
+function noteReceivedPart(exchange: Exchange, chunks: readonly Uint8Array[]): void {
+  const received = growingCommitment(exchange.services.recording, exchange.recording, 'response-received')
+  for (const chunk of chunks) received.update(chunk)
+  exchange.receivedPart = received.digest()
+}
+
+/** A client that reads slowly leaves bytes in memory until it has them, or is gone. */
+export function releaseWhenGone(response: ServerResponse, holding: Holding): void {
+  if (response.writableFinished || response.destroyed || response.writableLength === 0) holding.release()
+  else response.once('close', () => holding.release())
 }
 
 async function deliverWhole(exchange: Exchange, answered: Answered, bytes: Uint8Array): Promise<void> {
@@ -62,10 +81,17 @@ export function finishOf(status: number, facts: AnswerFacts): InferencePredicate
  * An answer that is too large to be held: its bytes pass through as they come, but for the last piece, which waits for
  * the statement. What it says about itself is not read, and its content is not kept.
  */
-async function deliverLarge(exchange: Exchange, answered: Answered, start: Uint8Array): Promise<void> {
+async function deliverLarge(
+  exchange: Exchange,
+  answered: Answered,
+  start: Uint8Array,
+  holding: Holding,
+): Promise<void> {
   const { services, recording, response } = exchange
   const { answer } = answered
   const commitment = growingCommitment(services.recording, recording, 'response')
+  const received = growingCommitment(services.recording, recording, 'response-received')
+  received.update(start)
   await whenDurable(services.recording, recording)
   writeHead(response, answer.status, answer.headers, receiptHeaders(recording), undefined)
   noteFirstByte(exchange)
@@ -80,8 +106,10 @@ async function deliverLarge(exchange: Exchange, answered: Answered, start: Uint8
   let broken: unknown
   try {
     for await (const chunk of answer.body as AsyncIterable<Uint8Array>) {
+      received.update(chunk)
       await release()
       held = chunk
+      holding.set(held.length)
     }
   } catch (thrown) {
     broken = thrown
@@ -97,7 +125,8 @@ async function deliverLarge(exchange: Exchange, answered: Answered, start: Uint8
       : answer.status >= 400
         ? { reason: 'error', by: 'upstream' }
         : { reason: 'other' },
-    received: digest,
+    // One commitment to both where they are the same: one salt opens it.
+    received: isBroken ? received.digest() : digest,
     delivered: digest,
     content: undefined,
   })
@@ -105,9 +134,6 @@ async function deliverLarge(exchange: Exchange, answered: Answered, start: Uint8
   if (isBroken) response.destroy()
   else response.end(held)
 }
-
-/** What breaks an answer off because of a limit of the gateway's own. */
-const OUR_LIMITS: ReadonlySet<string> = /* @__PURE__ */ new Set(['bytes/too-large', 'queue/full'])
 
 /** How an answer ended that broke off: by whom, and how many bytes had been released. */
 export function brokenFinish(
@@ -117,7 +143,12 @@ export function brokenFinish(
 ): InferencePredicate['finish'] {
   if (isClientGone(exchange)) return { reason: 'interrupted', by: whoLeft(exchange), deliveredBytes }
   const code = codeOf(thrown) ?? 'upstream/reset'
-  return { reason: 'interrupted', by: OUR_LIMITS.has(code) ? 'gateway' : 'upstream', code, deliveredBytes }
+  return { reason: 'interrupted', by: whoFailed(code), code, deliveredBytes }
+}
+
+/** Whose failure a code is: the upstream's or the engine's where it is of theirs, else the gateway's own. */
+export function whoFailed(code: string | undefined): 'upstream' | 'gateway' {
+  return code !== undefined && /^(?:upstream|execution)\//.test(code) ? 'upstream' : 'gateway'
 }
 
 /** A connection that goes is the client's doing, unless the gateway is on its way down. */
@@ -125,43 +156,26 @@ export function whoLeft({ services }: Exchange): 'client' | 'gateway' {
   return services.isDraining ? 'gateway' : 'client'
 }
 
-/** Bytes of an answer that are kept in memory: they count among all that are. */
-interface Holding {
-  /** @throws {CountersignError} `queue/full` */
-  add(count: number): void
-  release(): void
-}
-
-export function createHolding({ takeBytes }: Pick<Services, 'takeBytes'>): Holding {
-  const releases: (() => void)[] = []
-  return {
-    add: (count) => void releases.push(takeBytes(count)),
-    release() {
-      for (const release of releases.splice(0)) release()
-    },
+function joined(chunks: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(chunks.reduce((length, chunk) => length + chunk.length, 0))
+  let offset = 0
+  for (const chunk of chunks) {
+    bytes.set(chunk, offset)
+    offset += chunk.length
   }
+  return bytes
 }
 
-/** Reads a body whole, or as far as `maxBytes`: then the rest is still to come. */
-async function readUpTo(
-  body: Readable,
-  maxBytes: number,
-  held: Holding,
-): Promise<{ readonly bytes: Uint8Array; readonly isWhole: boolean }> {
-  const chunks: Uint8Array[] = []
+/** Reads a body into `chunks`: whole, or as far as `maxBytes`, and then the rest is still to come. Whether it is whole. */
+async function readUpTo(body: Readable, maxBytes: number, held: Holding, chunks: Uint8Array[]): Promise<boolean> {
   let length = 0
   return await new Promise((resolve, reject) => {
     const settle = (isWhole: boolean) => {
       body.off('data', onData).off('end', onEnd).off('error', onError).off('close', onClose)
-      const bytes = new Uint8Array(length)
-      let offset = 0
-      for (const chunk of chunks) {
-        bytes.set(chunk, offset)
-        offset += chunk.length
-      }
-      resolve({ bytes, isWhole })
+      resolve(isWhole)
     }
     const onData = (chunk: Uint8Array) => {
+      chunks.push(chunk)
       try {
         held.add(chunk.length)
       } catch (thrown) {
@@ -169,7 +183,6 @@ async function readUpTo(
         reject(thrown)
         return
       }
-      chunks.push(chunk)
       length += chunk.length
       if (length > maxBytes) {
         body.pause()

@@ -17,7 +17,7 @@ const LABEL = /* @__PURE__ */ utf8('idempotency')
 /** The mark of a request, or `undefined` where it asks for none. @throws {CountersignError} `request/malformed` */
 export function readMark(
   value: string | undefined,
-  { key, dialect, facts, body }: AdmittedRequest,
+  { key, dialect, facts, body, subject }: AdmittedRequest,
   nowMs: number,
   rootKey: Uint8Array,
 ): IdempotencyMark | undefined {
@@ -32,10 +32,12 @@ export function readMark(
     for (const part of parts) hmac.update(part)
     return new Uint8Array(hmac.digest())
   }
+  // A record is about one subject: another one's is another request. No path begins like a JSON text.
+  const of = subject === undefined ? '' : `${JSON.stringify(subject)}\n`
   return {
     scope: tag(JSON.stringify([key?.id ?? NO_KEY, value])),
     // The path may hold the model's name.
-    request: tag(`${dialect.path}\n${facts.model}\n`, body),
+    request: tag(`${of}${dialect.path}\n${facts.model}\n`, body),
     expiresAtMs: nowMs + IDEMPOTENCY_MS,
   }
 }

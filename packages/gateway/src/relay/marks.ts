@@ -5,7 +5,7 @@ import { CountersignError } from '@countersign/verify'
 export interface IdempotencyMark {
   /** HMAC of the holder of the API key and the idempotency key. */
   readonly scope: Uint8Array
-  /** HMAC of path and body. */
+  /** HMAC of subject, path, model and body. */
   readonly request: Uint8Array
   readonly expiresAtMs: number
 }

@@ -6,11 +6,12 @@ import { errorBody } from '../dialects/error-body.ts'
 import { errorFacts } from '../http/dialect-error.ts'
 import { begin, commitmentTo, giveUp, promiseLine, receiptHeaders } from '../recording/recording.ts'
 import type { Services } from '../services.ts'
+import { settleTokens } from './admission.ts'
 import type { AdmittedRequest } from './admitted-request.ts'
 import { askUpstreams } from './attempts.ts'
 import { concludeExchange } from './ending.ts'
 import { type Answered, type Exchange, isClientGone, writeHead } from './exchange.ts'
-import { deliverHeld, whoLeft } from './held.ts'
+import { deliverHeld, whoFailed, whoLeft } from './held.ts'
 import type { IdempotencyMark } from './marks.ts'
 import { deliverStream } from './stream.ts'
 
@@ -46,6 +47,7 @@ export async function relay(
     observations: new Set(),
     mark,
     timing: { startMs: performance.now(), firstByteMs: undefined },
+    receivedPart: undefined,
   }
   response.once('close', () => {
     if (!response.writableFinished) abort.abort()
@@ -60,7 +62,13 @@ export async function relay(
     // What was concluded, or could not be, is beyond repair here.
     if (exchange.recording.isConcluded) throw thrown
     await deliverFailure(exchange, answered, thrown).catch((again: unknown) => {
-      if (!exchange.recording.isConcluded) giveUp(services.recording, exchange.recording)
+      if (!exchange.recording.isConcluded) {
+        giveUp(services.recording, exchange.recording)
+        // An upstream may have answered: what was set aside for it stays spent.
+        const { reservation } = admitted
+        if (reservation !== undefined) services.access.budgets.settle(reservation, reservation.amountMicros)
+        settleTokens(services, admitted, 'unknown')
+      }
       throw again
     })
   } finally {
@@ -82,7 +90,7 @@ function cached({ services, admitted, recording }: Exchange): Answered | undefin
     tlsCertificate: undefined,
   }
   const sent = { bytes: admitted.body, patch: undefined }
-  return { upstream, answer, sent, model, startedAtMs: recording.startedAtMs, repeated }
+  return { upstream, answer, sent, model, startedAtMs: recording.startedAtMs, place: 0, repeated }
 }
 
 function isStream({ answer }: Answered): boolean {
@@ -102,8 +110,8 @@ async function deliverFailure(exchange: Exchange, answered: Answered | undefined
     finish:
       body === undefined
         ? { reason: 'interrupted', by: whoLeft(exchange), deliveredBytes: 0 }
-        : { reason: 'error', by: 'upstream', ...(code === undefined ? {} : { code }) },
-    received: undefined,
+        : { reason: 'error', by: whoFailed(code), ...(code === undefined ? {} : { code }) },
+    received: exchange.receivedPart,
     delivered: body === undefined ? undefined : commitmentTo(services.recording, recording, 'response', body),
     content: body,
   })

@@ -3,6 +3,7 @@
  * out as one comment right before it.
  */
 import { CountersignError, codeOf, type InferencePredicate, utf8 } from '@countersign/verify'
+import { createHolding, type Holding } from '../admission/holding.ts'
 import { emptyFacts, type GrowingFacts } from '../dialects/answer-facts.ts'
 import { errorFrame } from '../dialects/error-body.ts'
 import { readFrame, stripOurComments } from '../dialects/sse-frames.ts'
@@ -18,10 +19,16 @@ import {
 import { writable } from './backpressure.ts'
 import { concludeExchange } from './ending.ts'
 import { type Answered, type Exchange, isClientGone, noteFirstByte, writeHead } from './exchange.ts'
-import { brokenFinish, createHolding, remember } from './held.ts'
+import { brokenFinish, releaseWhenGone, remember } from './held.ts'
 
 /** Most bytes that are taken in behind the terminal frame. */
 const MAX_TAIL_BYTES = 64 * 1024
+
+/**
+ * Bytes on their way that every stream may have in memory uncounted, so that a gateway that is full of large ones still
+ * lets the small ones end.
+ */
+export const UNCOUNTED_BYTES = 64 * 1024
 
 /** How long the end of the body is waited for behind the terminal frame. */
 const TAIL_MS = 1000
@@ -35,6 +42,8 @@ interface Streaming {
   readonly received: GrowingCommitment
   readonly delivered: GrowingCommitment
   readonly kept: KeptBytes
+  /** Bytes on their way: came and did not leave. */
+  readonly onTheWay: Holding
   /** Frames from the terminal one on, not yet delivered. */
   readonly tail: Uint8Array[]
   tailBytes: number
@@ -49,6 +58,7 @@ export async function deliverStream(exchange: Exchange, answered: Answered): Pro
   const { services, recording, response } = exchange
   const { answer } = answered
   const holding = createHolding(services)
+  const onTheWay = createHolding(services)
   const streaming: Streaming = {
     exchange,
     answered,
@@ -57,6 +67,7 @@ export async function deliverStream(exchange: Exchange, answered: Answered): Pro
     received: growingCommitment(services.recording, recording, 'response-received'),
     delivered: growingCommitment(services.recording, recording, 'response'),
     kept: keptBytes(keptLimit(exchange), holding),
+    onTheWay,
     tail: [],
     tailBytes: 0,
     deliveredBytes: 0,
@@ -77,7 +88,14 @@ export async function deliverStream(exchange: Exchange, answered: Answered): Pro
     await finish(streaming, broken)
   } finally {
     holding.release()
+    releaseWhenGone(response, onTheWay)
   }
+}
+
+/** Counts what is in memory of a stream beyond what every one may have. @throws {CountersignError} `queue/full` */
+function countOnTheWay({ exchange, splitter, onTheWay, tailBytes }: Streaming): void {
+  const bytes = splitter.bufferBytes + tailBytes + exchange.response.writableLength
+  onTheWay.set(Math.max(0, bytes - UNCOUNTED_BYTES))
 }
 
 /** Content is kept for the vault, and for the cache. */
@@ -96,12 +114,16 @@ async function pump(streaming: Streaming): Promise<void> {
     for await (const chunk of answered.answer.body as AsyncIterable<Uint8Array>) {
       streaming.received.update(chunk)
       passOn(streaming, streaming.splitter.push(chunk))
+      countOnTheWay(streaming)
       if (streaming.hasEnded) {
         if (streaming.tailBytes > MAX_TAIL_BYTES) break
         timer ??= setTimeout(() => answered.answer.body.destroy(), TAIL_MS)
       }
       const wait = writable(response)
-      if (wait !== undefined) await wait
+      if (wait !== undefined) {
+        await wait
+        countOnTheWay(streaming)
+      }
       if (response.destroyed) break
     }
   } catch (thrown) {
@@ -221,7 +243,7 @@ interface KeptBytes {
   bytes(): Uint8Array | undefined
 }
 
-function keptBytes(maxBytes: number, holding: ReturnType<typeof createHolding>): KeptBytes {
+function keptBytes(maxBytes: number, holding: Holding): KeptBytes {
   let chunks: Uint8Array[] | undefined = []
   let length = 0
   return {

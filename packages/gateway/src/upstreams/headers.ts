@@ -54,12 +54,22 @@ const KEPT_FROM_CLIENTS: ReadonlySet<string> = /* @__PURE__ */ new Set([
   'access-control-allow-methods',
   'access-control-max-age',
   'strict-transport-security',
+  'clear-site-data',
+  'nel',
+  'report-to',
+  'reporting-endpoints',
+  'service-worker-allowed',
+  'x-sendfile',
 ])
+/** Orders to a server in front of the gateway, as to send a file of its own in place of the answer. */
+const KEPT_FROM_CLIENTS_BY_START = 'x-accel-'
 
 /** Where upstreams put their id of a request; the first that is there counts. */
 const REQUEST_ID_HEADERS = ['x-request-id', 'request-id', 'apim-request-id', 'x-amzn-requestid', 'x-amz-request-id']
 
 const OURS = 'countersign-'
+/** A key of this gateway, wherever in a value it stands: it is for no upstream. */
+const OUR_KEY = /csk_[\w-]{43}/
 const NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
 /** Options of `connection` that name no header. */
@@ -72,18 +82,18 @@ const CONNECTION_OPTIONS: ReadonlySet<string> = /* @__PURE__ */ new Set(['', 'cl
  * @throws {CountersignError} `request/too-large`
  */
 export function forwardedHeaders(raw: readonly string[]): Headers {
-  const kept = readHeaders(raw, isKeptFromUpstreams)
+  const kept = readHeaders(raw, (name, value) => isKeptFromUpstreams(name) || OUR_KEY.test(value))
   if (kept === undefined)
     throw new CountersignError('request/too-large', 'the request has too many or too long headers')
   return kept
 }
 
 /**
- * The client's own credentials. Added to a request's headers they reach those upstreams alone that are configured to be
+ * The client's own credentials, but for keys of this gateway. Added to a request's headers they reach those upstreams alone that are configured to be
  * opened by their clients.
  */
 export function clientCredentials(raw: readonly string[]): Headers {
-  return readHeaders(raw, (name) => !CREDENTIAL_HEADERS.has(name)) ?? []
+  return readHeaders(raw, (name, value) => !CREDENTIAL_HEADERS.has(name) || OUR_KEY.test(value)) ?? []
 }
 
 export interface ReturnedHeaders {
@@ -110,7 +120,7 @@ export function returnedHeaders(raw: readonly string[], secret: string | undefin
   const kept = readHeaders(raw, (name, value) => {
     if (name.startsWith(OURS)) hasForged = true
     else if (name === 'content-encoding') encoding = joined(encoding, value)
-    else return KEPT_FROM_CLIENTS.has(name) || (secret !== undefined && value.includes(secret))
+    else return isKeptFromClients(name) || (secret !== undefined && value.includes(secret))
     return true
   })
   if (kept === undefined)
@@ -121,6 +131,10 @@ export function returnedHeaders(raw: readonly string[], secret: string | undefin
 
 function isKeptFromUpstreams(name: string): boolean {
   return KEPT_FROM_UPSTREAMS.has(name) || KEPT_FROM_UPSTREAMS_BY_START.some((start) => name.startsWith(start))
+}
+
+function isKeptFromClients(name: string): boolean {
+  return KEPT_FROM_CLIENTS.has(name) || name.startsWith(KEPT_FROM_CLIENTS_BY_START)
 }
 
 /** Those that stay, or `undefined` when they are more than can be. One that has control characters never stays. */
