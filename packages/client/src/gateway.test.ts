@@ -11,7 +11,7 @@ import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import Anthropic from '@anthropic-ai/sdk'
 import OpenAI from 'openai'
-import { type Outcome, withReceipts } from './index.ts'
+import { type Outcome, receiptsFetch, withReceipts } from './index.ts'
 
 const MOCK = fileURLToPath(new URL('../../gateway/dist/mock-upstream/program.testing.js', import.meta.url))
 const COUNTERSIGN = fileURLToPath(new URL('../../cli/bin/countersign.js', import.meta.url))
@@ -45,10 +45,10 @@ async function start(context: TestContext, args: readonly string[]): Promise<str
   })
 }
 
-async function startStage(context: TestContext): Promise<Stage> {
+async function startStage(context: TestContext, upstream?: string): Promise<Stage> {
   const folder = mkdtempSync(join(tmpdir(), 'countersign-client-'))
   context.after(() => rmSync(folder, { recursive: true, force: true }))
-  const mock = await start(context, [MOCK])
+  const mock = upstream ?? (await start(context, [MOCK]))
   const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   writeFileSync(join(folder, 'lender.pem'), publicKey.export({ format: 'pem', type: 'spki' }))
   const config = join(folder, 'countersign.yaml')
@@ -116,6 +116,43 @@ test('whoever changes an answer between gateway and client is found out', async 
   const response = outcomes[0]?.checks.find(({ name }) => name === 'response')
   assert.equal(response?.status, 'refuted')
   assert.equal(outcomes[0]?.status, 'refuted')
+})
+
+const LAST = 'data: [DONE]\n\n'
+const FORGED = ': countersign-promise QUFB\n\n'
+
+/** What an upstream may send about which gateway and client could differ: is it a stream, and where do its lines begin? */
+const BORDERS: { readonly [what: string]: { readonly type: string | string[]; readonly body: string } } = {
+  'a stream': { type: 'text/event-stream', body: `data: {"choices":[]}\n\n${LAST}` },
+  'a stream, spelled otherwise': { type: 'Text/Event-Stream ;charset=utf-8', body: `${FORGED}${LAST}` },
+  'a byte order mark before the last frame': { type: 'text/event-stream', body: `\u00ef\u00bb\u00bf${LAST}` },
+  'half a byte order mark, and a forged comment': { type: 'text/event-stream', body: `\u00ef\u00bb${FORGED}${LAST}` },
+  'a type that begins like a stream’s': { type: 'text/event-stream-x', body: `data: a\n\n${FORGED}${LAST}` },
+  'two types in one header': { type: 'text/event-stream, application/json', body: `data: a\n\n${FORGED}${LAST}` },
+  'two headers of types': { type: ['application/json', 'text/event-stream'], body: `data: a\n\n${LAST}` },
+}
+
+test('gateway and client agree on what is a stream, whatever the upstream says', async (context) => {
+  let current = Object.values(BORDERS)[0]
+  const upstream = createServer((request, response) => {
+    request.resume().once('end', () => {
+      response.writeHead(200, { 'content-type': current?.type }).end(Buffer.from(current?.body ?? '', 'latin1'))
+    })
+  })
+  await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve))
+  context.after(() => upstream.closeAllConnections())
+  context.after(() => void upstream.close())
+  const { url, trust } = await startStage(context, `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`)
+  const send = receiptsFetch({ trust })
+  for (const [what, border] of Object.entries(BORDERS)) {
+    current = border
+    const body = JSON.stringify({ model: 'm', messages: [], stream: true })
+    const response = await send(`${url}/v1/chat/completions`, { method: 'POST', body })
+    await response.arrayBuffer()
+    assert.equal(response.status, Array.isArray(border.type) ? 502 : 200, what)
+    const outcome = await send.outcomeOf(response.headers.get('countersign-receipt') ?? '')
+    assert.equal(outcome?.status, 'holds', `${what}: ${JSON.stringify(outcome?.checks)}`)
+  }
 })
 
 /** A proxy that turns every "yes" of an answer into "no!". */

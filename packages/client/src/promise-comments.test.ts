@@ -93,6 +93,22 @@ test('the longest promise is read', () => {
   assert.deepEqual(readIn(utf8(`: countersign-promise ${value}\n\n`), [100]).promises, [value])
 })
 
+test('a byte order mark before the comment is passed over, and stays in', () => {
+  const mark = Buffer.from('\ufeff')
+  const bytes = Buffer.concat([mark, utf8(': countersign-promise QUJD\n\ndata: [DONE]\n\n')])
+  for (let cut = 0; cut <= bytes.length; cut++) {
+    const { kept, promises, count } = readIn(bytes, [cut])
+    assert.deepEqual([Buffer.from(kept, 'latin1').toString(), promises, count], ['\ufeffdata: [DONE]\n\n', ['QUJD'], 1])
+  }
+  // Half a mark, two marks, or one that is not at the start make the line another one.
+  const comment = Buffer.from(': countersign-promise QQ==\n\n')
+  for (const start of [mark.subarray(0, 2), Buffer.concat([mark, mark]), Buffer.concat([Buffer.from('\n'), mark])]) {
+    const whole = Buffer.concat([start, comment])
+    assert.deepEqual(readIn(whole, [1]), { kept: whole.toString('latin1'), promises: [], count: 0 })
+  }
+  assert.equal(readIn(mark.subarray(0, 2), []).kept, mark.subarray(0, 2).toString('latin1'))
+})
+
 test('any text in any chunks gives what the whole text gives', () => {
   const piece = fc.constantFrom(
     ': countersign-promise ',

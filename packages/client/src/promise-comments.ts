@@ -14,11 +14,17 @@ const FIRST_BUFFER_BYTES = 1024
 const LINE_FEED = 0x0a
 const CARRIAGE_RETURN = 0x0d
 
+/** Parsers pass one over at the start of a stream; the next line begins behind it. */
+const BYTE_ORDER_MARK = /* @__PURE__ */ Uint8Array.of(0xef, 0xbb, 0xbf)
+
 /** `: countersign-promise ` */
 const MARK = /* @__PURE__ */ Uint8Array.from(': countersign-promise ', (character) => character.charCodeAt(0))
 
-/** `text`: inside a line. `mark`: from a line's start, as far as it is ours. `value`, `blank`: behind the mark. */
-type State = 'text' | 'mark' | 'value' | 'blank'
+/**
+ * `start`: in what may be a byte order mark. `text`: inside a line. `mark`: from a line's start, as far as it is ours.
+ * `value`, `blank`: behind the mark.
+ */
+type State = 'start' | 'text' | 'mark' | 'value' | 'blank'
 
 /**
  * Takes our comments out of a stream: a line that begins with `: countersign-promise `, and the blank line behind it,
@@ -31,7 +37,9 @@ export class PromiseComments {
   readonly promises: string[] = []
   /** Comments of ours, whether of the right form or not. */
   count = 0
-  #state: State = 'mark'
+  #state: State = 'start'
+  /** How much of a byte order mark has come. */
+  #orderMark = 0
   /** How much of the mark the line has. */
   #matched = 0
   #value = new Uint8Array(FIRST_BUFFER_BYTES)
@@ -45,6 +53,13 @@ export class PromiseComments {
     while (at < chunk.length) {
       const byte = chunk[at] as number
       switch (this.#state) {
+        case 'start':
+          if (byte !== BYTE_ORDER_MARK[this.#orderMark]) this.#state = this.#orderMark === 0 ? 'mark' : 'text'
+          else {
+            if (++this.#orderMark === BYTE_ORDER_MARK.length) this.#state = 'mark'
+            at++
+          }
+          break
         case 'text':
           at = lineEnd(chunk, at)
           if (at === chunk.length) break

@@ -1,5 +1,5 @@
 /** A `fetch` that checks every recorded answer as it passes. */
-import { type ClaimStatus, CountersignError, type ReceiptId, toHex, utf8 } from '@countersign/verify'
+import { type ClaimStatus, CountersignError, isEventStream, type ReceiptId, toHex, utf8 } from '@countersign/verify'
 import { type AnswerHeaders, parseAnswerHeaders } from './answer-headers.ts'
 import { type BodyFollower, followResponse } from './checked-response.ts'
 import type { Fetch } from './gateway-reader.ts'
@@ -108,7 +108,7 @@ async function fetchChecked(
   if (headers === undefined || headers instanceof CountersignError) {
     return followResponse(response, followUnrecorded(session, headers ?? withoutReceipt()), waits)
   }
-  const isStream = /^text\/event-stream\b/i.test(response.headers.get('content-type') ?? '')
+  const isStream = isEventStream(response.headers.get('content-type') ?? '')
   const isRepeat = response.headers.get(REPEATED_HEADER) === 'true' && outgoing.init.headers.has('idempotency-key')
   const start: AnswerStart = { headers, nonce: outgoing.nonce, request: bytesOf(init?.body), isStream, isRepeat }
   const gateway = session.gateway ?? new URL(input instanceof Request ? input.url : input).origin

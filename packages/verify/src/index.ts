@@ -3,6 +3,7 @@ export { verifyAcceptance } from './accountability/acceptance.ts'
 export { parseBase64, parseBase64Url, toBase64, toBase64Url } from './bytes/base64.ts'
 export { concat, equalBytes, parseHex, parseUtf8, toHex, uint64BigEndian, utf8 } from './bytes/bytes.ts'
 export { FILE_LIMITS, type Json, type JsonLimits, PAYLOAD_LIMITS, parseJson } from './bytes/json.ts'
+export { isEventStream } from './bytes/media-type.ts'
 export { Fields, type Path, readHex, readText, ShapeError, type TextLimits } from './bytes/shape.ts'
 export type { Crypto, RunningSha256 } from './crypto/crypto.ts'
 export { parseP256Signature, parseP256Spki, verifyP256 } from './crypto/keys.ts'
@@ -155,8 +156,8 @@ export {
   type CitedCheckpoint,
   COMMITTED_SUBJECTS,
   type CommittedSubject,
-  type FinishReason,
   FINISH_REASONS,
+  type FinishReason,
   INFERENCE_TYPE,
   type Inference,
   type InferencePredicate,

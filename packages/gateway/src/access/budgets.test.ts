@@ -121,15 +121,16 @@ test('at the start the durable spend of this month counts, of every deployment',
 
 test('sums and amounts beyond a safe integer are refused', () => {
   const max = Number.MAX_SAFE_INTEGER
-  for (const rows of [
-    [spend({ amountMicros: -1 })],
-    [spend({ amountMicros: 0.5 })],
-  ]) {
+  for (const rows of [[spend({ amountMicros: -1 })], [spend({ amountMicros: 0.5 })]]) {
     assert.throws(() => createBudgets(() => rows, JANUARY_MS), { code: 'data/damaged' })
   }
   const rich = { ...KEY, monthlyBudget: { amountMicros: max, currency: 'EUR' } }
   const full = createBudgets(() => [spend({ amountMicros: max }), spend({})], JANUARY_MS)
-  assert.equal(full.balance(rich, JANUARY_MS)?.spentMicros, max, 'a sum beyond bounds does not keep a gateway from its start')
+  assert.equal(
+    full.balance(rich, JANUARY_MS)?.spentMicros,
+    max,
+    'a sum beyond bounds does not keep a gateway from its start',
+  )
   assert.throws(() => full.reserve(rich, 1, 'EUR', JANUARY_MS), { code: 'budget/exceeded' })
   const budgets = createBudgets(nothing, JANUARY_MS)
   for (const amount of [-1, 0.5, max + 1, Number.NaN, Number.POSITIVE_INFINITY]) {

@@ -58,6 +58,12 @@ const PLAIN = /^[ -~]*$/
 
 const COUNT = /^[0-9]{1,16}$/
 
+/** Most tokens of one count that are believed; beyond, the count is not known. */
+export const MAX_TOKEN_COUNT = 1_000_000_000
+
+/** An id as a statement takes it over. What is not of this form may be content: an echo of what the client sent. */
+const REPORTED_ID = /^[!-~]{1,128}$/
+
 /** Facts of which none is known yet. */
 export function emptyFacts(): GrowingFacts {
   return {
@@ -100,17 +106,30 @@ export function itemsOf(object: ScannedObject, name: string, maxItems: number): 
 
 /** A member's text, bounded; `undefined` for everything that is no text, or has nothing in it. */
 export function textIn(object: ScannedObject | undefined, name: string): string | undefined {
+  const text = shortTextIn(object, name)
+  return (text && boundedText(text)) || undefined
+}
+
+function idIn(object: ScannedObject, name: string): string | undefined {
+  return reportedId(shortTextIn(object, name))
+}
+
+function shortTextIn(object: ScannedObject | undefined, name: string): string | undefined {
   const span = object?.kindOf(name) === 'text' ? object.spanOf(name) : undefined
   if (span === undefined || span.end - span.start > MAX_TEXT_BYTES) return undefined
-  const text = unlessRefused(() => object?.textOf(name))
-  return (text && boundedText(text)) || undefined
+  return unlessRefused(() => object?.textOf(name))
+}
+
+/** A reported id, or `undefined` for a text that is not of an id's form: it is left out, never cut. */
+export function reportedId(text: string | undefined): string | undefined {
+  return text !== undefined && REPORTED_ID.test(text) ? text : undefined
 }
 
 /** Takes over the names an answer goes by. Those that are known stay. */
 export function noteIdentity(facts: GrowingFacts, object: ScannedObject): void {
-  facts.responseId ??= textIn(object, 'id')
+  facts.responseId ??= idIn(object, 'id')
   facts.servedModel ??= textIn(object, 'model')
-  facts.systemFingerprint ??= textIn(object, 'system_fingerprint')
+  facts.systemFingerprint ??= idIn(object, 'system_fingerprint')
 }
 
 /** Takes over how the answer ended. A word that is not in the table counts as `other`. */
@@ -136,7 +155,7 @@ export function hasErrorIn(object: ScannedObject): boolean {
 
 /**
  * Takes over the counts in the member `usage`. Each count is the answer's total so far, so the latest one stands. Nothing
- * is guessed: a count that is missing or no integer is left out, and without any the usage is unknown.
+ * is guessed: a count that is missing, no integer or above {@link MAX_TOKEN_COUNT} is left out, and without any the usage is unknown.
  */
 export function noteUsage(facts: GrowingFacts, names: UsageNames, object: ScannedObject): void {
   const usage = childOf(object, 'usage')
@@ -157,14 +176,14 @@ export function noteUsage(facts: GrowingFacts, names: UsageNames, object: Scanne
 function noteCount(facts: GrowingFacts, usage: ScannedObject | undefined, name: string): void {
   const text = usage?.kindOf(name) === 'number' ? usage.numberTextOf(name) : undefined
   const count = text !== undefined && COUNT.test(text) ? Number(text) : undefined
-  if (count !== undefined && Number.isSafeInteger(count)) facts.counts.set(name, count)
+  if (count !== undefined && count <= MAX_TOKEN_COUNT) facts.counts.set(name, count)
 }
 
 function sumOf(facts: GrowingFacts, names: readonly string[]): number | undefined {
   const [first = '', ...others] = names
   let sum = facts.counts.get(first)
   for (const name of others) if (sum !== undefined) sum += facts.counts.get(name) ?? 0
-  return sum !== undefined && Number.isSafeInteger(sum) ? sum : undefined
+  return sum
 }
 
 /** What `read` gives, or `undefined` when the bytes are refused. */

@@ -43,6 +43,11 @@ export interface Dialect {
   readonly readAnswer: (bytes: Uint8Array) => AnswerFacts
   /** Adds what a frame says. Never throws. Frames come in the order of the stream, each once. */
   readonly readFrameFacts: (frame: SseFrame, facts: GrowingFacts) => void
+  /**
+   * Whether all clients find the same in the frame's data; yes for every frame where this is missing. A frame of which
+   * that is not certain must not pass: to some client it may be the last. Never throws.
+   */
+  readonly isClearFrame?: (frame: SseFrame) => boolean
   /** Whether clients take the answer to be over, well or badly, once they have this frame. Never throws. */
   readonly isTerminalFrame: (frame: SseFrame) => boolean
 }

@@ -6,6 +6,10 @@ import type { SseFrame } from './sse-frames.ts'
 /** Longest type of an event that is looked at, in bytes. */
 const MAX_TYPE_BYTES = 64
 const LOWER_N = 0x6e
+const LINE_FEED = 0x0a
+const TAB = 0x09
+const SPACE = 0x20
+const DONE = /* @__PURE__ */ Buffer.from('[DONE]')
 
 /** `{"type":"`, as most events begin. */
 const TYPE_FIRST = /* @__PURE__ */ Uint8Array.from([0x7b, 0x22, 0x74, 0x79, 0x70, 0x65, 0x22, 0x3a, 0x22])
@@ -46,6 +50,34 @@ export function isOfType(frame: SseFrame, types: ReadonlySet<string>): boolean {
   if (frame.event !== undefined && types.has(frame.event)) return true
   const type = dataType(frame.data)
   return type !== undefined && types.has(type)
+}
+
+/**
+ * Whether the frame's data is nothing, or one object in which no name stands twice: then it has one type to all clients.
+ * Of several lines none may be an object by itself: some clients read line by line.
+ */
+export function isClearEvent({ data }: SseFrame): boolean {
+  if (data === undefined || data.length === 0) return true
+  if (objectIn(data) === undefined) return false
+  let start = 0
+  for (let end = data.indexOf(LINE_FEED); end >= 0; end = data.indexOf(LINE_FEED, start)) {
+    if (objectIn(data.subarray(start, end)) !== undefined) return false
+    start = end + 1
+  }
+  return start === 0 || objectIn(data.subarray(start)) === undefined
+}
+
+/** Whether a line of the data begins with `[DONE]`, blanks apart: clients that read line by line stop there. */
+export function isDone({ data }: SseFrame): boolean {
+  if (data === undefined) return false
+  let start = 0
+  for (;;) {
+    while (data[start] === SPACE || data[start] === TAB) start++
+    if (standsAt(data, start, DONE)) return true
+    const end = data.indexOf(LINE_FEED, start)
+    if (end < 0) return false
+    start = end + 1
+  }
 }
 
 function dataType(data: Uint8Array | undefined): string | undefined {

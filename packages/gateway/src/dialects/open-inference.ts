@@ -2,7 +2,7 @@
 import { type AnswerFacts, emptyFacts, hasErrorIn, noteError, objectIn, textIn } from './answer-facts.ts'
 import type { Dialect } from './dialect.ts'
 
-/** The model's name stands in the path, and not in the body. */
+/** The model's name stands in the path, and not in the body. An answer's id is the client's own, so it is not taken over. */
 export const OPEN_INFERENCE: Dialect = {
   name: 'open-inference',
   path: '/v2/models/{model}/infer',
@@ -22,7 +22,6 @@ function readAnswer(bytes: Uint8Array): AnswerFacts {
   const body = objectIn(bytes)
   if (body === undefined) return facts
   facts.servedModel = textIn(body, 'model_name')
-  facts.responseId = textIn(body, 'id')
   if (body.kindOf('outputs') === 'list') facts.finishReason = 'complete'
   if (hasErrorIn(body)) noteError(facts)
   return facts

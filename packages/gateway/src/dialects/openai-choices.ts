@@ -14,9 +14,8 @@ import {
   textIn,
   type UsageNames,
 } from './answer-facts.ts'
-import { mayHold, memberMark } from './frame-marks.ts'
+import { isDone, mayHold, memberMark } from './frame-marks.ts'
 import type { ScannedObject } from './json-scan.ts'
-import { standsAt } from './json-syntax.ts'
 import type { SseFrame } from './sse-frames.ts'
 
 const FINISH: FinishNames = {
@@ -44,7 +43,7 @@ const MAX_CHOICES = 128
 /** Names of members that make a frame worth reading. */
 const TELLING = /* @__PURE__ */ ['usage', 'finish_reason', 'error'].map(memberMark)
 const ERROR = /* @__PURE__ */ [memberMark('error')]
-const DONE = /* @__PURE__ */ Buffer.from('[DONE]')
+const OPEN_LIST = 0x5b
 
 export function readChoicesAnswer(bytes: Uint8Array): AnswerFacts {
   const facts = emptyFacts()
@@ -58,16 +57,17 @@ export function readChoicesFrame({ event, data }: SseFrame, facts: GrowingFacts)
   if (data === undefined) return
   const isEarly = facts.servedModel === undefined && facts.dataFrames < IDENTITY_FRAMES
   facts.dataFrames++
-  if (data[0] === DONE[0] || !(isEarly || mayHold(data, TELLING))) return
+  if (data[0] === OPEN_LIST || !(isEarly || mayHold(data, TELLING))) return
   const chunk = objectIn(data)
   if (chunk !== undefined) noteBody(facts, chunk)
 }
 
 /** `[DONE]`, or an error: clients stop at either. */
-export function isTerminalChoicesFrame({ event, data }: SseFrame): boolean {
+export function isTerminalChoicesFrame(frame: SseFrame): boolean {
+  const { event, data } = frame
   if (event === 'error') return true
   if (data === undefined) return false
-  if (standsAt(data, 0, DONE)) return true
+  if (isDone(frame)) return true
   if (!mayHold(data, ERROR)) return false
   const chunk = objectIn(data)
   return chunk !== undefined && hasErrorIn(chunk)

@@ -16,7 +16,7 @@ import {
   type UsageNames,
 } from './answer-facts.ts'
 import type { Dialect } from './dialect.ts'
-import { isOfType } from './frame-marks.ts'
+import { isClearEvent, isDone, isOfType } from './frame-marks.ts'
 import type { ScannedObject } from './json-scan.ts'
 import type { SseFrame } from './sse-frames.ts'
 
@@ -62,7 +62,8 @@ export const OPENAI_RESPONSES: Dialect = {
   parameters: { temperature: ['temperature'], topP: ['top_p'], maxTokens: ['max_output_tokens'] },
   readAnswer,
   readFrameFacts,
-  isTerminalFrame: (frame) => isOfType(frame, TERMINAL),
+  isClearFrame: isClearEvent,
+  isTerminalFrame: (frame) => isOfType(frame, TERMINAL) || isDone(frame),
 }
 
 function readAnswer(bytes: Uint8Array): AnswerFacts {

@@ -1,4 +1,5 @@
 /** Streams as upstreams send them, and reading one to its end. */
+import assert from 'node:assert/strict'
 import { type AnswerFacts, emptyFacts } from './answer-facts.ts'
 import type { Dialect } from './dialect.ts'
 import { cut } from './properties.testing.ts'
@@ -30,6 +31,7 @@ export function readStream(
       const frame = readFrame(bytes)
       dialect.readFrameFacts(frame, growing)
       if (dialect.isTerminalFrame(frame)) terminal.push(Buffer.from(bytes).toString())
+      if (terminal.length === 0) assert.notEqual(dialect.isClearFrame?.(frame), false, Buffer.from(bytes).toString())
     }
   }
   return { facts: answerFacts(growing), terminal }

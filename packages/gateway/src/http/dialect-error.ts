@@ -6,7 +6,7 @@ import type { Family } from '../dialects/dialect.ts'
 import { type ErrorFacts, errorBody } from '../dialects/error-body.ts'
 import type { Services } from '../services.ts'
 import type { Operation } from '../telemetry/answer-event.ts'
-import type { ErrorLog } from './reply.ts'
+import { type ErrorLog, retryAfterOf } from './reply.ts'
 import { RETRY_AFTER_SECONDS, STATUS } from './status.ts'
 
 /** What may be said of an error: ours in their words, everything else as an id that the server's log explains. */
@@ -38,9 +38,4 @@ export function sendRefusal(
     ...(retry === undefined ? {} : { 'retry-after': String(retry) }),
   })
   response.end(body)
-}
-
-function retryAfterOf(thrown: unknown): number | undefined {
-  const seconds = (thrown as { retryAfterSeconds?: unknown } | null)?.retryAfterSeconds
-  return typeof seconds === 'number' ? seconds : undefined
 }

@@ -103,7 +103,10 @@ export async function handlePassThrough(
  */
 function requireMeans(gateway: Services, key: ApiKey, { url = '' }: IncomingMessage): void {
   if (key.monthlyBudget !== undefined && !CANCEL.test(url)) {
-    throw new CountersignError('auth/not-allowed', 'files and batches have no price here: they are for keys without a budget')
+    throw new CountersignError(
+      'auth/not-allowed',
+      'files and batches have no price here: they are for keys without a budget',
+    )
   }
   requireRate(gateway, key, 0)
 }

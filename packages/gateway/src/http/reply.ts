@@ -20,11 +20,19 @@ export type ErrorLog = (id: string, thrown: unknown) => void
  */
 export function errorReply(thrown: unknown, log: ErrorLog): Reply {
   if (thrown instanceof CountersignError && STATUS[thrown.code] !== 500) {
-    return reply(STATUS[thrown.code], { error: thrown.message, code: thrown.code })
+    const seconds = retryAfterOf(thrown)
+    const headers = seconds === undefined ? {} : { 'retry-after': String(seconds) }
+    return reply(STATUS[thrown.code], { error: thrown.message, code: thrown.code }, headers)
   }
   const id = randomBytes(8).toString('hex')
   log(id, thrown)
   return reply(500, { error: `internal error ${id}; the server's log says more`, code: 'internal', id })
+}
+
+/** When it is worth trying again, where an error says so itself. */
+export function retryAfterOf(thrown: unknown): number | undefined {
+  const seconds = (thrown as { retryAfterSeconds?: unknown } | null)?.retryAfterSeconds
+  return typeof seconds === 'number' ? seconds : undefined
 }
 
 /** A JSON reply. */

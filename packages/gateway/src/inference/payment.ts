@@ -33,7 +33,10 @@ const NO_CURRENCY = 'XXX'
 export function reservePayment(log: LogService, { key, access }: Payer, price: readonly PriceLine[]): Payment {
   const currency = price[0]?.currency ?? key.monthlyBudget?.currency ?? NO_CURRENCY
   if (key.monthlyBudget !== undefined && price.some((line) => line.currency !== currency)) {
-    throw new CountersignError('budget/other-currency', 'a key with a budget needs a model that is priced in one currency')
+    throw new CountersignError(
+      'budget/other-currency',
+      'a key with a budget needs a model that is priced in one currency',
+    )
   }
   const nowMs = log.clock.read().timeMs
   const ofCurrency = price.filter((line) => line.currency === currency)

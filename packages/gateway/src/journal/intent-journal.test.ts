@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -140,9 +141,60 @@ test('when all slots are taken the next is refused, and goes in once one is give
 
 test('an intent that does not fit is refused, and takes no slot', async (context) => {
   const journal = await IntentJournal.open(newPath(context))
-  assert.throws(() => journal.write(intent(1, { model: 'm'.repeat(1000) })), { code: 'request/malformed' })
+  assert.throws(() => journal.write(intent(1, { deployment: 'd'.repeat(1000) })), { code: 'request/malformed' })
   assert.equal(journal.inUse, 0)
   await journal.close()
+})
+
+test('every name of a model that a request may have is journaled, cut where there is no room for it', async (context) => {
+  const path = newPath(context)
+  const journal = await IntentJournal.open(path)
+  const names = ['m', '漢', '"', '\u{1f600}'].map((each) => each.repeat(256 / each.length))
+  const longest = {
+    deployment: 'd'.repeat(128),
+    checkpoint: { origin: 'o'.repeat(256), size: 2 ** 53 - 1, root: 'ef'.repeat(32) },
+  }
+  await Promise.all(names.map((model, i) => journal.write(intent(i, { ...longest, model })).durable))
+  await journal.write(intent(9, { model: names[0] as string })).durable
+  await journal.close()
+  const intents = byReceipt(readIntents(path))
+  assert.equal(intents.length, 5)
+  assert.deepEqual(intents[4], intent(9, { model: names[0] as string }))
+  for (const [i, name] of names.entries()) {
+    const { model } = intents[i] as Intent
+    assert.ok(model.endsWith('…') && model.length > 30, model)
+    assert.ok(name.startsWith(model.slice(0, -1)), model)
+    assert.equal(Buffer.from(model).toString(), model)
+  }
+})
+
+/** A slot whose checksum is right, whatever its text says. */
+function slotWith(text: string): Buffer {
+  const json = Buffer.from(text)
+  const header = Buffer.from([0x43, 0x53, 0x49, 0x31, json.length >> 8, json.length & 0xff])
+  return Buffer.concat([header, createHash('sha256').update(json).digest(), json], SLOT_BYTES)
+}
+
+test('no slot stops the start: a name that no statement takes is left out, what is no intent is passed over', async (context) => {
+  const path = newPath(context)
+  await (await IntentJournal.open(path)).close()
+  const texts = [
+    JSON.stringify(intent(1)),
+    JSON.stringify(intent(2, { model: 'a\nb', deployment: 'not a name' })),
+    JSON.stringify(intent(3, { model: '', checkpoint: { origin: '\u0000', size: 3, root: 'ef'.repeat(32) } })),
+    JSON.stringify(intent(4, { receipt: 'zz' })),
+    JSON.stringify(intent(5, { startedAtMs: 9e15 })),
+    'no JSON',
+    '[]',
+  ]
+  const file = readFileSync(path)
+  for (const [i, text] of texts.entries()) slotWith(text).copy(file, i * SLOT_BYTES)
+  writeFileSync(path, file)
+  assert.deepEqual(byReceipt(readIntents(path)), [
+    intent(1),
+    intent(2, { model: 'unreadable', deployment: 'unreadable' }),
+    intent(3, { model: 'unreadable', checkpoint: { origin: 'unreadable', size: 3, root: 'ef'.repeat(32) } }),
+  ])
 })
 
 test('writes that are gathered in runs all get to their places, whatever was given back before', async (context) => {

@@ -7,7 +7,17 @@
 import { createHash } from 'node:crypto'
 import { closeSync, existsSync, openSync, readSync, statSync, writeSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
-import { CountersignError, concat, equalBytes, Fields, PAYLOAD_LIMITS, parseJson, utf8 } from '@countersign/verify'
+import {
+  CountersignError,
+  codeOf,
+  concat,
+  equalBytes,
+  Fields,
+  PAYLOAD_LIMITS,
+  parseJson,
+  type TextLimits,
+  utf8,
+} from '@countersign/verify'
 import { writeDurably } from '../data/durable-file.ts'
 
 /** What is known of a request when it is admitted. */
@@ -16,6 +26,7 @@ export interface Intent {
   readonly deployment: string
   /** Digest of the deployment's manifest. */
   readonly manifest: string
+  /** As journaled it may be cut: then it ends with an ellipsis. */
   readonly model: string
   /** Commitment to the request as received. */
   readonly request: string
@@ -23,18 +34,29 @@ export interface Intent {
   readonly checkpoint: { readonly origin: string; readonly size: number; readonly root: string }
 }
 
+/** Latest time of a statement. */
+const MAX_TIME_MS = 8.64e15
+
 /** Slots in the file: requests that can be under way at once. */
 export const JOURNAL_SLOTS = 4096
 const SLOT_BYTES = 1024
 const MAGIC = /* @__PURE__ */ utf8('CSI1')
 const HEADER_BYTES = 6
 const CHECKSUM_BYTES = 32
+const MAX_JSON_BYTES = SLOT_BYTES - HEADER_BYTES - CHECKSUM_BYTES
+/** Behind a name that was too long for its slot. */
+const CUT = '\u2026'
+/** In place of a name that no statement takes. */
+const UNREADABLE = 'unreadable'
+const DEPLOYMENT_NAME: TextLimits = { maxLength: 128, pattern: /^[!-~]+$/ }
+const OTHER_NAME: TextLimits = { maxLength: 256 }
 
 /** A place in the journal, held until the answer's statement is durable. */
 export type Slot = number
 
 /**
- * The intents that a journal file holds, in no order; torn and empty slots are passed over.
+ * The intents that a journal file holds, in no order; torn and empty slots are passed over. No slot can make this fail: a
+ * name that no statement takes becomes `unreadable`, and one without its digests and times is passed over too.
  *
  * @throws {CountersignError} `data/damaged` when the file has the wrong length
  */
@@ -162,13 +184,27 @@ function unreliable(): CountersignError {
 
 /** Magic (4), length of the JSON (2, big-endian), SHA-256 of the JSON (32), JSON, zeros. */
 function formatSlot(intent: Intent): Uint8Array {
-  const json = utf8(JSON.stringify(intent))
-  if (json.length > SLOT_BYTES - HEADER_BYTES - CHECKSUM_BYTES) {
-    throw new CountersignError('request/malformed', 'the names of deployment and model are too long to be journaled')
-  }
+  const whole = utf8(JSON.stringify(intent))
+  const json = whole.length > MAX_JSON_BYTES ? utf8(JSON.stringify(withShortModel(intent))) : whole
   const slot = new Uint8Array(SLOT_BYTES)
   slot.set(concat(MAGIC, Uint8Array.of(json.length >> 8, json.length & 0xff), checksum(json), json))
   return slot
+}
+
+/** As much of the model's name as there is room for. @throws {CountersignError} `request/malformed` */
+function withShortModel(intent: Intent): Intent {
+  let left = MAX_JSON_BYTES - utf8(JSON.stringify({ ...intent, model: CUT })).length
+  if (left < 0) {
+    throw new CountersignError('request/malformed', 'the name of the deployment is too long to be journaled')
+  }
+  let kept = ''
+  for (const character of intent.model) {
+    // Escapes count, but not the quotes around it.
+    left -= utf8(JSON.stringify(character)).length - 2
+    if (left < 0) break
+    kept += character
+  }
+  return { ...intent, model: kept + CUT }
 }
 
 function parseSlot(slot: Uint8Array): Intent | undefined {
@@ -177,20 +213,38 @@ function parseSlot(slot: Uint8Array): Intent | undefined {
   if (!equalBytes(slot.subarray(0, 4), MAGIC) || start + length > SLOT_BYTES) return undefined
   const json = slot.slice(start, start + length)
   if (!equalBytes(slot.subarray(HEADER_BYTES, start), checksum(json))) return undefined
+  return ifReadable(() => parseIntent(json))
+}
+
+function parseIntent(json: Uint8Array): Intent {
   const fields = new Fields(parseJson(json, PAYLOAD_LIMITS), 'intent')
   const checkpoint = fields.object('checkpoint')
   return {
     receipt: fields.hex('receipt', 16),
-    deployment: fields.text('deployment'),
+    deployment: nameIn(fields, 'deployment', DEPLOYMENT_NAME),
     manifest: fields.hex('manifest', 32),
-    model: fields.text('model'),
+    model: nameIn(fields, 'model', OTHER_NAME),
     request: fields.hex('request', 32),
-    startedAtMs: fields.integer('startedAtMs'),
+    startedAtMs: fields.integer('startedAtMs', 0, MAX_TIME_MS),
     checkpoint: {
-      origin: checkpoint.text('origin'),
+      origin: nameIn(checkpoint, 'origin', OTHER_NAME),
       size: checkpoint.integer('size'),
       root: checkpoint.hex('root', 32),
     },
+  }
+}
+
+function nameIn(fields: Fields, name: string, limits: TextLimits): string {
+  return ifReadable(() => fields.text(name, limits)) ?? UNREADABLE
+}
+
+/** What `read` gives, or `undefined` where it finds something that it cannot read. */
+function ifReadable<T>(read: () => T): T | undefined {
+  try {
+    return read()
+  } catch (thrown) {
+    if (codeOf(thrown) === undefined) throw thrown
+    return undefined
   }
 }
 

@@ -196,3 +196,22 @@ test('a first head that another process has set is not overwritten', (context) =
   assert.throws(() => log.sequencer.advanceHead(TEST_TIME_MS + 1), { code: 'log/head-changed' })
   assert.equal(log.database.prepare('SELECT note FROM head').pluck().get(), theirs?.note)
 })
+
+test('sums of spend end at a bound: nothing that an upstream says of its usage keeps a batch from the log', (context) => {
+  const log = createTestLog(context)
+  const charge = { keyId: 'k', day: '2027-01-01', currency: 'EUR', isUsageUnknown: false }
+  const max = Number.MAX_SAFE_INTEGER
+  const draft = (count: number) => {
+    const each = {
+      ...answerDraft(1),
+      charge: { ...charge, amountMicros: count, inputTokens: count, outputTokens: count },
+    }
+    return each as ReturnType<typeof answerDraft>
+  }
+  const spent = log.database.prepare('SELECT amount_micros, requests, input_tokens, output_tokens FROM spend').raw()
+  log.sequencer.commit([draft(max), draft(2)], TEST_TIME_MS)
+  assert.deepEqual(spent.get(), [max, 2, max, max])
+  for (let i = 0; i < 1100; i++) log.sequencer.commit([draft(max)], TEST_TIME_MS)
+  log.sequencer.commit([draft(2 ** 62), draft(Number.POSITIVE_INFINITY), draft(0.5)], TEST_TIME_MS)
+  assert.deepEqual(spent.get(), [max, 1105, max, max])
+})

@@ -1,16 +1,17 @@
 /** What must be in order before a request is admitted. Whatever is refused here leaves no record. */
-import { CountersignError, quote } from '@countersign/verify'
+import { CountersignError, quote, readText } from '@countersign/verify'
 import { type ApiKey, requireRight } from '../access/api-key.ts'
 import type { Reservation } from '../access/budgets.ts'
 import type { RelayDeployment } from '../deployments/deployments.ts'
-import { type Dialect, type RequestFacts, readRequest } from '../dialects/dialect.ts'
+import { type Dialect, MAX_MODEL_LENGTH, type RequestFacts, readRequest } from '../dialects/dialect.ts'
 import { type ScannedObject, scanObject } from '../dialects/json-scan.ts'
 import { readForm } from '../dialects/multipart.ts'
+import { requireOneSpelling } from '../dialects/name-spelling.ts'
 import { estimateMicros, sumMicros } from '../prices/prices.ts'
 import type { Services } from '../services.ts'
 import { KIND_DIALECTS } from '../upstreams/kinds.ts'
-import { type AdmittedRequest, NO_KEY } from './admitted-request.ts'
-import { type Estimate, estimateRequest, expectedTokens } from './estimate.ts'
+import { type AdmittedRequest, type Estimate, NO_KEY } from './admitted-request.ts'
+import { CHOICES, estimateRequest, expectedTokens, LIMITS } from './estimate.ts'
 
 export interface Arrival {
   readonly dialect: Dialect
@@ -45,6 +46,7 @@ export async function admitRequest(services: Services, arrival: Arrival): Promis
       `the model ${quote(facts.model)} does not answer on ${dialect.path}`,
     )
   }
+  if (scanned !== undefined) requireOneSpelling(scanned, decidingNames(deployment))
   if (key !== undefined) requireRight(key, 'infer', deployment.name)
   requireKept(services, arrival, scanned)
   const request = { dialect, body, scanned, facts, deployment, route, key, nonce, subject }
@@ -101,12 +103,18 @@ function requireKept({ statements }: Services, { dialect, key }: Arrival, scanne
 /** Of `false`. */
 const LETTER_F = 0x66
 
+/** The members that decide what is routed, reserved and sent. */
+function decidingNames({ changes }: RelayDeployment): readonly string[] {
+  return ['model', 'stream', ...LIMITS, ...CHOICES, ...changes.map(({ path }) => path.slice(1))]
+}
+
 async function readFacts(
   { dialect, body, contentType, model }: Arrival,
   scanned: ScannedObject | undefined,
 ): Promise<RequestFacts> {
   if (scanned === undefined) return await readForm(body, contentType)
-  return model === undefined ? readRequest(dialect, scanned) : { model, isStream: false, parameters: {} }
+  if (model === undefined) return readRequest(dialect, scanned)
+  return { model: readText(model, 'model', { maxLength: MAX_MODEL_LENGTH }), isStream: false, parameters: {} }
 }
 
 function speaks({ upstreams }: RelayDeployment, name: string, dialect: Dialect): boolean {

@@ -5,7 +5,14 @@ import type { RouteTarget } from '../config/config.ts'
 import type { RelayDeployment } from '../deployments/deployments.ts'
 import type { Dialect, RequestFacts } from '../dialects/dialect.ts'
 import type { ScannedObject } from '../dialects/json-scan.ts'
-import type { Estimate } from './estimate.ts'
+
+/** What is expected of an answer. */
+export interface Estimate {
+  /** Bytes that are sent; each may be a token. */
+  readonly requestBytes: number
+  /** Tokens of all the answers that are asked for together. */
+  readonly outputTokens: number
+}
 
 /** Tokens of a request in its key's bucket. */
 export interface CountedTokens {

@@ -94,10 +94,13 @@ export function headersFor(request: IncomingMessage): Headers {
 
 /** What goes to a target: the deployment's changes, and the target's own name of the model. */
 export function sentRequest(
-  { body, scanned, deployment, facts, dialect }: Pick<
-    AdmittedRequest,
-    'body' | 'scanned' | 'deployment' | 'facts' | 'dialect'
-  >,
+  {
+    body,
+    scanned,
+    deployment,
+    facts,
+    dialect,
+  }: Pick<AdmittedRequest, 'body' | 'scanned' | 'deployment' | 'facts' | 'dialect'>,
   target: Pick<Target, 'model'>,
 ): SentRequest {
   const changes = new Map<string, string>()

@@ -4,22 +4,20 @@ import { itemsOf } from '../dialects/answer-facts.ts'
 import type { Dialect } from '../dialects/dialect.ts'
 import { type ScannedObject, scanObject } from '../dialects/json-scan.ts'
 import { DEFAULT_OUTPUT_TOKENS, TEMPLATE_TOKENS } from '../prices/prices.ts'
-import type { AdmittedRequest } from './admitted-request.ts'
+import type { AdmittedRequest, Estimate } from './admitted-request.ts'
 import { sentRequest } from './attempts.ts'
 
-/** What is expected of an answer. */
-export interface Estimate {
-  /** Bytes that are sent; each may be a token. */
-  readonly requestBytes: number
-  /** Tokens of all the answers that are asked for together. */
-  readonly outputTokens: number
-}
-
 /** Names by which some server or other limits an answer. Those that are not the dialect's own can but raise the limit. */
-const LIMITS = ['max_tokens', 'max_completion_tokens', 'max_output_tokens', 'max_new_tokens', 'n_predict'] as const
+export const LIMITS = [
+  'max_tokens',
+  'max_completion_tokens',
+  'max_output_tokens',
+  'max_new_tokens',
+  'n_predict',
+] as const
 
 /** Names by which several answers are asked for at once. */
-const CHOICES = ['n', 'best_of'] as const
+export const CHOICES = ['n', 'best_of'] as const
 
 /** Most prompts of one request, for a key. */
 export const MAX_PROMPTS = 65_536

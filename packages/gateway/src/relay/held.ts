@@ -22,10 +22,18 @@ export async function deliverHeld(exchange: Exchange, answered: Answered): Promi
     })
     const bytes = joined(chunks)
     if (isWhole) await deliverWhole(exchange, answered, bytes)
-    else await deliverLarge(exchange, answered, bytes, held)
+    else if (mayBeStream(exchange, answered)) {
+      noteReceivedPart(exchange, chunks)
+      throw new CountersignError('upstream/malformed', 'the answer is no event stream, and too large to be held')
+    } else await deliverLarge(exchange, answered, bytes, held)
   } finally {
     releaseWhenGone(response, held)
   }
+}
+
+/** A client that asked for a stream may read one whatever its type says, and an end in the middle of it. */
+function mayBeStream({ admitted }: Exchange, { answer }: Answered): boolean {
+  return admitted.facts.isStream && answer.status < 400
 }
 
 /** What came before an answer broke off, of which nothing left. */

@@ -1,7 +1,7 @@
 /** One request to an upstream, from its arrival to the end of its answer. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
-import { codeOf } from '@countersign/verify'
+import { codeOf, isEventStream } from '@countersign/verify'
 import { errorBody } from '../dialects/error-body.ts'
 import { errorFacts } from '../http/dialect-error.ts'
 import { begin, commitmentTo, giveUp, promiseLine, receiptHeaders } from '../recording/recording.ts'
@@ -14,8 +14,6 @@ import { type Answered, type Exchange, isClientGone, writeHead } from './exchang
 import { deliverHeld, whoFailed, whoLeft } from './held.ts'
 import type { IdempotencyMark } from './marks.ts'
 import { deliverStream } from './stream.ts'
-
-const STREAM_TYPE = /^text\/event-stream(?:\s*;|$)/i
 
 /**
  * Relays an admitted request, and records what became of it.
@@ -94,7 +92,7 @@ function cached({ services, admitted, recording }: Exchange): Answered | undefin
 }
 
 function isStream({ answer }: Answered): boolean {
-  return answer.headers.some(([name, value]) => name === 'content-type' && STREAM_TYPE.test(value))
+  return answer.headers.some(([name, value]) => name === 'content-type' && isEventStream(value))
 }
 
 /** No upstream answered, or its answer broke off before anything of it left: said in the caller's dialect, and recorded. */

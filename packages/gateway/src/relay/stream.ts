@@ -163,11 +163,16 @@ function passOn(streaming: Streaming, frames: readonly Uint8Array[]): void {
     if (dialect.isTerminalFrame(frame)) {
       streaming.hasEnded = true
       hold(streaming, bytes)
-    } else if (bytes.length > 0) {
-      out.push(bytes)
+    } else {
+      if (dialect.isClearFrame?.(frame) === false) throw unclear()
+      if (bytes.length > 0) out.push(bytes)
     }
   }
   if (out.length > 0) deliver(streaming, out.length === 1 ? (out[0] as Uint8Array) : Buffer.concat(out))
+}
+
+function unclear(): CountersignError {
+  return new CountersignError('upstream/malformed', 'an event of the stream is not one JSON object with each name once')
 }
 
 /** Removes comments that look like ours, so that nobody takes an upstream's word for the gateway's. */

@@ -92,9 +92,20 @@ test('an encoding takes the length with it', () => {
   assert.equal(returnedHeaders([...raw, 'content-encoding', 'br'], undefined).encoding, 'gzip, br')
 })
 
-test('an id of a request is bounded', () => {
-  const id = returnedHeaders(['x-request-id', '', 'apim-request-id', 'i'.repeat(1000)], undefined).requestId
-  assert.equal(id, 'i'.repeat(256))
+test('an id of a request has the form of one, or is none', () => {
+  const idIn = (...values: readonly string[]) =>
+    returnedHeaders(['x-request-id', values[0] ?? '', 'apim-request-id', values[1] ?? ''], undefined).requestId
+  assert.equal(idIn('', 'i'.repeat(128)), 'i'.repeat(128))
+  for (const content of ['i'.repeat(129), 'born 1970-01-01', 'zo\u00e9', '']) {
+    assert.equal(idIn(content), undefined, content)
+    assert.equal(idIn(content, 'req_1'), 'req_1')
+  }
+})
+
+test('an answer with several content types is refused: clients differ in which of them they take', () => {
+  const raw = ['Content-Type', 'application/json', 'content-type', 'text/event-stream']
+  assert.throws(() => returnedHeaders(raw, undefined), { code: 'upstream/malformed' })
+  assert.equal(returnedHeaders(raw.slice(2), undefined).headers.length, 1)
 })
 
 test('whatever comes, nothing that must not cross does', () => {

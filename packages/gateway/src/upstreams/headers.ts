@@ -1,6 +1,6 @@
 /** Which headers cross the gateway, in either direction. @spec RFC 9110 §7.6.1 */
 import { CountersignError } from '@countersign/verify'
-import { boundedText } from '../dialects/answer-facts.ts'
+import { reportedId } from '../dialects/answer-facts.ts'
 import type { Headers } from './upstream.ts'
 
 /** Most headers of one message that cross, and most characters of them. */
@@ -102,7 +102,7 @@ export interface ReturnedHeaders {
   readonly hasForged: boolean
   /** Content encoding, in lower case, where there is one. */
   readonly encoding: string | undefined
-  /** The upstream's own id of the request, bounded. */
+  /** The upstream's own id of the request, where it has the form of one. */
   readonly requestId: string | undefined
 }
 
@@ -112,7 +112,7 @@ export interface ReturnedHeaders {
  *
  * @param raw Names and values in turn, as they came.
  * @param secret What opens the upstream.
- * @throws {CountersignError} `upstream/malformed` when there are too many, or too long ones
+ * @throws {CountersignError} `upstream/malformed` when there are too many, or too long ones, or several content types
  */
 export function returnedHeaders(raw: readonly string[], secret: string | undefined): ReturnedHeaders {
   let hasForged = false
@@ -125,6 +125,9 @@ export function returnedHeaders(raw: readonly string[], secret: string | undefin
   })
   if (kept === undefined)
     throw new CountersignError('upstream/malformed', 'the answer has too many or too long headers')
+  // Clients differ in which of them they take.
+  if (kept.filter(([name]) => name === 'content-type').length > 1)
+    throw new CountersignError('upstream/malformed', 'the answer has several content types')
   const headers = encoding === undefined ? kept : kept.filter(([name]) => name !== 'content-length')
   return { headers, hasForged, encoding: encoding?.toLowerCase(), requestId: requestIdIn(headers) }
 }
@@ -174,8 +177,8 @@ function requestIdIn(headers: Headers): string | undefined {
   for (const [name, value] of headers) {
     const rank = name.endsWith('id') ? REQUEST_ID_HEADERS.indexOf(name) : -1
     if (rank < 0 || rank >= bestRank) continue
-    const id = boundedText(value)
-    if (id === '') continue
+    const id = reportedId(value)
+    if (id === undefined) continue
     best = id
     bestRank = rank
   }
