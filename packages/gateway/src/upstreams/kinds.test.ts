@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { DIALECTS } from '../dialects/dialects.ts'
+import { OPEN_INFERENCE } from '../dialects/open-inference.ts'
 import { HTTP_KINDS, type HttpKind, KIND_DIALECTS, upstreamPath } from './kinds.ts'
 
 const ROOT = { basePath: '', query: [] }
@@ -73,8 +74,9 @@ test('whatever the path, what is asked for stays under the base path', () => {
 
 test('every dialect has a kind that answers it', () => {
   const answered = new Set(Object.values(KIND_DIALECTS).flat())
-  assert.deepEqual(answered, new Set(DIALECTS.map(({ name }) => name)))
-  for (const { name, path } of DIALECTS) {
+  const dialects = [...DIALECTS, OPEN_INFERENCE]
+  assert.deepEqual(answered, new Set(dialects.map(({ name }) => name)))
+  for (const { name, path } of dialects) {
     for (const [kind, { clientPath }] of Object.entries(HTTP_KINDS)) {
       if (KIND_DIALECTS[kind as HttpKind].includes(name)) assert.ok(path.startsWith(clientPath))
     }
