@@ -44,6 +44,7 @@ export const ERROR_CODES = [
   'policy/unknown-log',
   'policy/quorum-unmet',
   'witness/malformed',
+  'witness/quorum-overdue',
   'tile/malformed',
   'leaf/malformed',
   'leaf/mismatch',

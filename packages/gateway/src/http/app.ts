@@ -94,21 +94,20 @@ function addReceiptRoutes(app: App, gateway: Services): void {
     authorise(c, gateway, id)
     const row = gateway.receipts.find(id)
     const promise = { 'countersign-promise': formatPromiseHeader(gateway.receipts.promise(row)) }
-    if (!(await gateway.log.waitForHead(row.index, readWaitMs(c)))) {
-      return respond(reply(202, { receipt: id, status: 'promised' }, promise))
-    }
-    return respond(reply(200, gateway.receipts.bundle(row), { ...promise, 'content-type': BUNDLE_TYPE }))
+    if (!(await isCovered(c, gateway, row))) return respond(reply(202, { receipt: id, status: 'promised' }, promise))
+    const { head, isWitnessed } = gateway.receipts.choose(row)
+    const headers = { ...promise, ...witnessedHeader(isWitnessed), 'content-type': BUNDLE_TYPE }
+    return respond(reply(200, gateway.receipts.bundle(row, head), headers))
   })
   app.get('/dossiers/:id', async (c) => {
     const id = readReceiptId(c)
     authorise(c, gateway, id)
     const row = gateway.receipts.find(id)
-    if (!(await gateway.log.waitForHead(row.index, readWaitMs(c)))) {
-      return respond(reply(202, { receipt: id, status: 'promised' }))
-    }
+    if (!(await isCovered(c, gateway, row))) return respond(reply(202, { receipt: id, status: 'promised' }))
     const seed = gateway.receipts.saltSeed(row)
     const salts: Reply['headers'] = seed === undefined ? {} : { 'countersign-salts': toBase64Url(seed) }
-    return respond(reply(200, gateway.receipts.dossier(row), { ...salts, 'cache-control': 'no-store' }))
+    const { json, isWitnessed } = gateway.receipts.dossier(row)
+    return respond(reply(200, json, { ...salts, ...witnessedHeader(isWitnessed), 'cache-control': 'no-store' }))
   })
   app.delete('/receipts/:id/content', async (c) => {
     const id = readReceiptId(c)
@@ -249,10 +248,27 @@ function readDigest(c: Context): string {
   }
 }
 
-/** `Prefer: wait=5`. @spec RFC 7240 §4.3 */
-function readWaitMs(c: Context): number {
-  const [, seconds] = /(?:^|[,;\s])wait=(\d{1,3})(?:$|[,;\s])/.exec(c.req.header('prefer') ?? '') ?? []
-  return Math.min(Number(seconds ?? 0), MAX_WAIT_SECONDS) * 1000
+/**
+ * Whether a head covers the statement, after waiting for it as long as the client wants: `Prefer: wait=5`. With
+ * `Prefer: wait=5, witnessed` for one that the witnesses of its deployment confirmed, where there are any.
+ *
+ * @spec RFC 7240 §4.3
+ */
+async function isCovered(c: Context, gateway: Services, { name, index }: StatementRow): Promise<boolean> {
+  const prefer = c.req.header('prefer') ?? ''
+  const [, seconds] = /(?:^|[,;\s])wait=(\d{1,3})(?:$|[,;\s])/.exec(prefer) ?? []
+  const waitMs = Math.min(Number(seconds ?? 0), MAX_WAIT_SECONDS) * 1000
+  const startMs = performance.now()
+  if (!(await gateway.log.waitForHead(index, waitMs))) return false
+  if (/(?:^|[,;\s])witnessed(?:$|[,;\s])/.test(prefer)) {
+    await gateway.witnessing.waitFor(name, index, waitMs - (performance.now() - startMs))
+  }
+  return true
+}
+
+/** Whether the head of a receipt meets its deployment's quorum; nothing where the deployment has none. */
+function witnessedHeader(isWitnessed: boolean | undefined): Reply['headers'] {
+  return isWitnessed === undefined ? {} : { 'countersign-witnessed': String(isWitnessed) }
 }
 
 /** Whoever speaks a provider's dialect gets errors in it. */

@@ -40,6 +40,7 @@ export const STATUS: { readonly [code in ErrorCode]: number } = {
   'policy/unknown-log': NEVER_SEEN,
   'policy/quorum-unmet': NEVER_SEEN,
   'witness/malformed': NEVER_SEEN,
+  'witness/quorum-overdue': 503,
   'tile/malformed': 404,
   'leaf/malformed': NEVER_SEEN,
   'leaf/mismatch': NEVER_SEEN,

@@ -4,6 +4,7 @@ import { CountersignError } from '@countersign/verify'
 import { createNodeCrypto } from '@countersign/verify/crypto/node'
 import { dataFolderAt } from '../data/data-folder.ts'
 import { keyPaths, type LogKey, loadLogKey, loadStatementKey } from '../data/keys.ts'
+import { createCosignedHeadStore } from '../store/cosigned-heads.ts'
 import { openDatabase, storageError } from '../store/database.ts'
 import { Eraser } from '../vault/eraser.ts'
 import { isSubjectKey, KeyStore } from '../vault/key-store.ts'
@@ -46,6 +47,7 @@ class CommitThread {
   readonly #eraser: Eraser
   readonly #subjectEraser: SubjectEraser
   readonly #revokeSecret
+  readonly #keepHeads
   #isClosed = false
   #headTimer: NodeJS.Timeout | undefined
   #headDueMs = 0
@@ -71,6 +73,7 @@ class CommitThread {
       `INSERT INTO secret_generations (receipt, generation) VALUES (?, 1)
        ON CONFLICT (receipt) DO UPDATE SET generation = generation + 1`,
     )
+    this.#keepHeads = createCosignedHeadStore(this.#database)
     this.#lastTimeMs = head?.timeMs ?? 0
     this.#eraser.resume(this.#lastTimeMs)
     this.#subjectEraser.resume(this.#lastTimeMs)
@@ -141,6 +144,9 @@ class CommitThread {
           break
         case 'revoke-secret':
           this.#revokeSecret.run(Buffer.from(task.receipt, 'hex'))
+          break
+        case 'keep-heads':
+          this.#keepHeads(task.heads)
           break
         case 'subject-key':
           this.#giveSubjectKeys([{ ticket, tag: task.tag }])

@@ -6,6 +6,8 @@ import { openDatabase, openDatabaseReadOnly, type Sqlite } from '../store/databa
 import { createKeyReserve } from '../vault/key-reserve.ts'
 import { subjectTag, type VaultKey } from '../vault/key-store.ts'
 import { createSubjectKeys, type SubjectKeys } from '../vault/subject-keys.ts'
+import type { FromAsker } from '../witnesses/asker.ts'
+import type { WitnessThreadData } from '../witnesses/cosigner.ts'
 import { type Clock, createClock } from './clock.ts'
 import type {
   CommitThreadData,
@@ -38,6 +40,9 @@ export interface LogServiceOptions {
   readonly onHalt: (error: CountersignError) => void
   /** Called when the published tiles needed repair, and when publishing fails. */
   readonly onNotice: (message: string) => void
+  /** Whom heads are shown to before they are published, and what is called with what is heard of them. */
+  readonly witnesses?: WitnessThreadData | undefined
+  readonly onWitnesses?: (message: FromAsker) => void
 }
 
 interface Pending {
@@ -206,6 +211,11 @@ export class LogService {
     })
   }
 
+  /** Tells which quorums of witnesses count. */
+  setQuorums(names: readonly string[]): void {
+    this.#postToPublisher({ type: 'quorums', names })
+  }
+
   /** Signs a last head, publishes it, and stops the threads. */
   async close(): Promise<void> {
     clearInterval(this.#publishTimer)
@@ -318,8 +328,9 @@ export class LogService {
   }
 
   #startPublisher(): void {
-    const { folder, vaultWrappingKey } = this.#options
-    const data: PublishThreadData = { dataRoot: folder.root, publishedSize: this.#publishedSize, vaultWrappingKey }
+    const { folder, vaultWrappingKey, witnesses } = this.#options
+    const publishedSize = this.#publishedSize
+    const data: PublishThreadData = { dataRoot: folder.root, publishedSize, vaultWrappingKey, witnesses }
     this.#publisher = new Worker(new URL('./publish-worker.js', import.meta.url), { workerData: data })
     this.#publisher.on('message', (message: FromPublishThread) => this.#receiveFromPublisher(message))
     // Without it no key is made, and so nothing can be admitted.
@@ -354,8 +365,14 @@ export class LogService {
         this.#publishing = false
         this.#options.onNotice(`publishing failed, and will be tried again: ${message.message}`)
         return
+      case 'halted':
+        this.#halt(new CountersignError(message.code, message.message))
+        return
       case 'closed':
         this.#publishing = false
+        return
+      default:
+        this.#options.onWitnesses?.(message)
     }
   }
 

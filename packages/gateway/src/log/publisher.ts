@@ -40,24 +40,48 @@ export class Publisher {
   readonly #folder: string
   /** Size that was published last, as far as this publisher knows. */
   #publishedSize: number
+  /** Size of the checkpoint that stands in its file, and its text as far as it was written here. */
+  #writtenSize: number
+  #writtenNote = ''
+  /** Writes of the checkpoint, one after the other. */
+  #lastWrite: Promise<void> = Promise.resolve()
 
   constructor(reader: TileReader, folder: string, publishedSize: number) {
     this.#reader = reader
     this.#folder = folder
     this.#publishedSize = publishedSize
+    this.#writtenSize = publishedSize
   }
 
   /**
-   * Writes the tiles that `size` needs, syncs them, and only then the checkpoint. Does nothing when nothing changed.
+   * Writes the tiles that `size` needs, syncs them, has the head cosigned, and only then writes the checkpoint. Does nothing
+   * when nothing changed.
    */
-  async publish(size: number, note: string): Promise<void> {
+  async publish(size: number, note: string, cosign: () => Promise<string> = async () => note): Promise<void> {
     if (size <= this.#publishedSize) return
     for (const level of tileLevels(size)) {
       for (const tile of newTiles(level, this.#publishedSize, size)) await this.#writeTile(tile)
     }
-    await this.#writeFile(checkpointPath(this.#folder), utf8(note))
+    await this.#writeCheckpoint(size, await cosign())
     for (const level of tileLevels(size)) this.#dropPartials(level, this.#publishedSize, size)
     this.#publishedSize = size
+  }
+
+  /** Writes the published checkpoint again, with more cosignatures. Does nothing when another size is published. */
+  async amend(size: number, note: string): Promise<void> {
+    if (size === this.#writtenSize) await this.#writeCheckpoint(size, note)
+  }
+
+  #writeCheckpoint(size: number, note: string): Promise<void> {
+    const write = async () => {
+      // A newer one may have been written meanwhile: what is published never goes back.
+      if (size < this.#writtenSize || note === this.#writtenNote) return
+      await this.#writeFile(checkpointPath(this.#folder), utf8(note))
+      this.#writtenSize = size
+      this.#writtenNote = note
+    }
+    this.#lastWrite = this.#lastWrite.catch(() => undefined).then(write)
+    return this.#lastWrite
   }
 
   /**

@@ -83,11 +83,25 @@ CREATE INDEX vault_of_subjects ON vault (key_id) WHERE key_id < 0;
 CREATE TABLE subject_erasures (key_id INTEGER PRIMARY KEY, reason TEXT NOT NULL) STRICT;
 `
 
+/**
+ * Third version: heads with cosignatures of witnesses. For each quorum that a deployment needs the newest that meets it;
+ * under the empty name the newest that anybody cosigned.
+ */
+const THIRD = `
+CREATE TABLE cosigned_heads (
+  quorum TEXT PRIMARY KEY,
+  size INTEGER NOT NULL,
+  root BLOB NOT NULL,
+  note TEXT NOT NULL,
+  time_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+`
+
 /** From each version to the next. */
-const MIGRATIONS: readonly string[] = [SCHEMA, SECOND]
+const MIGRATIONS: readonly string[] = [SCHEMA, SECOND, THIRD]
 
 /** Version of the schema, kept in `user_version`. */
-export const SCHEMA_VERSION = 2
+export const SCHEMA_VERSION = 3
 
 /**
  * Opens the database for writing, making it when it is new. Commits survive a power cut on a disk that honours fsync:
