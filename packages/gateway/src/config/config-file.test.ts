@@ -69,6 +69,7 @@ test('reads everything that may be said', () => {
     origin: 'example.org/log',
     operator: { name: 'Example Operator', contact: 'operator@example.org' },
     vaultKey: { file: '/etc/countersign/keys/vault.key' },
+    witnesses: undefined,
     upstreams: [],
     deployments: [
       {
@@ -94,6 +95,7 @@ test('reads everything that may be said', () => {
           publicKeyFile: '/etc/countersign/lender.pem',
         },
         deadlines: DEFAULT_DEADLINES,
+        quorum: undefined,
       },
     ],
     writers: [{ party: 'Example Auditor', publicKeyFile: '/etc/countersign/auditor.pem', perDay: 5 }],

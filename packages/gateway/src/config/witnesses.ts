@@ -14,6 +14,8 @@ import {
 
 const MAX_POLICY_BYTES = 64 * 1024
 const MAX_ASK_MS = 10_000
+/** Heads are published once a second, and witnesses take their time. */
+const MIN_UNMET_SECONDS = 5
 const MAX_UNMET_SECONDS = 31_622_400
 const WHEN_UNMET = ['flag', 'refuse'] as const
 
@@ -36,8 +38,9 @@ export function readQuorum(fields: Fields): NonNullable<DeploymentConfig['quorum
   const quorum = {
     name: fields.text('name', { maxLength: 256 }),
     unmetAfterSeconds:
-      fields.optional('unmetAfterSeconds', () => fields.integer('unmetAfterSeconds', 1, MAX_UNMET_SECONDS)) ??
-      DEFAULT_UNMET_SECONDS,
+      fields.optional('unmetAfterSeconds', () =>
+        fields.integer('unmetAfterSeconds', MIN_UNMET_SECONDS, MAX_UNMET_SECONDS),
+      ) ?? DEFAULT_UNMET_SECONDS,
     whenUnmet: fields.optional('whenUnmet', () => fields.oneOf('whenUnmet', WHEN_UNMET)) ?? 'flag',
   }
   fields.end()

@@ -43,6 +43,8 @@ export class Publisher {
   /** Size of the checkpoint that stands in its file, and its text as far as it was written here. */
   #writtenSize: number
   #writtenNote = ''
+  /** The newest head that has got more cosignatures. */
+  #amended = { size: 0, note: '' }
   /** Writes of the checkpoint, one after the other. */
   #lastWrite: Promise<void> = Promise.resolve()
 
@@ -63,19 +65,26 @@ export class Publisher {
       for (const tile of newTiles(level, this.#publishedSize, size)) await this.#writeTile(tile)
     }
     await this.#writeCheckpoint(size, await cosign())
+    // What came while it was being written.
+    if (this.#amended.size === size) await this.#writeCheckpoint(size, this.#amended.note)
     for (const level of tileLevels(size)) this.#dropPartials(level, this.#publishedSize, size)
     this.#publishedSize = size
   }
 
-  /** Writes the published checkpoint again, with more cosignatures. Does nothing when another size is published. */
+  /**
+   * Writes the published checkpoint again, with more cosignatures. Of a head that is to be published next they are kept
+   * until then; of an older one they come too late.
+   */
   async amend(size: number, note: string): Promise<void> {
+    if (size >= Math.max(this.#writtenSize, this.#amended.size)) this.#amended = { size, note }
     if (size === this.#writtenSize) await this.#writeCheckpoint(size, note)
   }
 
   #writeCheckpoint(size: number, note: string): Promise<void> {
     const write = async () => {
-      // A newer one may have been written meanwhile: what is published never goes back.
-      if (size < this.#writtenSize || note === this.#writtenNote) return
+      // What is published never goes back, and never has fewer lines.
+      if (size < this.#writtenSize) return
+      if (size === this.#writtenSize && note.length <= this.#writtenNote.length) return
       await this.#writeFile(checkpointPath(this.#folder), utf8(note))
       this.#writtenSize = size
       this.#writtenNote = note

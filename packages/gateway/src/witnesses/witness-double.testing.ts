@@ -126,21 +126,29 @@ async function answer(
   const asked = parseCheckpoint(checkpoint.text)
   double.requests.push({ oldSize, size: asked.size })
   if (double.delayMs > 0) await sleep(double.delayMs)
-  if (request.url !== '/add-checkpoint') return finish(response, 404, '')
   if (isAnsweredWrongly(double, asked, response)) return
   const { seen } = double
-  if (oldSize !== (seen?.size ?? 0)) return conflict(response, seen?.size ?? 0)
-  if (seen !== undefined && oldSize === asked.size && !equalBytes(seen.root, asked.root)) {
-    return conflict(response, oldSize)
+  const isForked = seen !== undefined && oldSize === asked.size && !equalBytes(seen.root, asked.root)
+  if (isForked || oldSize !== (seen?.size ?? 0)) {
+    conflict(response, seen?.size ?? 0)
+    return
   }
-  try {
-    if (seen !== undefined) verifyConsistency(crypto, seen, asked, proof)
-    else if (proof.length > 0) return finish(response, 422, 'a proof from nothing')
-  } catch {
-    return finish(response, 422, 'the proof does not lead here')
+  if (!isProven(seen, asked, proof)) {
+    finish(response, 422, 'the proof does not lead here')
+    return
   }
   double.seen = asked
   finish(response, 200, line(double, asked, Math.floor(Date.now() / 1000)))
+}
+
+function isProven(seen: Checkpoint | undefined, asked: Checkpoint, proof: readonly Uint8Array[]): boolean {
+  if (seen === undefined) return proof.length === 0
+  try {
+    verifyConsistency(crypto, seen, asked, proof)
+    return true
+  } catch {
+    return false
+  }
 }
 
 function line({ key, secret }: { key: NoteKey; secret: KeyObject }, checkpoint: Checkpoint, timeSeconds: number) {
@@ -192,33 +200,24 @@ function isAnsweredWrongly(
   }
 }
 
+/** Fixed answers: status, body, and a header. */
+const ANSWERS: { readonly [behaviour in Behaviour]?: readonly [number, string, Record<string, string>?] } = {
+  unprovable: [422, 'another root'],
+  redirect: [302, '', { location: '/elsewhere' }],
+  busy: [429, '', { 'retry-after': '1' }],
+  garbage: [200, '\u0000\u0001 this is no line\n'],
+  empty: [200, ''],
+  forbidden: [403, ''],
+  failing: [503, ''],
+}
+
 function refuse(behaviour: Behaviour, asked: Checkpoint, response: ServerResponse): void {
-  switch (behaviour) {
-    case 'conflict-loop':
-      return conflict(response, Math.floor(Math.random() * asked.size))
-    case 'ahead':
-      return conflict(response, asked.size + 1_000_000)
-    case 'forked':
-      return conflict(response, asked.size)
-    case 'unprovable':
-      return finish(response, 422, 'another root')
-    case 'endless':
-      return void pour(response)
-    case 'redirect':
-      response.setHeader('location', '/elsewhere')
-      return finish(response, 302, '')
-    case 'busy':
-      response.setHeader('retry-after', '1')
-      return finish(response, 429, '')
-    case 'garbage':
-      return finish(response, 200, '\u0000\u0001 this is no line\n')
-    case 'empty':
-      return finish(response, 200, '')
-    case 'forbidden':
-      return finish(response, 403, '')
-    default:
-      return finish(response, 503, '')
-  }
+  const [status, body, headers] = ANSWERS[behaviour] ?? []
+  if (status !== undefined) finish(response, status, body ?? '', headers)
+  else if (behaviour === 'endless') pour(response)
+  else if (behaviour === 'forked') conflict(response, asked.size)
+  else if (behaviour === 'ahead') conflict(response, asked.size + 1_000_000)
+  else conflict(response, Math.floor(Math.random() * asked.size))
 }
 
 /** A body without an end, as fast as it is taken. */
@@ -235,11 +234,10 @@ function pour(response: ServerResponse): void {
 }
 
 function conflict(response: ServerResponse, size: number): void {
-  response.setHeader('content-type', 'text/x.tlog.size')
-  finish(response, 409, `${size}\n`)
+  finish(response, 409, `${size}\n`, { 'content-type': 'text/x.tlog.size' })
 }
 
-function finish(response: ServerResponse, status: number, body: string): void {
-  response.writeHead(status)
+function finish(response: ServerResponse, status: number, body: string, headers: Record<string, string> = {}): void {
+  response.writeHead(status, headers)
   response.end(body)
 }
