@@ -24,12 +24,12 @@ export function crashConfig(dataRoot: string, upstreamUrl: string | undefined): 
     listen: { host: '127.0.0.1', port: 0 },
     limits: { ...DEFAULT_LIMITS, heldBytes: HELD_BYTES, logRequestsPerSecond: 10_000, logRequestsBurst: 10_000 },
   }
-  const witnessed = withWitnesses(config, process.env['COUNTERSIGN_CRASH_POLICY'])
+  const witnessed = withWitnesses(config, process.env)
   return upstreamUrl === undefined ? witnessed : withUpstream(witnessed, upstreamUrl)
 }
 
 /** With the file of a policy, all deployments need its group `all`. */
-function withWitnesses(config: Config, policyFile: string | undefined): Config {
+function withWitnesses(config: Config, { COUNTERSIGN_CRASH_POLICY: policyFile }: NodeJS.ProcessEnv): Config {
   if (policyFile === undefined) return config
   const quorum = { name: 'all', unmetAfterSeconds: 60, whenUnmet: 'flag' } as const
   return {
