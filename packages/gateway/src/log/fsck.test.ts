@@ -10,7 +10,7 @@ import { keyPaths, loadStatementKey } from '../data/keys.ts'
 import { answered, testConfig } from '../gateway.testing.ts'
 import { Gateway } from '../gateway.ts'
 import { arithmeticRequest } from '../model.testing.ts'
-import type { Sqlite } from '../store/database.ts'
+import { SCHEMA_VERSION, type Sqlite } from '../store/database.ts'
 import { KEY_STORE_VERSION } from '../vault/key-store.ts'
 import { checkLog } from './fsck.ts'
 import type { CheckName, Finding } from './fsck-findings.ts'
@@ -75,7 +75,7 @@ const planted: readonly Planted[] = [
     plant: ({ vaultKeys }) => overwrite(vaultKeys, 3 * 4096),
   },
   { check: 'integrity', what: 'no database at all', plant: ({ database }) => overwrite(database, 0) },
-  sql('schema', 'a newer schema', 'PRAGMA user_version = 3'),
+  sql('schema', 'a newer schema', `PRAGMA user_version = ${SCHEMA_VERSION + 1}`),
   sql('key', 'no name of the log', `DELETE FROM meta WHERE name = 'origin'`),
   { check: 'key', what: 'no statement key', plant: ({ keys }) => rmSync(keyPaths(keys).statement) },
   {
@@ -110,6 +110,13 @@ const planted: readonly Planted[] = [
   sql('published', 'a head behind what was published', 'DELETE FROM head'),
   { check: 'published', what: 'no checkpoint', plant: ({ log }) => writeFileSync(checkpointPath(log), 'nothing\n') },
   sql('published', 'other entries were published', 'UPDATE entries SET leaf_hash = zeroblob(32) WHERE idx = 9'),
+  sql('cosigned', 'another size beside it', `INSERT INTO cosigned_heads SELECT '', size - 1, root, note, 0 FROM head`),
+  sql('cosigned', 'a head that is not signed', `INSERT INTO cosigned_heads SELECT '', size, root, 'w', 0 FROM head`),
+  sql(
+    'cosigned',
+    'more than the head has',
+    `INSERT INTO cosigned_heads SELECT 'two', size, root, note, 0 FROM head; DELETE FROM head`,
+  ),
   { check: 'tile', what: 'another hash', plant: ({ log }) => overwrite(join(log, 'tile/0/000'), 64, 1) },
   { check: 'tile', what: 'another entry', plant: ({ log }) => overwrite(join(log, 'tile/entries/000'), 64, 1) },
   { check: 'tile', what: 'a published tile is missing', plant: ({ log }) => rmSync(join(log, 'tile/0/000')) },
