@@ -21,7 +21,7 @@ test('clients are refused in their own dialect, what was answered is repeated, a
     fetch(`${gateway.url}${path}`, { method: 'POST', headers, body: JSON.stringify(body) })
   const messages = [{ role: 'user', content: 'hello' }]
   const chat = (more: object = {}, headers: Record<string, string> = {}) =>
-    ask('/v1/chat/completions', { model: 'mock-1', messages, ...more }, headers)
+    ask('/v1/chat/completions', { model: 'mock-small', messages, ...more }, headers)
   const first = await chat({}, { 'idempotency-key': 'k' })
   assert.equal(first.status, 200)
   let refused = await chat()
@@ -35,7 +35,7 @@ test('clients are refused in their own dialect, what was answered is repeated, a
   assert.equal(refused.headers.get('countersign-receipt'), null)
   const other = await ask(
     '/v1/messages',
-    { model: 'mock-1', max_tokens: 5, messages },
+    { model: 'mock-small', max_tokens: 5, messages },
     { 'anthropic-version': '2023-06-01' },
   )
   assert.deepEqual(((await other.json()) as ErrorBody).error?.type, 'overloaded_error')
