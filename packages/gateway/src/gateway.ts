@@ -92,7 +92,7 @@ export class Gateway implements Services {
     this.rootKey = parts.rootKey
     this.operatorToken = parts.operatorToken
     this.#vaultKeys = parts.vaultKeys
-    this.statements = new StatementReader(parts.crypto, parts.log.database)
+    this.statements = new StatementReader(parts.crypto, parts.log.database, parts.log.lookup)
     this.receipts = new Receipts({ ...parts, statements: this.statements })
     this.recording = { ...parts }
     this.access = parts.access

@@ -67,7 +67,7 @@ export async function openParts(options: PartsOptions, folder: LockedDataFolder)
   const onHead = () => markUsed(paths.used)
   const log = await LogService.start({ crypto, folder, origin, vaultWrappingKey, now, onHead, onHalt, onNotice })
   try {
-    const statements = new StatementReader(crypto, log.database)
+    const statements = new StatementReader(crypto, log.database, log.lookup)
     const interrupted = await recoverIntents(readIntents(folder.journal), log, statements, epoch)
     if (interrupted > 0) notices.info(`recorded ${interrupted} requests that a crash had interrupted`)
     const journal = await IntentJournal.open(folder.journal)

@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads'
 import { CountersignError, type Crypto, type ErasureReason } from '@countersign/verify'
 import type { DataFolder } from '../data/data-folder.ts'
 import { openDatabase, openDatabaseReadOnly, type Sqlite } from '../store/database.ts'
+import { type Lookup, LookupReader } from '../store/lookup.ts'
 import { createKeyReserve } from '../vault/key-reserve.ts'
 import { subjectTag, type VaultKey } from '../vault/key-store.ts'
 import { createSubjectKeys, type SubjectKeys } from '../vault/subject-keys.ts'
@@ -69,6 +70,7 @@ export class LogService {
   #halted: CountersignError | undefined
   #database: Sqlite | undefined
   #reader: TileReader | undefined
+  #lookup: LookupReader | undefined
   #whenClosed: (() => void) | undefined
 
   private constructor(options: LogServiceOptions, commits: Worker) {
@@ -95,6 +97,7 @@ export class LogService {
       throw thrown
     }
     service.#database = openDatabaseReadOnly(folder.database)
+    service.#lookup = new LookupReader(folder.lookup)
     service.#reader = new TileReader(options.crypto, service.#database, folder.log)
     service.#startPublisher()
     return service
@@ -132,6 +135,12 @@ export class LogService {
   get database(): Sqlite {
     if (this.#database === undefined) throw new CountersignError('log/closed', 'the log is not open')
     return this.#database
+  }
+
+  /** Where statements stand. */
+  get lookup(): Lookup {
+    if (this.#lookup === undefined) throw new CountersignError('log/closed', 'the log is not open')
+    return this.#lookup
   }
 
   /**
@@ -222,6 +231,7 @@ export class LogService {
     await this.#stopPublisher()
     for (const waiter of [...this.#waiters]) this.#settle(waiter, false)
     this.#database?.close()
+    this.#lookup?.close()
     await this.#commits.terminate()
     // The last to close must be a writer: only a writer brings everything into the one file.
     openDatabase(this.#options.folder.database).close()

@@ -1,12 +1,13 @@
 /**
  * The publishing thread: whatever takes time and can wait a little, away from commits and requests. It writes tiles and the
- * checkpoint, makes vault keys ready, and brings the write-ahead log into the database.
+ * checkpoint, notes where statements stand, makes vault keys ready, and brings the write-ahead log into the database.
  */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { CountersignError, type ErrorCode } from '@countersign/verify'
 import { createNodeCrypto } from '@countersign/verify/crypto/node'
 import { dataFolderAt } from '../data/data-folder.ts'
 import { openDatabase, type Sqlite, storageError } from '../store/database.ts'
+import { LookupWriter } from '../store/lookup.ts'
 import { KeyStore, type VaultKey } from '../vault/key-store.ts'
 import { Publisher } from './publisher.ts'
 import { TileReader } from './tile-reader.ts'
@@ -46,6 +47,7 @@ async function main(
   const database = openDatabase(folder.database)
   database.pragma(`cache_size = ${CACHE_KIB}`)
   const keys = new KeyStore(folder.vaultKeys, vaultWrappingKey)
+  const lookup = new LookupWriter(folder.lookup, folder.database)
   const publisher = new Publisher(new TileReader(createNodeCrypto(), database, folder.log), folder.log, publishedSize)
   const send = (message: FromPublishThread) => port.postMessage(message)
   const fail = (thrown: unknown) => send({ type: 'failed', message: thrown instanceof Error ? thrown.message : '' })
@@ -55,6 +57,8 @@ async function main(
     if (message.type === 'refill') return send(createPool(keys))
     work = work.then(async () => {
       if (message.type === 'close') {
+        lookup.advance()
+        lookup.close()
         keys.close()
         database.close()
         send({ type: 'closed' })
@@ -63,6 +67,7 @@ async function main(
       }
       await publisher.publish(message.size, message.note)
       send({ type: 'published', size: message.size })
+      lookup.advance()
       checkpoint(database)
     })
     work = work.catch(fail)
