@@ -24,6 +24,9 @@ import { TileReader } from './tile-reader.ts'
 /** Between two publications. */
 const PUBLISH_INTERVAL_MS = 1000
 
+/** What these threads make lives for a batch; with the 48 MiB that Node gives, they would fill them before they clean up. */
+const SMALL_HEAP = { maxYoungGenerationSizeMb: 12 }
+
 /** Most requests that wait for a head at once. */
 export const MAX_WAITERS = 1024
 
@@ -87,7 +90,10 @@ export class LogService {
   static async start(options: LogServiceOptions): Promise<LogService> {
     const { folder, origin, vaultWrappingKey } = options
     const data: CommitThreadData = { dataRoot: folder.root, origin, vaultWrappingKey }
-    const commits = new Worker(new URL('./commit-worker.js', import.meta.url), { workerData: data })
+    const commits = new Worker(new URL('./commit-worker.js', import.meta.url), {
+      workerData: data,
+      resourceLimits: SMALL_HEAP,
+    })
     const service = new LogService(options, commits)
     try {
       await service.#untilReady()
@@ -330,7 +336,10 @@ export class LogService {
   #startPublisher(): void {
     const { folder, vaultWrappingKey } = this.#options
     const data: PublishThreadData = { dataRoot: folder.root, publishedSize: this.#publishedSize, vaultWrappingKey }
-    this.#publisher = new Worker(new URL('./publish-worker.js', import.meta.url), { workerData: data })
+    this.#publisher = new Worker(new URL('./publish-worker.js', import.meta.url), {
+      workerData: data,
+      resourceLimits: SMALL_HEAP,
+    })
     this.#publisher.on('message', (message: FromPublishThread) => this.#receiveFromPublisher(message))
     // Without it no key is made, and so nothing can be admitted.
     this.#publisher.on('error', ({ message }) =>
