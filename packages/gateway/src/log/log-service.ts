@@ -71,9 +71,7 @@ export class LogService {
   #outbox: Ticketed[] = []
   #nextTicket = 1
   #halted: CountersignError | undefined
-  #database: Sqlite | undefined
-  #reader: TileReader | undefined
-  #lookup: LookupReader | undefined
+  #opened: { readonly database: Sqlite; readonly lookup: LookupReader; readonly reader: TileReader } | undefined
   #whenClosed: (() => void) | undefined
 
   private constructor(options: LogServiceOptions, commits: Worker) {
@@ -102,9 +100,9 @@ export class LogService {
       await commits.terminate()
       throw thrown
     }
-    service.#database = openDatabaseReadOnly(folder.database)
-    service.#lookup = new LookupReader(folder.lookup)
-    service.#reader = new TileReader(options.crypto, service.#database, folder.log)
+    const database = openDatabaseReadOnly(folder.database)
+    const reader = new TileReader(options.crypto, database, folder.log)
+    service.#opened = { database, lookup: new LookupReader(folder.lookup), reader }
     service.#startPublisher()
     return service
   }
@@ -133,20 +131,17 @@ export class LogService {
 
   /** Hashes and tiles of what is committed. */
   get reader(): TileReader {
-    if (this.#reader === undefined) throw new CountersignError('log/closed', 'the log is not open')
-    return this.#reader
+    return this.#files().reader
   }
 
   /** The database, for reading alone. */
   get database(): Sqlite {
-    if (this.#database === undefined) throw new CountersignError('log/closed', 'the log is not open')
-    return this.#database
+    return this.#files().database
   }
 
   /** Where statements stand. */
   get lookup(): Lookup {
-    if (this.#lookup === undefined) throw new CountersignError('log/closed', 'the log is not open')
-    return this.#lookup
+    return this.#files().lookup
   }
 
   /**
@@ -236,11 +231,16 @@ export class LogService {
     this.#publish()
     await this.#stopPublisher()
     for (const waiter of [...this.#waiters]) this.#settle(waiter, false)
-    this.#database?.close()
-    this.#lookup?.close()
+    this.#opened?.database.close()
+    this.#opened?.lookup.close()
     await this.#commits.terminate()
     // The last to close must be a writer: only a writer brings everything into the one file.
     openDatabase(this.#options.folder.database).close()
+  }
+
+  #files() {
+    if (this.#opened === undefined) throw new CountersignError('log/closed', 'the log is not open')
+    return this.#opened
   }
 
   #flush(): void {
