@@ -96,7 +96,7 @@ export class Gateway implements Services {
     this.operatorToken = parts.operatorToken
     this.#vaultKeys = parts.vaultKeys
     this.witnessing = parts.witnessing
-    this.statements = new StatementReader(parts.crypto, parts.log.database)
+    this.statements = new StatementReader(parts.crypto, parts.log.database, parts.log.lookup)
     this.receipts = new Receipts({ ...parts, statements: this.statements })
     this.recording = { ...parts }
     this.access = parts.access

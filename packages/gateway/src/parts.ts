@@ -73,7 +73,7 @@ export async function openParts(options: PartsOptions, folder: LockedDataFolder)
   const log = await LogService.start({ crypto, folder, origin, vaultWrappingKey, now, witnesses: thread, ...told })
   attachWitnessing(witnessing, log)
   try {
-    const statements = new StatementReader(crypto, log.database)
+    const statements = new StatementReader(crypto, log.database, log.lookup)
     const interrupted = await recoverIntents(readIntents(folder.journal), log, statements, epoch)
     if (interrupted > 0) notices.info(`recorded ${interrupted} requests that a crash had interrupted`)
     const journal = await IntentJournal.open(folder.journal)

@@ -2,10 +2,11 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { CountersignError } from '@countersign/verify'
 import { createNodeCrypto } from '@countersign/verify/crypto/node'
-import { dataFolderAt } from '../data/data-folder.ts'
+import { type DataFolder, dataFolderAt } from '../data/data-folder.ts'
 import { keyPaths, type LogKey, loadLogKey, loadStatementKey } from '../data/keys.ts'
 import { createCosignedHeadStore } from '../store/cosigned-heads.ts'
 import { openDatabase, storageError } from '../store/database.ts'
+import { LookupReader, LookupWriter } from '../store/lookup.ts'
 import { Eraser } from '../vault/eraser.ts'
 import { isSubjectKey, KeyStore } from '../vault/key-store.ts'
 import { sealContent } from '../vault/record.ts'
@@ -39,6 +40,7 @@ const MAX_WAL_PAGES = 16_384
 class CommitThread {
   readonly #port: MessagePort
   readonly #database
+  readonly #lookup: LookupReader
   readonly #keys: KeyStore
   readonly #sequencer: Sequencer
   readonly #logKey: LogKey
@@ -65,9 +67,10 @@ class CommitThread {
     // The publishing thread brings the write-ahead log into the database; here only when that thread is far behind.
     this.#database.pragma(`wal_autocheckpoint = ${MAX_WAL_PAGES}`)
     const { tree, head, published } = openLog(crypto, this.#database, logKey, folder.log)
+    this.#lookup = openLookup(folder)
     this.#keys = new KeyStore(folder.vaultKeys, data.vaultWrappingKey)
     this.#sequencer = new Sequencer({ crypto, database: this.#database, statementKey, logKey, tree, head })
-    this.#eraser = new Eraser(crypto, this.#database, this.#keys, this.#sequencer)
+    this.#eraser = new Eraser(crypto, this.#database, this.#keys, this.#sequencer, this.#lookup)
     this.#subjectEraser = new SubjectEraser(crypto, this.#database, this.#keys, this.#sequencer)
     this.#revokeSecret = this.#database.prepare(
       `INSERT INTO secret_generations (receipt, generation) VALUES (?, 1)
@@ -288,6 +291,7 @@ class CommitThread {
     clearTimeout(this.#headTimer)
     await Promise.all(this.#promising)
     this.#keys.close()
+    this.#lookup.close()
     this.#database.close()
     this.#send({ type: 'closed' })
     this.#port.close()
@@ -296,6 +300,14 @@ class CommitThread {
   #send(message: FromCommitThread): void {
     this.#port.postMessage(message)
   }
+}
+
+/** Brought up to date here once; from then on the publishing thread does that. */
+function openLookup({ lookup, database }: DataFolder): LookupReader {
+  const writer = new LookupWriter(lookup, database)
+  writer.advance()
+  writer.close()
+  return new LookupReader(lookup)
 }
 
 function sealed({ draft, seal }: Ticketed): Draft {

@@ -9,6 +9,7 @@ import { type DataFolder, dataFolderAt } from '../data/data-folder.ts'
 import { keyPaths, loadStatementKey } from '../data/keys.ts'
 import { answered, testConfig } from '../gateway.testing.ts'
 import { Gateway } from '../gateway.ts'
+import type { Intent } from '../journal/intent-journal.ts'
 import { arithmeticRequest } from '../model.testing.ts'
 import { SCHEMA_VERSION, type Sqlite } from '../store/database.ts'
 import { KEY_STORE_VERSION } from '../vault/key-store.ts'
@@ -35,10 +36,18 @@ before(async () => {
   for (let i = 0; i < OF_SUBJECT; i++) await answered(gateway, undefined, { 'countersign-subject': 'somebody' })
   const { receipt } = await answered(gateway)
   await gateway.log.perform({ kind: 'erase', receipt, reason: 'requested' })
+  // As a slow answer leaves it.
+  await gateway.recording.journal.write(intentOf(receipt)).durable
   assert.equal(codeOf(thrownBy(() => checkLog(whole))), 'data/locked')
   await gateway.close()
 })
 after(() => rmSync(folder, { recursive: true, force: true }))
+
+function intentOf(receipt: string): Intent {
+  const digest = 'ab'.repeat(32)
+  const checkpoint = { origin: 'example.org/log', size: 0, root: digest }
+  return { receipt, deployment: 'sum', manifest: digest, model: 'sum', request: digest, startedAtMs: 0, checkpoint }
+}
 
 function thrownBy(run: () => unknown): unknown {
   try {
@@ -99,6 +108,12 @@ const planted: readonly Planted[] = [
   sql('statement', 'another kind', `UPDATE statements SET kind = 'deployment' WHERE idx = 9`),
   sql('lookup', 'not found by digest', 'UPDATE statements SET digest_prefix = 1 WHERE idx = 9'),
   sql('lookup', 'not found by receipt', 'UPDATE statements SET receipt_prefix = 1 WHERE idx = 9'),
+  {
+    check: 'lookup',
+    what: 'a lookup that lacks one',
+    plant: ({ lookup }) => execute(lookup, 'DELETE FROM digests WHERE idx = 9'),
+  },
+  { check: 'lookup', what: 'a lookup that is garbage', plant: ({ lookup }) => overwrite(lookup, 0) },
   sql('sequence', 'another next number', 'UPDATE sequences SET next = next + 1'),
   sql('sequence', 'another epoch', `UPDATE meta SET value = '0000000000000000' WHERE name = 'epoch'`),
   { check: 'receipt', what: 'one receipt twice', plant: (data) => change(data, repeatEntry) },

@@ -16,6 +16,7 @@ import { readCosignedHeads } from '../store/cosigned-heads.ts'
 import { openDatabaseReadOnly, SCHEMA_VERSION, type Sqlite } from '../store/database.ts'
 import { type CheckedEntries, checkEntries } from './fsck-entries.ts'
 import { type Finding, Findings, type Fsck } from './fsck-findings.ts'
+import { checkLookup } from './fsck-lookup.ts'
 import { checkTiles } from './fsck-tiles.ts'
 import { checkIntents, checkVault } from './fsck-vault.ts'
 import { checkpointPath } from './open-log.ts'
@@ -95,6 +96,7 @@ function checkParts(fsck: Fsck): FsckReport {
   if (entries.count > (head?.size ?? 0)) {
     findings.note('head', `${entries.count - (head?.size ?? 0)} entries wait for a head; the next start signs one`)
   }
+  findings.attempt('lookup', 'the lookup', () => checkLookup(fsck))
   const tiles = findings.attempt('tile', 'the tiles', () => checkTiles(fsck, published?.size ?? 0, entries.count)) ?? 0
   findings.attempt('vault', 'the vault', () => checkVault(fsck, entries))
   findings.attempt('journal', 'the intent journal', () => checkIntents(fsck))

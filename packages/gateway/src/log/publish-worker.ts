@@ -1,12 +1,13 @@
 /**
  * The publishing thread: whatever takes time and can wait a little, away from commits and requests. It writes tiles and the
- * checkpoint, makes vault keys ready, and brings the write-ahead log into the database.
+ * checkpoint, notes where statements stand, makes vault keys ready, and brings the write-ahead log into the database.
  */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { CountersignError, codeOf, type ErrorCode } from '@countersign/verify'
 import { createNodeCrypto } from '@countersign/verify/crypto/node'
 import { dataFolderAt } from '../data/data-folder.ts'
 import { openDatabase, type Sqlite, storageError } from '../store/database.ts'
+import { LookupWriter } from '../store/lookup.ts'
 import { KeyStore, type VaultKey } from '../vault/key-store.ts'
 import type { FromAsker } from '../witnesses/asker.ts'
 import { openCosigner, type WitnessThreadData } from '../witnesses/cosigner.ts'
@@ -51,6 +52,7 @@ async function main(port: MessagePort, data: PublishThreadData): Promise<void> {
   const database = openDatabase(folder.database)
   database.pragma(`cache_size = ${CACHE_KIB}`)
   const keys = new KeyStore(folder.vaultKeys, data.vaultWrappingKey)
+  const lookup = new LookupWriter(folder.lookup, folder.database)
   const crypto = createNodeCrypto()
   const reader = new TileReader(crypto, database, folder.log)
   const publisher = new Publisher(reader, folder.log, data.publishedSize)
@@ -73,6 +75,8 @@ async function main(port: MessagePort, data: PublishThreadData): Promise<void> {
     work = work.then(async () => {
       if (message.type === 'close') {
         await cosigner?.close()
+        lookup.advance()
+        lookup.close()
         keys.close()
         database.close()
         send({ type: 'closed' })
@@ -82,6 +86,7 @@ async function main(port: MessagePort, data: PublishThreadData): Promise<void> {
       const { size, note } = message
       await publisher.publish(size, note, async () => cosigner?.cosigned(note) ?? note)
       send({ type: 'published', size })
+      lookup.advance()
       checkpoint(database)
     })
     work = work.catch(fail)

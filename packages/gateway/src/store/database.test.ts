@@ -6,6 +6,11 @@ import { test } from 'node:test'
 import { readCosignedHeads } from './cosigned-heads.ts'
 import { openDatabase, SCHEMA_VERSION } from './database.ts'
 
+/** Brings back what the third version did away with. */
+const BEFORE_THIRD = `DROP INDEX statements_recent;
+  CREATE INDEX statements_digest ON statements (digest_prefix);
+  CREATE INDEX statements_receipt ON statements (receipt_prefix) WHERE receipt_prefix IS NOT NULL`
+
 test('a database of the first release is brought up to date, with everything in it', (context) => {
   const folder = mkdtempSync(join(tmpdir(), 'countersign-store-'))
   context.after(() => rmSync(folder, { recursive: true }))
@@ -24,6 +29,7 @@ test('a database of the first release is brought up to date, with everything in 
     .all()) {
     first.exec(`DROP INDEX ${index}`)
   }
+  first.exec(BEFORE_THIRD)
   first.pragma('user_version = 1')
   first.close()
   const again = openDatabase(path)
@@ -48,7 +54,8 @@ test('a database of the second release is brought up to date, with everything in
     INSERT INTO head VALUES (1, 1, zeroblob(32), 'note', 5);
     INSERT INTO spend VALUES ('key', 'sum', '2026-11-01', 'EUR', 1, 1, 1, 1, 0);
     INSERT INTO subject_erasures VALUES (-3, 'requested');
-    DROP TABLE cosigned_heads`)
+    DROP TABLE cosigned_heads;
+    ${BEFORE_THIRD}`)
   second.pragma('user_version = 2')
   second.close()
   const again = openDatabase(path)

@@ -6,8 +6,8 @@ import { makePrivateFile } from '../data/durable-file.ts'
 export type Sqlite = Database.Database
 
 /**
- * The schema. `entries` is narrow, so that the tree can be rebuilt without reading statements. `statements` is indexed
- * by the first eight bytes of digest and receipt id: a match is checked against the whole.
+ * The schema. `entries` is narrow, so that the tree can be rebuilt without reading statements. `statements` are found by
+ * the first eight bytes of digest and receipt id: a match is checked against the whole.
  */
 const SCHEMA = `
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -84,10 +84,15 @@ CREATE TABLE subject_erasures (key_id INTEGER PRIMARY KEY, reason TEXT NOT NULL)
 `
 
 /**
- * Third version: heads with cosignatures of witnesses. For each quorum that a deployment needs the newest that meets it;
- * under the empty name the newest that anybody cosigned.
+ * Third version: where statements stand, by digest and receipt, is looked up in a file of its own, written behind the commits.
+ * What that file does not reach yet is read here: an index in the order of commits, which costs them next to nothing. Besides,
+ * heads with cosignatures of witnesses: for each quorum that a deployment needs the newest that meets it; under the empty
+ * name the newest that anybody cosigned.
  */
 const THIRD = `
+DROP INDEX statements_digest;
+DROP INDEX statements_receipt;
+CREATE INDEX statements_recent ON statements (idx, digest_prefix, receipt_prefix);
 CREATE TABLE cosigned_heads (
   quorum TEXT PRIMARY KEY,
   size INTEGER NOT NULL,

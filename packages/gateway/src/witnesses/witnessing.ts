@@ -2,6 +2,7 @@
 import { type CitedCheckpoint, CountersignError, type Crypto, emptyRoot, toHex } from '@countersign/verify'
 import type { DeploymentConfig, QuorumConfig } from '../config/config.ts'
 import type { SignedHead } from '../log/sequencer.ts'
+import { Waiters } from '../log/waiters.ts'
 import type { FromAsker, KeptHead, WitnessStatus } from './asker.ts'
 import {
   NEW_QUORUM_CLOCK,
@@ -17,8 +18,6 @@ import { createWitnessMetrics, type WitnessMetrics } from './witness-metrics.ts'
 const LOOK_MS = 1000
 /** When a refused request is worth trying again. */
 const RETRY_SECONDS = 5
-/** Most requests that wait for a witnessed head at once. */
-export const MAX_WITNESSED_WAITERS = 1024
 
 export interface WitnessingOptions {
   readonly crypto: Crypto
@@ -44,12 +43,6 @@ export interface ChosenHead {
   readonly isWitnessed: boolean | undefined
 }
 
-interface Waiter {
-  readonly deployment: string
-  readonly index: number
-  readonly resolve: () => void
-}
-
 export class Witnessing {
   readonly #options: WitnessingOptions
   readonly metrics: WitnessMetrics
@@ -59,7 +52,7 @@ export class Witnessing {
   readonly #heads = new Map<string | undefined, SignedHead>()
   readonly #clocks = new Map<string, QuorumClock>()
   readonly #cited = new WeakMap<SignedHead, CitedCheckpoint>()
-  readonly #waiters = new Set<Waiter>()
+  readonly #waiters = new Waiters()
   #overdue: ReadonlySet<string> = new Set()
   #statuses: readonly WitnessStatus[]
   #toKeep: readonly KeptHead[] | undefined
@@ -89,7 +82,7 @@ export class Witnessing {
   close(): void {
     clearInterval(this.#timer)
     this.#log = undefined
-    for (const waiter of [...this.#waiters]) waiter.resolve()
+    this.#waiters.end()
   }
 
   /** Takes over what deployments need. */
@@ -166,23 +159,17 @@ export class Witnessing {
     return cited
   }
 
-  /** Waits until a witnessed head covers `index`, or the time is up, or the quorum is known to be overdue. */
+  /**
+   * Waits until a witnessed head covers `index`, or the time is up, or the quorum is known to be overdue.
+   *
+   * @throws {CountersignError} `queue/full`
+   */
   async waitFor(deployment: string, index: number, timeoutMs: number): Promise<void> {
-    const isThere = () => (this.witnessedHead(deployment)?.size ?? 0) > index
-    if (!this.#quorums.has(deployment) || isThere() || this.#overdue.has(deployment) || timeoutMs <= 0) return
-    if (this.#waiters.size >= MAX_WITNESSED_WAITERS) {
-      throw new CountersignError('queue/full', 'too many requests are waiting for witnesses; ask again without waiting')
+    const isOver = () => {
+      const isAwaited = this.#quorums.has(deployment) && !this.#overdue.has(deployment)
+      return !isAwaited || (this.witnessedHead(deployment)?.size ?? 0) > index
     }
-    await new Promise<void>((done) => {
-      const resolve = () => {
-        clearTimeout(timer)
-        this.#waiters.delete(waiter)
-        done()
-      }
-      const timer = setTimeout(resolve, timeoutMs)
-      const waiter: Waiter = { deployment, index, resolve }
-      this.#waiters.add(waiter)
-    })
+    await this.#waiters.wait(isOver, timeoutMs)
   }
 
   /** Whether the deployment's quorum is overdue. */
@@ -247,8 +234,8 @@ export class Witnessing {
       const quorum = this.#quorums.get(name)
       const then = quorum?.whenUnmet === 'refuse' ? 'its requests are refused' : 'its answers say so'
       notices.error(`${name}: witnesses have not met ${quorum?.name} for ${quorum?.unmetAfterSeconds} s; ${then}`)
-      for (const waiter of [...this.#waiters]) if (waiter.deployment === name) waiter.resolve()
     }
+    this.#waiters.look()
     for (const name of before) if (!overdue.has(name)) notices.info(`${name}: witnesses meet its quorum again`)
   }
 
@@ -256,9 +243,7 @@ export class Witnessing {
     for (const { quorum, head } of kept) {
       if ((this.#heads.get(quorum)?.size ?? 0) <= head.size) this.#heads.set(quorum, head)
     }
-    for (const waiter of [...this.#waiters]) {
-      if ((this.witnessedHead(waiter.deployment)?.size ?? 0) > waiter.index) waiter.resolve()
-    }
+    this.#waiters.look()
     if (this.#overdue.size > 0) this.look(performance.now())
     this.#toKeep = kept
     if (!this.#isKeeping) void this.#keep()
