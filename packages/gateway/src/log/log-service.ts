@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads'
 import { CountersignError, type Crypto, type ErasureReason } from '@countersign/verify'
 import type { DataFolder } from '../data/data-folder.ts'
 import { openDatabase, openDatabaseReadOnly, type Sqlite } from '../store/database.ts'
-import { type Lookup, LookupReader } from '../store/lookup.ts'
+import { bringUpToDate, type Lookup, LookupReader } from '../store/lookup.ts'
 import { createKeyReserve } from '../vault/key-reserve.ts'
 import { subjectTag, type VaultKey } from '../vault/key-store.ts'
 import { createSubjectKeys, type SubjectKeys } from '../vault/subject-keys.ts'
@@ -17,6 +17,7 @@ import type {
   Ticketed,
   ToCommitThread,
 } from './commit-thread.ts'
+import { HeadWaiters } from './head-waiters.ts'
 import type { FromPublishThread, PublishThreadData, ToPublishThread } from './publish-worker.ts'
 import type { Draft, SignedHead } from './sequencer.ts'
 import { TileReader } from './tile-reader.ts'
@@ -26,9 +27,6 @@ const PUBLISH_INTERVAL_MS = 1000
 
 /** What these threads make lives for a batch; with the 48 MiB that Node gives, they would fill them before they clean up. */
 const SMALL_HEAP = { maxYoungGenerationSizeMb: 12 }
-
-/** Most requests that wait for a head at once. */
-export const MAX_WAITERS = 1024
 
 export interface LogServiceOptions {
   readonly crypto: Crypto
@@ -49,17 +47,11 @@ interface Pending {
   readonly reject: (error: CountersignError) => void
 }
 
-interface Waiter {
-  readonly index: number
-  readonly resolve: (covered: boolean) => void
-  readonly timer: NodeJS.Timeout
-}
-
 export class LogService {
   readonly #options: LogServiceOptions
   readonly #commits: Worker
   readonly #pending = new Map<number, Pending>()
-  readonly #waiters = new Set<Waiter>()
+  readonly #waiters = new HeadWaiters()
   readonly #subjectKeys: SubjectKeys
   readonly #keys = createKeyReserve(() => this.#postToPublisher({ type: 'refill' }))
   #clock: Clock = createClock(() => 0, 0)
@@ -206,14 +198,7 @@ export class LogService {
   waitForHead(index: number, timeoutMs: number): Promise<boolean> {
     if ((this.#head?.size ?? 0) > index) return Promise.resolve(true)
     if (timeoutMs <= 0) return Promise.resolve(false)
-    if (this.#waiters.size >= MAX_WAITERS) {
-      throw new CountersignError('queue/full', 'too many requests are waiting for a head; ask again without waiting')
-    }
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => this.#settle(waiter, false), timeoutMs)
-      const waiter: Waiter = { index, resolve, timer }
-      this.#waiters.add(waiter)
-    })
+    return this.#waiters.wait(index, timeoutMs)
   }
 
   /** Signs a last head, publishes it, and stops the threads. */
@@ -230,12 +215,13 @@ export class LogService {
     this.#publishing = false
     this.#publish()
     await this.#stopPublisher()
-    for (const waiter of [...this.#waiters]) this.#settle(waiter, false)
+    this.#waiters.close()
     this.#opened?.database.close()
     this.#opened?.lookup.close()
     await this.#commits.terminate()
     // The last to close must be a writer: only a writer brings everything into the one file.
     openDatabase(this.#options.folder.database).close()
+    bringUpToDate(this.#options.folder)
   }
 
   #files() {
@@ -295,7 +281,7 @@ export class LogService {
       case 'head':
         if (this.#head === undefined) this.#options.onHead?.()
         this.#head = message.head
-        for (const waiter of [...this.#waiters]) if (waiter.index < message.head.size) this.#settle(waiter, true)
+        this.#waiters.cover(message.head.size)
         return
       case 'done':
         this.#takePending(message.ticket)?.resolve(message.result)
@@ -312,12 +298,6 @@ export class LogService {
     const pending = this.#pending.get(ticket)
     this.#pending.delete(ticket)
     return pending
-  }
-
-  #settle(waiter: Waiter, covered: boolean): void {
-    clearTimeout(waiter.timer)
-    this.#waiters.delete(waiter)
-    waiter.resolve(covered)
   }
 
   #halt(error: CountersignError): void {
