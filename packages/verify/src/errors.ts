@@ -43,6 +43,7 @@ export const ERROR_CODES = [
   'policy/malformed',
   'policy/unknown-log',
   'policy/quorum-unmet',
+  'witness/malformed',
   'tile/malformed',
   'leaf/malformed',
   'leaf/mismatch',

@@ -102,6 +102,14 @@ export {
 } from './log/tile.ts'
 export { parseTlogPolicy, type TlogPolicy } from './log/tlog-policy.ts'
 export {
+  type AddCheckpoint,
+  formatAddCheckpoint,
+  MAX_ADD_CHECKPOINT_BYTES,
+  MAX_WITNESS_PROOF_HASHES,
+  parseAddCheckpoint,
+  parseCosignatureLines,
+} from './log/witness-protocol.ts'
+export {
   MISBEHAVIOUR_KINDS,
   type Misbehaviour,
   type MisbehaviourKind,

@@ -15,6 +15,7 @@ import { parseNote, parseNoteKey } from './log/note.ts'
 import { parsePromise, parsePromiseHeader } from './log/promise.ts'
 import { formatEntries, parseEntries, parseTile, parseTilePath } from './log/tile.ts'
 import { parseTlogPolicy } from './log/tlog-policy.ts'
+import { parseAddCheckpoint, parseCosignatureLines } from './log/witness-protocol.ts'
 import { misbehaviourCases, misbehaviourTrust } from './misbehaviour/misbehaviour-cases.testing.ts'
 import { parseMisbehaviour } from './misbehaviour/proof-file.ts'
 import { buildScene, REQUEST, RESPONSE, sceneDossier } from './scene.testing.ts'
@@ -153,6 +154,18 @@ function logParsers(): readonly Parser[] {
     { name: 'parsePromise', takes: 'text', samples: [textOf(promise)], parse: parsePromise },
     { name: 'parsePromiseHeader', takes: 'text', samples: [toBase64(utf8(promise))], parse: parsePromiseHeader },
     { name: 'parseTlogPolicy', takes: 'text', samples: policies, parse: (text) => parseTlogPolicy(crypto, text) },
+    {
+      name: 'parseAddCheckpoint',
+      takes: 'bytes',
+      samples: [`old 0\n\n${checkpoint}`, `old 7\n${toBase64(new Uint8Array(32))}\n\n${checkpoint}`].map(utf8),
+      parse: parseAddCheckpoint,
+    },
+    {
+      name: 'parseCosignatureLines',
+      takes: 'text',
+      samples: [checkpoint.slice(checkpoint.lastIndexOf('\n\n') + 2)],
+      parse: parseCosignatureLines,
+    },
     { name: 'parseTile', takes: 'bytes', samples: [new Uint8Array(64)], parse: parseTile },
     {
       name: 'parseEntries',

@@ -39,6 +39,7 @@ export const STATUS: { readonly [code in ErrorCode]: number } = {
   'policy/malformed': NEVER_SEEN,
   'policy/unknown-log': NEVER_SEEN,
   'policy/quorum-unmet': NEVER_SEEN,
+  'witness/malformed': NEVER_SEEN,
   'tile/malformed': 404,
   'leaf/malformed': NEVER_SEEN,
   'leaf/mismatch': NEVER_SEEN,
