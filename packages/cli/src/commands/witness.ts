@@ -111,8 +111,8 @@ async function run(options: WitnessOptions): Promise<void> {
       setImmediate(() => process.exit(EXIT.refuted))
     },
   })
-  describe(witness, config, options.json ?? false)
   stopOnSignals(witness)
+  describe(witness, config, options.json ?? false)
 }
 
 function stopOnSignals(witness: RunningWitness): void {

@@ -6,6 +6,7 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http'
+import type { Socket } from 'node:net'
 import { CountersignError, codeOf, type ErrorCode, MAX_ADD_CHECKPOINT_BYTES } from '@countersign/verify'
 import type { Cosigner } from './cosigner.ts'
 import type { Reply } from './decision.ts'
@@ -23,6 +24,9 @@ const MAX_HEADER_BYTES = 8192
 
 /** Requests under way may end within this time once the witness is told to stop. */
 const CLOSE_GRACE_MS = 5000
+
+/** Between two looks for connections that have become idle, once the witness is told to stop. */
+const IDLE_CHECK_MS = 50
 
 const TEXT = 'text/plain; charset=utf-8'
 
@@ -58,6 +62,7 @@ export async function listenForCheckpoints(
   const server = createServer(options, (request, response) => {
     void answer(cosigner, listen.prefix, log, request, response)
   })
+  const closeUnused = watchUnused(server)
   server.requestTimeout = requestMs
   server.headersTimeout = requestMs
   server.keepAliveTimeout = KEEP_ALIVE_MS
@@ -73,7 +78,7 @@ export async function listenForCheckpoints(
   const address = server.address()
   return {
     port: typeof address === 'object' && address !== null ? address.port : listen.port,
-    close: () => close(server),
+    close: () => close(server, closeUnused),
   }
 }
 
@@ -188,12 +193,33 @@ function send(response: ServerResponse, reply: Reply, more: OutgoingHttpHeaders 
   response.end(body)
 }
 
-async function close(server: Server): Promise<void> {
+/**
+ * Connections on which no request has come yet: Node takes them for busy, and the end of the server would wait for them.
+ * What is returned closes them.
+ */
+function watchUnused(server: Server): () => void {
+  const unused = new Set<Socket>()
+  server.on('connection', (socket: Socket) => {
+    unused.add(socket)
+    socket.once('close', () => unused.delete(socket))
+  })
+  server.on('request', ({ socket }: IncomingMessage) => unused.delete(socket))
+  return () => {
+    for (const socket of unused) socket.destroy()
+  }
+}
+
+async function close(server: Server, closeUnused: () => void): Promise<void> {
+  const closeIdle = () => {
+    server.closeIdleConnections()
+    closeUnused()
+  }
   const grace = setTimeout(() => server.closeAllConnections(), CLOSE_GRACE_MS)
-  const idle = setInterval(() => server.closeIdleConnections(), 50)
+  // Clients keep their connections when the last answer has come.
+  const idle = setInterval(closeIdle, IDLE_CHECK_MS)
   await new Promise<void>((resolve) => {
     server.close(() => resolve())
-    server.closeIdleConnections()
+    closeIdle()
   })
   clearTimeout(grace)
   clearInterval(idle)
