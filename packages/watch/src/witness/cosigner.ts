@@ -97,7 +97,8 @@ export class Cosigner {
   #decide(decide: () => Decision): Decision {
     try {
       const decision = decide()
-      this.#failure = undefined
+      // Only a write shows that writes go through again.
+      if (decision.effects.some(({ kind }) => kind === 'persist')) this.#failure = undefined
       return decision
     } catch (thrown) {
       if (!(thrown instanceof CountersignError)) throw thrown

@@ -134,6 +134,7 @@ test('a disk that is full: nothing is signed, nothing is lost, and the witness g
   assert.ok(size > 1)
   for (let i = 0; i < 3; i++) assert.equal((await submit(full.url, log.body(size, size + 2 + i))).status, 503)
   assert.equal(await heldSize(full), size)
+  assert.equal((await submit(full.url, log.body(size + 1, size + 2))).text, `${size}\n`)
   const health = await ask(new URL('/healthz', full.url).href, null, 'GET')
   assert.deepEqual([health.status, health.text], [503, '{"status":"failing","code":"disk/full"}\n'])
   await full.kill()

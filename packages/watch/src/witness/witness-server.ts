@@ -161,6 +161,7 @@ function tooLarge(): CountersignError {
 
 /** Throws away what is left of a body. To close at once would reset the connection, and the reply with it. */
 function linger(request: IncomingMessage): void {
+  if (request.readableEnded || request.destroyed) return
   const timer = setTimeout(() => request.destroy(), LINGER_MS)
   request.once('close', () => clearTimeout(timer))
   request.resume()
