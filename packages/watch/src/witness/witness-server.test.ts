@@ -16,7 +16,9 @@ import {
   parseMisbehaviour,
   parseNote,
   parseNoteKey,
+  parseTrustFile,
   utf8,
+  verifyMisbehaviour,
 } from '@countersign/verify'
 import { crypto, GrowingLog, strangersLine } from './growing-log.testing.ts'
 import { ask, configFor, monitoringUrl, NAME, startTestWitness, submit, testFolder } from './witness-world.testing.ts'
@@ -95,7 +97,9 @@ test('every refusal has the status that the specification gives it, and changes 
   const [file = '', ...others] = readdirSync(join(config.dataRoot, 'evidence'))
   assert.deepEqual(others, [])
   const proof = parseMisbehaviour(readFileSync(join(config.dataRoot, 'evidence', file)))
-  assert.equal(proof.kind, 'two-heads-of-one-size')
+  const policy = `log ${log.verifierKey}\nquorum none\n`
+  const trust = JSON.stringify({ format: 'countersign-trust/v1', policy, parties: [] })
+  assert.equal(verifyMisbehaviour(crypto, parseTrustFile(crypto, utf8(trust)), proof).log, log.origin)
   const many = [...Array.from({ length: 99 }, (_, i) => strangersLine(text, `s${i}`)), ...request.checkpoint.signatures]
   assert.equal((await submit(witness.url, withSignatures(many))).status, 200, '100 signatures, ours the last')
   checkLog(lines, cases.length + 2)
