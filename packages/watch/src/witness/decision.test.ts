@@ -6,7 +6,6 @@ import {
   cosignatureMessage,
   equalBytes,
   formatAddCheckpoint,
-  MISBEHAVIOUR_FORMAT,
   openCosignature,
   parseNote,
   toHex,
@@ -126,14 +125,16 @@ test('a tree without entries has one root', () => {
 
 test('two heads of one size are kept as proof', () => {
   const fork = log.fork(2)
-  const decision = decide(after(5), fork.request(5, 5))
-  const [evidence] = decision.effects
-  assert.ok(evidence?.kind === 'keep-evidence')
-  assert.deepEqual(
-    [evidence.first, evidence.second].map((note) => parseNote(utf8(note)).text),
-    [log.text(5), fork.text(5)],
-  )
-  assert.equal(MISBEHAVIOUR_FORMAT, 'countersign-misbehaviour/v1')
+  for (const oldSize of [0, 3, 5]) {
+    const decision = decide(after(5), fork.request(oldSize, 5))
+    assert.equal(replyOf(decision).status, 409)
+    const [evidence] = decision.effects
+    assert.ok(evidence?.kind === 'keep-evidence')
+    assert.deepEqual(
+      [evidence.first, evidence.second].map((note) => parseNote(utf8(note)).text),
+      [log.text(5), fork.text(5)],
+    )
+  }
 })
 
 test('the same head again is cosigned anew, but costs no write within one second', () => {

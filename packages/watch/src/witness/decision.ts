@@ -140,12 +140,13 @@ export function decideCheckpoint(
     const why = `the old size ${request.oldSize} is larger than the checkpoint's, ${checkpoint.size}`
     return refuse(state, 400, 'witness/malformed', why)
   }
-  if (request.oldSize !== (head?.size ?? 0)) return replyWith(state, conflict(head))
+  // Whatever old size it came with: the log has signed it.
   if (head?.size === checkpoint.size && !equalBytes(head.root, checkpoint.root)) {
     const second = formatNote({ text: request.checkpoint.text, signatures: submission.logLines })
     const evidence: Effect = { kind: 'keep-evidence', origin: head.origin, first: head.note, second }
     return { state, effects: [evidence, { kind: 'reply', reply: conflict(head) }] }
   }
+  if (request.oldSize !== (head?.size ?? 0)) return replyWith(state, conflict(head))
   try {
     verifyGrowth(ports.crypto, head, submission)
   } catch (thrown) {
