@@ -195,7 +195,9 @@ const step = fc.record({
   history: fc.nat(histories.length - 1),
   /** Proof of another history than the checkpoint's. */
   proofOf: fc.option(fc.nat(histories.length - 1), { nil: undefined, freq: 4 }),
-  size: fc.nat(12),
+  /** Beyond what the witness holds; or any size at all. */
+  growth: fc.option(fc.nat(3), { nil: undefined, freq: 3 }),
+  anySize: fc.nat(12),
   /** The old size that the witness holds, or any. */
   oldSize: fc.option(fc.nat(12), { nil: undefined, freq: 4 }),
   clockMs: fc.integer({ min: -8000, max: 60_000 }),
@@ -211,7 +213,8 @@ function runSteps(
   const signed: { size: number; root: string; history: number; timeSeconds: number }[] = []
   let state = NEW
   let nowMs = NOW_MS
-  for (const { history, proofOf = history, size, oldSize = state.head?.size ?? 0, clockMs } of steps) {
+  for (const { history, proofOf = history, growth, anySize, oldSize = state.head?.size ?? 0, clockMs } of steps) {
+    const size = growth === undefined ? anySize : (state.head?.size ?? 0) + growth
     nowMs += clockMs
     const [shown, proving] = [histories[history] ?? log, histories[proofOf] ?? log]
     const request = { ...shown.request(oldSize, size), proof: proving.proof(oldSize, size) }
