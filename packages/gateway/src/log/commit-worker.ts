@@ -2,11 +2,11 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { CountersignError } from '@countersign/verify'
 import { createNodeCrypto } from '@countersign/verify/crypto/node'
-import { type DataFolder, dataFolderAt } from '../data/data-folder.ts'
+import { dataFolderAt } from '../data/data-folder.ts'
 import { keyPaths, type LogKey, loadLogKey, loadStatementKey } from '../data/keys.ts'
 import { createCosignedHeadStore } from '../store/cosigned-heads.ts'
 import { openDatabase, storageError } from '../store/database.ts'
-import { LookupReader, LookupWriter } from '../store/lookup.ts'
+import { bringUpToDate, LookupReader } from '../store/lookup.ts'
 import { Eraser } from '../vault/eraser.ts'
 import { isSubjectKey, KeyStore } from '../vault/key-store.ts'
 import { sealContent } from '../vault/record.ts'
@@ -67,7 +67,9 @@ class CommitThread {
     // The publishing thread brings the write-ahead log into the database; here only when that thread is far behind.
     this.#database.pragma(`wal_autocheckpoint = ${MAX_WAL_PAGES}`)
     const { tree, head, published } = openLog(crypto, this.#database, logKey, folder.log)
-    this.#lookup = openLookup(folder)
+    // From then on the publishing thread does that.
+    bringUpToDate(folder)
+    this.#lookup = new LookupReader(folder.lookup)
     this.#keys = new KeyStore(folder.vaultKeys, data.vaultWrappingKey)
     this.#sequencer = new Sequencer({ crypto, database: this.#database, statementKey, logKey, tree, head })
     this.#eraser = new Eraser(crypto, this.#database, this.#keys, this.#sequencer, this.#lookup)
@@ -300,14 +302,6 @@ class CommitThread {
   #send(message: FromCommitThread): void {
     this.#port.postMessage(message)
   }
-}
-
-/** Brought up to date here once; from then on the publishing thread does that. */
-function openLookup({ lookup, database }: DataFolder): LookupReader {
-  const writer = new LookupWriter(lookup, database)
-  writer.advance()
-  writer.close()
-  return new LookupReader(lookup)
 }
 
 function sealed({ draft, seal }: Ticketed): Draft {

@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads'
 import { CountersignError, type Crypto, type ErasureReason } from '@countersign/verify'
 import type { DataFolder } from '../data/data-folder.ts'
 import { openDatabase, openDatabaseReadOnly, type Sqlite } from '../store/database.ts'
-import { type Lookup, LookupReader } from '../store/lookup.ts'
+import { bringUpToDate, type Lookup, LookupReader } from '../store/lookup.ts'
 import { createKeyReserve } from '../vault/key-reserve.ts'
 import { subjectTag, type VaultKey } from '../vault/key-store.ts'
 import { createSubjectKeys, type SubjectKeys } from '../vault/subject-keys.ts'
@@ -19,10 +19,10 @@ import type {
   Ticketed,
   ToCommitThread,
 } from './commit-thread.ts'
+import { HeadWaiters } from './head-waiters.ts'
 import type { FromPublishThread, PublishThreadData, ToPublishThread } from './publish-worker.ts'
 import type { Draft, SignedHead } from './sequencer.ts'
 import { TileReader } from './tile-reader.ts'
-import { Waiters } from './waiters.ts'
 
 /** Between two publications. */
 const PUBLISH_INTERVAL_MS = 1000
@@ -56,7 +56,7 @@ export class LogService {
   readonly #options: LogServiceOptions
   readonly #commits: Worker
   readonly #pending = new Map<number, Pending>()
-  readonly #waiters = new Waiters()
+  readonly #waiters = new HeadWaiters()
   readonly #subjectKeys: SubjectKeys
   readonly #keys = createKeyReserve(() => this.#postToPublisher({ type: 'refill' }))
   #clock: Clock = createClock(() => 0, 0)
@@ -201,7 +201,9 @@ export class LogService {
    * @throws {CountersignError} `queue/full` when too many wait
    */
   waitForHead(index: number, timeoutMs: number): Promise<boolean> {
-    return this.#waiters.wait(() => (this.#head?.size ?? 0) > index, timeoutMs)
+    if ((this.#head?.size ?? 0) > index) return Promise.resolve(true)
+    if (timeoutMs <= 0) return Promise.resolve(false)
+    return this.#waiters.wait(index, timeoutMs)
   }
 
   /** Tells which quorums of witnesses count. */
@@ -223,12 +225,13 @@ export class LogService {
     this.#publishing = false
     this.#publish()
     await this.#stopPublisher()
-    this.#waiters.end()
+    this.#waiters.close()
     this.#opened?.database.close()
     this.#opened?.lookup.close()
     await this.#commits.terminate()
     // The last to close must be a writer: only a writer brings everything into the one file.
     openDatabase(this.#options.folder.database).close()
+    bringUpToDate(this.#options.folder)
   }
 
   #files() {
@@ -288,7 +291,7 @@ export class LogService {
       case 'head':
         if (this.#head === undefined) this.#options.onHead?.()
         this.#head = message.head
-        this.#waiters.look()
+        this.#waiters.cover(message.head.size)
         return
       case 'done':
         this.#takePending(message.ticket)?.resolve(message.result)

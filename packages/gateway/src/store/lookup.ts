@@ -5,6 +5,7 @@
  */
 import { rmSync } from 'node:fs'
 import Database from 'better-sqlite3'
+import type { DataFolder } from '../data/data-folder.ts'
 import { makePrivateFile } from '../data/durable-file.ts'
 import type { Sqlite } from './database.ts'
 
@@ -39,28 +40,34 @@ export const NO_LOOKUP: Lookup = { find: () => ({ indexes: [], size: 0 }) }
 
 /** Reads what {@link LookupWriter} wrote. */
 export class LookupReader implements Lookup {
-  readonly #database: Sqlite
-  readonly #find
-  readonly #size
+  readonly #path: string
+  #opened: ReturnType<typeof openForReading> | undefined
 
+  /** The file is opened when it is first asked. */
   constructor(path: string) {
-    this.#database = new Database(path, { readonly: true, fileMustExist: true })
-    this.#database.pragma('cache_size = -1024')
-    this.#size = this.#database.prepare('SELECT size FROM covered').pluck()
-    this.#find = {
-      digest: this.#database.prepare('SELECT idx FROM digests WHERE prefix = ?').pluck(),
-      receipt: this.#database.prepare('SELECT idx FROM receipts WHERE prefix = ?').pluck(),
-    }
+    this.#path = path
   }
 
   find(kind: LookupKind, prefix: bigint): Candidates {
+    this.#opened ??= openForReading(this.#path)
     // First the size: what comes in meanwhile is then found twice, never not at all.
-    const size = this.#size.get() as number
-    return { indexes: this.#find[kind].all(prefix) as number[], size }
+    const size = this.#opened.size.get() as number
+    return { indexes: this.#opened[kind].all(prefix) as number[], size }
   }
 
   close(): void {
-    this.#database.close()
+    this.#opened?.database.close()
+  }
+}
+
+function openForReading(path: string) {
+  const database = new Database(path, { readonly: true, fileMustExist: true })
+  database.pragma('cache_size = -1024')
+  return {
+    database,
+    size: database.prepare('SELECT size FROM covered').pluck(),
+    digest: database.prepare('SELECT idx FROM digests WHERE prefix = ?').pluck(),
+    receipt: database.prepare('SELECT idx FROM receipts WHERE prefix = ?').pluck(),
   }
 }
 
@@ -105,6 +112,13 @@ export class LookupWriter {
   close(): void {
     this.#database.close()
   }
+}
+
+/** Brings the lookup of a store up to date once. What was open for reading alone is closed before, so that all is in one file. */
+export function bringUpToDate({ lookup, database }: Pick<DataFolder, 'lookup' | 'database'>): void {
+  const writer = new LookupWriter(lookup, database)
+  writer.advance()
+  writer.close()
 }
 
 function openOrRemake(path: string, storePath: string): Sqlite {

@@ -1,8 +1,8 @@
 /** What the gateway knows of its witnesses: which heads they confirmed, and whether that is enough. On the main thread. */
 import { type CitedCheckpoint, CountersignError, type Crypto, emptyRoot, toHex } from '@countersign/verify'
 import type { DeploymentConfig, QuorumConfig } from '../config/config.ts'
+import { HeadWaiters } from '../log/head-waiters.ts'
 import type { SignedHead } from '../log/sequencer.ts'
-import { Waiters } from '../log/waiters.ts'
 import type { FromAsker, KeptHead, WitnessStatus } from './asker.ts'
 import {
   NEW_QUORUM_CLOCK,
@@ -52,7 +52,8 @@ export class Witnessing {
   readonly #heads = new Map<string | undefined, SignedHead>()
   readonly #clocks = new Map<string, QuorumClock>()
   readonly #cited = new WeakMap<SignedHead, CitedCheckpoint>()
-  readonly #waiters = new Waiters()
+  /** By deployment. */
+  readonly #waiters = new Map<string, HeadWaiters>()
   #overdue: ReadonlySet<string> = new Set()
   #statuses: readonly WitnessStatus[]
   #toKeep: readonly KeptHead[] | undefined
@@ -82,7 +83,7 @@ export class Witnessing {
   close(): void {
     clearInterval(this.#timer)
     this.#log = undefined
-    this.#waiters.end()
+    for (const waiters of this.#waiters.values()) waiters.close()
   }
 
   /** Takes over what deployments need. */
@@ -165,11 +166,11 @@ export class Witnessing {
    * @throws {CountersignError} `queue/full`
    */
   async waitFor(deployment: string, index: number, timeoutMs: number): Promise<void> {
-    const isOver = () => {
-      const isAwaited = this.#quorums.has(deployment) && !this.#overdue.has(deployment)
-      return !isAwaited || (this.witnessedHead(deployment)?.size ?? 0) > index
-    }
-    await this.#waiters.wait(isOver, timeoutMs)
+    const isAwaited = this.#quorums.has(deployment) && !this.#overdue.has(deployment)
+    if (!isAwaited || timeoutMs <= 0 || (this.witnessedHead(deployment)?.size ?? 0) > index) return
+    const waiters = this.#waiters.get(deployment) ?? new HeadWaiters()
+    this.#waiters.set(deployment, waiters)
+    await waiters.wait(index, timeoutMs)
   }
 
   /** Whether the deployment's quorum is overdue. */
@@ -234,8 +235,8 @@ export class Witnessing {
       const quorum = this.#quorums.get(name)
       const then = quorum?.whenUnmet === 'refuse' ? 'its requests are refused' : 'its answers say so'
       notices.error(`${name}: witnesses have not met ${quorum?.name} for ${quorum?.unmetAfterSeconds} s; ${then}`)
+      this.#waiters.get(name)?.close()
     }
-    this.#waiters.look()
     for (const name of before) if (!overdue.has(name)) notices.info(`${name}: witnesses meet its quorum again`)
   }
 
@@ -243,7 +244,7 @@ export class Witnessing {
     for (const { quorum, head } of kept) {
       if ((this.#heads.get(quorum)?.size ?? 0) <= head.size) this.#heads.set(quorum, head)
     }
-    this.#waiters.look()
+    for (const [name, waiters] of this.#waiters) waiters.cover(this.witnessedHead(name)?.size ?? 0)
     if (this.#overdue.size > 0) this.look(performance.now())
     this.#toKeep = kept
     if (!this.#isKeeping) void this.#keep()

@@ -6,10 +6,11 @@ import type { FormatVectors } from './format-vector.testing.ts'
 import { logVectors } from './log-vectors.testing.ts'
 import { treeVectors } from './tree-vectors.testing.ts'
 import { trustVectors } from './trust-vectors.testing.ts'
+import { witnessVectors } from './witness-vectors.testing.ts'
 
 /** The vectors of every small format. */
 export function formatVectors(): readonly FormatVectors[] {
-  return [...byteVectors(), ...logVectors(), ...treeVectors(), ...trustVectors()]
+  return [...byteVectors(), ...logVectors(), ...treeVectors(), ...trustVectors(), ...witnessVectors()]
 }
 
 /** Contents by path below `vectors/`. */
