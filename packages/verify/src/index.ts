@@ -9,6 +9,7 @@ export type { Crypto, RunningSha256 } from './crypto/crypto.ts'
 export { parseP256Signature, parseP256Spki, verifyP256 } from './crypto/keys.ts'
 export { createNobleCrypto, startNobleSha256 } from './crypto/noble-provider.ts'
 export {
+  CHECKPOINT_MEDIA_TYPE,
   type ConsistencyProof,
   DOSSIER_FORMAT,
   type DossierOpening,
@@ -40,7 +41,16 @@ export {
   type Tensor,
   type TensorData,
 } from './execution/tensor.ts'
-export { type Confirmation, independentOwners, meetsQuorum, openConfirmations } from './independence/confirmation.ts'
+export {
+  type Confirmation,
+  type CountedOwner,
+  confirmationsAsOf,
+  confirmingParties,
+  countOwners,
+  MAX_CLOCK_SKEW_MS,
+  meetsQuorum,
+  openConfirmations,
+} from './independence/confirmation.ts'
 export { BUNDLE_MEDIA_TYPE, formatBundle, parseBundle, type UnverifiedReceipt } from './log/bundle.ts'
 export {
   type Checkpoint,
@@ -212,6 +222,7 @@ export type { Check, CheckResult, ClaimRow, ClaimStatus } from './verdict/checkl
 export type { RecordedAnswer, VerdictInput } from './verdict/evidence.ts'
 export { planExecution } from './verdict/output.ts'
 export { decideRecord, type RecordDecision } from './verdict/record.ts'
+export type { TimeInterval } from './verdict/time.ts'
 export {
   assessVerdict,
   decideVerdict,
