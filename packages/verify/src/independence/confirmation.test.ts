@@ -82,9 +82,11 @@ test('owners count once, or as often as the trust file says, and neither the ope
   assert.deepEqual(counted(owned('D', 'Example Operator', 'd'), 'd'), [])
 })
 
+const everyone = confirmationsOf(NAMES)
+
 /** Confirmations at those seconds. */
 function at(seconds: { readonly [name: string]: number }) {
-  return confirmationsOf(NAMES).flatMap((each) => {
+  return everyone.flatMap((each) => {
     const timeSeconds = seconds[each.witness]
     return timeSeconds === undefined ? [] : [{ ...each, cosignature: { ...each.cosignature, timeSeconds } }]
   })

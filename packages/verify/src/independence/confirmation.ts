@@ -25,12 +25,17 @@ export function openConfirmations(crypto: Crypto, note: UnverifiedNote, policy: 
 
 /** Whether the confirmations meet the policy's quorum. `quorum none` needs nobody. */
 export function meetsQuorum(policy: TlogPolicy, confirmations: readonly Confirmation[]): boolean {
-  const met = new Set(confirmations.map((confirmation) => confirmation.witness))
+  return isQuorum(policy, new Set(confirmations.map((confirmation) => confirmation.witness)))
+}
+
+/** Whether those witnesses, by their names in the policy, would be enough. */
+export function isQuorum({ groups, quorum }: TlogPolicy, witnesses: ReadonlySet<string>): boolean {
+  const met = new Set(witnesses)
   // Groups stand in order of definition, and name only what stands before them.
-  for (const { name, threshold, members } of policy.groups) {
+  for (const { name, threshold, members } of groups) {
     if (members.filter((member) => met.has(member)).length >= threshold) met.add(name)
   }
-  return policy.quorum === 'none' || met.has(policy.quorum)
+  return quorum === 'none' || met.has(quorum)
 }
 
 /** How far a clock may be ahead of the time that is judged by: a witness's, or the operator's. */
