@@ -7,6 +7,7 @@ import { addConfig } from './commands/config.ts'
 import { addDemo } from './commands/demo.ts'
 import { addEngine } from './commands/engine.ts'
 import { addErase } from './commands/erase.ts'
+import { addIndependence } from './commands/independence.ts'
 import { addInfer } from './commands/infer.ts'
 import { addInspect } from './commands/inspect.ts'
 import { addKey } from './commands/key.ts'
@@ -23,6 +24,7 @@ const COMMANDS = [
   addInfer,
   addAccept,
   addVerify,
+  addIndependence,
   addInspect,
   addLog,
   addKey,

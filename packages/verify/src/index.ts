@@ -41,6 +41,14 @@ export {
   type Tensor,
   type TensorData,
 } from './execution/tensor.ts'
+export { type Coalitions, findCoalitions, type Member, type SmallestCoalition } from './independence/coalition.ts'
+export {
+  type BoundedMeasures,
+  type Bounds,
+  boundMeasures,
+  type Measures,
+  measureShares,
+} from './independence/concentration.ts'
 export {
   type Confirmation,
   type CountedOwner,
@@ -51,6 +59,23 @@ export {
   meetsQuorum,
   openConfirmations,
 } from './independence/confirmation.ts'
+export {
+  type ComparedDeclaration,
+  compareDeclaration,
+  type DeclaredFact,
+  type OpenedDeclaration,
+  openDeclaration,
+} from './independence/declaration.ts'
+export { offersOf } from './independence/offers.ts'
+export type { CoalitionReport, QuorumReport } from './independence/quorum-report.ts'
+export {
+  decideIndependenceReport,
+  type Headline,
+  INDEPENDENCE_FORMAT,
+  type IndependenceReport,
+} from './independence/report.ts'
+export { DIMENSIONS, type Dimension, type DimensionReport, type GroupReport } from './independence/share-report.ts'
+export { type Contribution, type ShareKind, type ShareRole, Tally } from './independence/tally.ts'
 export { BUNDLE_MEDIA_TYPE, formatBundle, parseBundle, type UnverifiedReceipt } from './log/bundle.ts'
 export {
   type Checkpoint,
@@ -217,8 +242,18 @@ export {
   type Requirement,
   reachesGrade,
 } from './trust/requirement.ts'
-export { type Party, parseTrustFile, parseYaml, ROLES, type Role, type Trust } from './trust/trust-file.ts'
+export {
+  findKeyHolder,
+  findSigner,
+  type Party,
+  parseTrustFile,
+  parseYaml,
+  ROLES,
+  type Role,
+  type Trust,
+} from './trust/trust-file.ts'
 export type { Check, CheckResult, ClaimRow, ClaimStatus } from './verdict/checklist.ts'
+export { contributionsOf } from './verdict/contributions.ts'
 export type { RecordedAnswer, VerdictInput } from './verdict/evidence.ts'
 export { planExecution } from './verdict/output.ts'
 export { decideRecord, type RecordDecision } from './verdict/record.ts'

@@ -239,6 +239,15 @@ export function findSigner(
   return undefined
 }
 
+/** The party whose key that is at `index` of the log `origin`, whatever it is trusted for. */
+export function findKeyHolder(
+  trust: Trust,
+  keyId: string,
+  { origin, index }: { readonly origin: string; readonly index: number },
+): Party | undefined {
+  return trust.parties.find(({ keys }) => keys.some((key) => key.keyId === keyId && isValidAt(key, origin, index)))
+}
+
 function isValidAt({ log, fromIndex, untilIndex }: PartyKey, origin: string, index: number): boolean {
   return (log === undefined || log === origin) && index >= fromIndex && index < untilIndex
 }
