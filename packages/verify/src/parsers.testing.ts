@@ -53,6 +53,9 @@ export function allParsers(): readonly Parser[] {
   return [...byteParsers(), ...statementParsers(), ...logParsers(), ...valueParsers()]
 }
 
+const FACTS =
+  '- { name: W, owner: Example Operator, cloud: AS1, jurisdiction: DE-BE, hardwareVendor: V, software: S }\n'
+
 function byteParsers(): readonly Parser[] {
   const scene = buildScene()
   const { spki } = scene.operator
@@ -81,7 +84,7 @@ function byteParsers(): readonly Parser[] {
     {
       name: 'parseTrustFile',
       takes: 'bytes',
-      samples: [trust, utf8(misbehaviourTrust())],
+      samples: [trust, utf8(misbehaviourTrust()), utf8(`${scene.trustText}${FACTS}perOwner: 2\n`)],
       parse: (input) => parseTrustFile(crypto, input),
     },
     { name: 'parseDossier', takes: 'bytes', isJson: true, samples: [dossier], parse: parseDossier },

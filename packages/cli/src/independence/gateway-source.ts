@@ -21,7 +21,6 @@ import {
   quote,
   type Role,
   type ServedModel,
-  type Statement,
 } from '@countersign/verify'
 import { getBytes } from '../gateway-client.ts'
 import type { Gathering } from './sources.ts'
@@ -33,6 +32,9 @@ const MAX_DEPLOYMENTS = 1000
 
 /** Most statements that are asked for. */
 const MAX_STATEMENTS = 256
+
+/** After these there is no going on. */
+const FATAL: ReadonlySet<string> = new Set(['gateway/unreachable', 'independence/too-many'])
 
 /**
  * Counts the cosignatures on a gateway's published checkpoint, and what its deployments offer by its public statements.
@@ -54,11 +56,6 @@ export async function addGateway(gathering: Gathering, url: string): Promise<voi
   await new Offers(gathering, base, log.key).add()
 }
 
-interface Signed {
-  readonly statement: Statement
-  readonly signer: Party
-}
-
 /** Reads the manifests of a gateway, and who registered their models. */
 class Offers {
   readonly #gathering: Gathering
@@ -78,30 +75,36 @@ class Offers {
       new Fields(item, path).hex('statement', 32),
     )
     for (const digest of digests) {
-      await this.#attempt(digest, async () => {
-        const { statement, signer } = await this.#open(digest, 'operator')
+      const isCounted = await this.#attempt(digest, async () => {
+        const { statement, find } = await this.#read(digest)
+        const operator = find('operator')
+        if (operator === undefined) {
+          throw new CountersignError('signature/unknown-key', 'no operator in the trust file has signed this')
+        }
         const manifest = parseDeployment(statement)
         const publishers = new Map<ServedModel, Party>()
         for (const model of manifest.models) {
           await this.#attempt(model.registration, async () => {
-            publishers.set(model, await this.#publisherOf(model))
+            const publisher = await this.#publisherOf(model)
+            if (publisher !== undefined) publishers.set(model, publisher)
           })
         }
-        this.#gathering.tally.addContributions(offersOf(manifest, signer, (model) => publishers.get(model)))
+        this.#gathering.tally.addContributions(offersOf(manifest, operator, (model) => publishers.get(model)))
       })
+      if (!isCounted) this.#gathering.tally.passOver()
     }
   }
 
-  /** A model that its operator registered has no publisher that anyone knows. @throws {CountersignError} what does not check */
-  async #publisherOf({ registration, digest }: ServedModel): Promise<Party> {
-    const { statement, signer } = await this.#open(registration, 'publisher')
+  /** `undefined` for a model that its operator registered itself: it has no publisher that anyone knows. */
+  async #publisherOf({ registration, digest }: ServedModel): Promise<Party | undefined> {
+    const { statement, find } = await this.#read(registration)
     const { files } = parseModel(this.#gathering.crypto, statement)
-    if (files.some((file) => file.digest === digest.sha256)) return signer
+    if (files.some((file) => file.digest === digest.sha256)) return find('publisher')
     throw new CountersignError('statement/mismatch', 'the registered model has no file of that digest')
   }
 
-  /** A public statement, in the log, signed by a party with that role. */
-  async #open(digest: string, role: Role): Promise<Signed> {
+  /** A public statement that is in the log, and who signed it, as far as a role of the trust file knows. */
+  async #read(digest: string) {
     if (this.#asked++ >= MAX_STATEMENTS) {
       throw new CountersignError('gateway/refused', `only ${MAX_STATEMENTS} statements of a gateway are asked for`)
     }
@@ -112,22 +115,22 @@ class Offers {
     if (opened.statement !== digest) {
       throw new CountersignError('statement/mismatch', 'the gateway gave another statement than the one asked for')
     }
-    const signer = findSigner(trust, opened.keyId, role, { origin: this.#logKey.name, index: opened.index })
-    if (signer === undefined) {
-      throw new CountersignError('signature/unknown-key', `no ${role} in the trust file has key ${opened.keyId}`)
+    const place = { origin: this.#logKey.name, index: opened.index }
+    return {
+      statement: parseStatement(opened.payload),
+      find: (role: Role) => findSigner(trust, opened.keyId, role, place)?.party,
     }
-    return { statement: parseStatement(opened.payload), signer: signer.party }
   }
 
-  /** What does not check is not counted, and told; but when the gateway is gone, so is the report. */
-  async #attempt(digest: string, run: () => Promise<void>): Promise<void> {
+  /** What does not check is told, and `false`; but when the gateway is gone, so is the report. */
+  async #attempt(digest: string, run: () => Promise<void>): Promise<boolean> {
     try {
       await run()
+      return true
     } catch (thrown) {
-      const isTold =
-        thrown instanceof CountersignError && !['gateway/unreachable', 'independence/too-many'].includes(thrown.code)
-      if (!isTold) throw thrown
-      this.#gathering.note(`statement ${digest.slice(0, 16)}…: not counted: ${thrown.code}: ${thrown.message}`)
+      if (!(thrown instanceof CountersignError) || FATAL.has(thrown.code)) throw thrown
+      this.#gathering.note(`statement ${digest.slice(0, 16)}…: ${thrown.code}: ${thrown.message}`)
+      return false
     }
   }
 }

@@ -89,7 +89,7 @@ export function decideIndependenceReport(
 function whyNothingShown({ counted: { records, passedOver, heads, unmetHeads } }: Tally): readonly string[] {
   return [
     ...(records + heads === 0 ? ['nothing that was given holds under this trust file'] : []),
-    ...(passedOver > 0 ? [`${passedOver} of ${records + passedOver} records do not hold, and are not counted`] : []),
+    ...(passedOver > 0 ? [`records and manifests that do not hold, and are not counted: ${passedOver}`] : []),
     ...(unmetHeads > 0 ? ['the published checkpoint does not meet the policy’s quorum'] : []),
   ]
 }

@@ -76,7 +76,7 @@ export class Tally {
     this.#confirm(confirmations)
   }
 
-  /** A record that does not hold: it counts for nobody. */
+  /** A record or a manifest that does not hold: it counts for nobody. */
   passOver(): void {
     this.#passedOver++
   }
