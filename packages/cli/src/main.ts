@@ -15,6 +15,7 @@ const COMMANDS: { readonly [name: string]: () => Promise<(program: Command) => v
   infer: async () => (await import('./commands/infer.ts')).addInfer,
   accept: async () => (await import('./commands/accept.ts')).addAccept,
   verify: async () => (await import('./commands/verify.ts')).addVerify,
+  independence: async () => (await import('./commands/independence.ts')).addIndependence,
   inspect: async () => (await import('./commands/inspect.ts')).addInspect,
   witness: async () => (await import('./commands/witness.ts')).addWitness,
   log: async () => (await import('./commands/log.ts')).addLog,

@@ -55,6 +55,7 @@ export const ERROR_CODES = [
   'dossier/wrong-receipt',
   'trust/malformed',
   'require/malformed',
+  'independence/too-many',
   'misbehaviour/not-proven',
   'misbehaviour/proven',
   // execution

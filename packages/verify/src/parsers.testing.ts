@@ -24,6 +24,8 @@ import { parseEnvelope } from './statement/dsse.ts'
 import { erasureStatement, parseErasure } from './statement/erasure.ts'
 import { parseInference } from './statement/inference.ts'
 import { parseModel } from './statement/model.ts'
+import { SAMPLE_PARTY } from './statement/party.testing.ts'
+import { parseParty, partyStatement } from './statement/party.ts'
 import { formatStatement, parseStatement } from './statement/statement.ts'
 import { parseRequirements } from './trust/requirement.ts'
 import { parseTrustFile, parseYaml } from './trust/trust-file.ts'
@@ -51,6 +53,9 @@ const crypto = createNodeCrypto()
 export function allParsers(): readonly Parser[] {
   return [...byteParsers(), ...statementParsers(), ...logParsers(), ...valueParsers()]
 }
+
+const FACTS =
+  '- { name: W, owner: Example Operator, cloud: AS1, jurisdiction: DE-BE, hardwareVendor: V, software: S }\n'
 
 function byteParsers(): readonly Parser[] {
   const scene = buildScene()
@@ -80,7 +85,7 @@ function byteParsers(): readonly Parser[] {
     {
       name: 'parseTrustFile',
       takes: 'bytes',
-      samples: [trust, utf8(misbehaviourTrust())],
+      samples: [trust, utf8(misbehaviourTrust()), utf8(`${scene.trustText}${FACTS}perOwner: 2\n`)],
       parse: (input) => parseTrustFile(crypto, input),
     },
     { name: 'parseDossier', takes: 'bytes', isJson: true, samples: [dossier], parse: parseDossier },
@@ -134,6 +139,7 @@ function statementParsers(): readonly Parser[] {
     build('parseAcceptance', [acceptance], parseAcceptance),
     build('parseModel', [model], (statement) => parseModel(crypto, statement)),
     build('parseErasure', [erasure], parseErasure),
+    build('parseParty', [formatStatement(partyStatement(SAMPLE_PARTY))], parseParty),
   ]
 }
 

@@ -50,6 +50,7 @@ export const STATUS: { readonly [code in ErrorCode]: number } = {
   'dossier/wrong-receipt': NEVER_SEEN,
   'trust/malformed': NEVER_SEEN,
   'require/malformed': NEVER_SEEN,
+  'independence/too-many': NEVER_SEEN,
   'misbehaviour/not-proven': NEVER_SEEN,
   'misbehaviour/proven': NEVER_SEEN,
   'execution/unsupported': 400,
