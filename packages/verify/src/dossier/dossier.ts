@@ -4,12 +4,11 @@
  * @spec spec/dossier.md
  */
 import { toBase64 } from '../bytes/base64.ts'
-import { toHex } from '../bytes/bytes.ts'
 import { FILE_LIMITS, type Json, parseJson } from '../bytes/json.ts'
 import { Fields, type Path } from '../bytes/shape.ts'
 import { CountersignError } from '../errors.ts'
-import { parseBundle, readHash, type UnverifiedReceipt } from '../log/bundle.ts'
-import { type Hash, MAX_PROOF_HASHES } from '../log/merkle.ts'
+import { parseBundle, type UnverifiedReceipt } from '../log/bundle.ts'
+import { type ConsistencyProof, formatConsistency, readConsistency } from '../log/consistency-proof.ts'
 import { formatNote, readNote, type UnverifiedNote } from '../log/note.ts'
 import { type Opening, SALT_BYTES } from '../statement/commitment.ts'
 import { COMMITTED_SUBJECTS, type CommittedSubject, type ReceiptId } from '../statement/inference.ts'
@@ -24,13 +23,6 @@ export const MAX_DOSSIER_ITEMS = 256
 /** What opens the commitments of the subjects that it names. */
 export interface DossierOpening extends Opening {
   readonly subjects: readonly CommittedSubject[]
-}
-
-/** Leads from an older head, named by size and root, to the head of the receipt. */
-export interface ConsistencyProof {
-  readonly size: number
-  readonly root: Hash
-  readonly path: readonly Hash[]
 }
 
 /** Bytes that a statement names by their SHA-256: attestation evidence, collateral. */
@@ -48,6 +40,7 @@ export interface UnverifiedDossier {
   readonly openings: readonly DossierOpening[]
   /** Receipts of the statements that the answer's statement leads to. */
   readonly statements: readonly UnverifiedReceipt[]
+  /** Each leads from an older head to the head of the receipt. */
   readonly consistency: readonly ConsistencyProof[]
   readonly evidence: readonly EvidenceFile[]
 }
@@ -101,17 +94,6 @@ function readSubject(item: Json, path: Path): CommittedSubject {
   return subject
 }
 
-function readConsistency(item: Json, path: Path): ConsistencyProof {
-  const fields = new Fields(item, path)
-  const proof = {
-    size: fields.integer('size'),
-    root: readHash(fields.required('root'), fields.at('root')),
-    path: fields.list('path', MAX_PROOF_HASHES, readHash),
-  }
-  fields.end()
-  return proof
-}
-
 function readEvidence(item: Json, path: Path): EvidenceFile {
   const fields = new Fields(item, path)
   const file = {
@@ -146,16 +128,7 @@ export function formatDossier(parts: DossierParts): Json {
       content: toBase64(content),
     })),
     statements: parts.statements,
-    consistency: parts.consistency.map(({ size, root, path }) => ({
-      size,
-      root: toBase64(root),
-      path: path.map(toBase64),
-    })),
+    consistency: parts.consistency.map(formatConsistency),
     evidence: parts.evidence.map(({ mediaType, content }) => ({ mediaType, content: toBase64(content) })),
   }
-}
-
-/** Name of a consistency proof's older head, for looking it up. */
-export function isProofFrom(proof: ConsistencyProof, size: number, rootHex: string): boolean {
-  return proof.size === size && toHex(proof.root) === rootHex
 }

@@ -3,6 +3,7 @@ import type { Json } from '../bytes/json.ts'
 import { logSigner, ORIGIN, witnessSigner } from '../fixture.testing.ts'
 import { formatNoteKey } from '../log/note.ts'
 import { parseTlogPolicy } from '../log/tlog-policy.ts'
+import { commonCases } from '../misbehaviour/common-cases.testing.ts'
 import { verifyMisbehaviour } from '../misbehaviour/misbehaviour.ts'
 import { misbehaviourCases, misbehaviourTrust } from '../misbehaviour/misbehaviour-cases.testing.ts'
 import { parseMisbehaviour } from '../misbehaviour/proof-file.ts'
@@ -131,21 +132,21 @@ function misbehaviourVectors(): FormatVectors {
   return {
     file: 'misbehaviour',
     description:
-      'A proof file under a trust file. The value is the kind of misbehaviour that it proves, and of which log.',
-    cases: misbehaviourCases().map(({ name, proof, error }) => {
+      'A proof file under a trust file. The value is the kind of misbehaviour that it proves, of which log, and how many entries its histories share.',
+    cases: [...misbehaviourCases(), ...commonCases()].map(({ name, proof, error, kind = name, commonSize = 0 }) => {
       const input = { trust, proof }
       if (error !== undefined) return refused(name, input, error)
-      return gives(name, input, { kind: name, log: ORIGIN })
+      return gives(name, input, { kind, log: ORIGIN, commonSize })
     }),
     run: (provider, input) => {
       const { proof } = input as { readonly proof: Json }
       const trusted = parseTrustFile(provider, utf8(textOf(input, 'trust')))
-      const { kind, log: origin } = verifyMisbehaviour(
-        provider,
-        trusted,
-        parseMisbehaviour(utf8(JSON.stringify(proof))),
-      )
-      return { kind, log: origin }
+      const {
+        kind,
+        log: origin,
+        commonSize,
+      } = verifyMisbehaviour(provider, trusted, parseMisbehaviour(utf8(JSON.stringify(proof))))
+      return { kind, log: origin, commonSize }
     },
   }
 }

@@ -17,6 +17,7 @@ import { openEnvelope, type UnverifiedEnvelope } from '../statement/dsse.ts'
 import type { CommittedSubject, Inference } from '../statement/inference.ts'
 import { parseStatement, type Statement, type StatementDigest, statementDigest } from '../statement/statement.ts'
 import { findSigner, type Party, type Role, type Trust } from '../trust/trust-file.ts'
+import type { Standing } from './standing.ts'
 
 /** Everything that a verdict depends on, beside the dossier. Same input, same verdict. */
 export interface VerdictInput {
@@ -107,7 +108,7 @@ export class Prover {
   }
 
   /** Many answers cite one head, and are proven under one. */
-  verifyConsistency(older: TreeHead, head: Checkpoint, path: readonly Hash[]): void {
+  verifyConsistency(older: TreeHead, head: TreeHead, path: readonly Hash[]): void {
     const heads = `${older.size} ${rawName(older.root)} ${head.size} ${rawName(head.root)}`
     const prove = () => verifyConsistency(this.crypto, older, head, path)
     this.#memory.recall('consistency', `${heads} ${path.map(rawName).join('')}`, prove)
@@ -125,13 +126,13 @@ export class LinkedStatements {
   readonly #trust: Trust
   /** The head of the answer, whose quorum is met before this is made. */
   readonly #confirmedHead: string
-  readonly #misbehaviour: readonly Misbehaviour[]
+  readonly #standing: Standing
   readonly #receipts: readonly CarriedStatement[]
   /** What was opened, by roles and digest: several claims rest on the same statement. */
   readonly #opened = new Map<string, SignedStatement>()
 
-  constructor(prover: Prover, trust: Trust, dossier: UnverifiedDossier, misbehaviour: readonly Misbehaviour[]) {
-    this.#misbehaviour = misbehaviour
+  constructor(prover: Prover, trust: Trust, dossier: UnverifiedDossier, standing: Standing) {
+    this.#standing = standing
     this.#prover = prover
     this.#trust = trust
     this.#confirmedHead = formatNote(dossier.receipt.checkpoint)
@@ -186,10 +187,7 @@ export class LinkedStatements {
   #openReceipt(receipt: UnverifiedReceipt, digest: StatementDigest, roles: readonly Role[]): SignedStatement {
     const head = this.#prover.openHead(receipt, logKeyFor(this.#trust, receipt))
     this.#requireQuorum(receipt)
-    const proven = this.#misbehaviour.find((each) => each.log === head.origin)
-    if (proven !== undefined) {
-      throw new CountersignError('misbehaviour/proven', `the log of this statement misbehaved (${proven.kind})`)
-    }
+    this.#standing.require(head, receipt.index)
     const leafHash = this.#prover.leafHash(receipt)
     const payload = this.#prover.openEnvelope(receipt.envelope, receipt.leaf, leafHash, false)
     this.#prover.verifyInclusion(receipt, head, leafHash, false)

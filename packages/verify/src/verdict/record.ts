@@ -1,9 +1,10 @@
 /** The claim `record`: is this exactly what the log holds, under the trust file's policy? */
 import { equalBytes, parseHex, toHex } from '../bytes/bytes.ts'
-import { isProofFrom, type UnverifiedDossier } from '../dossier/dossier.ts'
+import type { UnverifiedDossier } from '../dossier/dossier.ts'
 import { CountersignError } from '../errors.ts'
 import { type Confirmation, meetsQuorum, openConfirmations } from '../independence/confirmation.ts'
 import { type Checkpoint, parseCheckpoint } from '../log/checkpoint.ts'
+import { isProofFrom } from '../log/consistency-proof.ts'
 import type { Hash } from '../log/merkle.ts'
 import type { NoteKey, UnverifiedNote } from '../log/note.ts'
 import { openPromise } from '../log/promise.ts'
@@ -13,6 +14,7 @@ import { parseStatement, statementDigest } from '../statement/statement.ts'
 import { findSigner, type Party, type Trust } from '../trust/trust-file.ts'
 import { Checklist, type ClaimRow } from './checklist.ts'
 import { LinkedStatements, logKeyFor, Prover, type RecordedAnswer, type VerdictInput } from './evidence.ts'
+import { Standing } from './standing.ts'
 
 const DOES_NOT_PROVE = [
   'that the answer is right, or that the model and hardware are the ones named: see the other claims',
@@ -54,16 +56,21 @@ export function decideRecord(dossier: UnverifiedDossier, input: VerdictInput): R
   if (inference !== undefined && head !== undefined) checkConsistency(list, prover, dossier, inference, head)
   const content = inference === undefined ? new Map() : checkOpenings(list, input, dossier, inference)
   const confirmations = list.attempt('quorum', () => checkQuorum(input, receipt.checkpoint)) ?? []
-  checkMisbehaviour(list, input, head)
+  const standing = new Standing(prover, dossier, input.misbehaviour)
+  checkMisbehaviour(list, input, standing, head, receipt.index)
   if (inference !== undefined) checkAge(list, input, inference)
 
   const row = list.row(held(trust, logKey, confirmations), {
     basis: [`statement ${statement}`, ...headBasis(head)],
     trusts: logKey === undefined ? [] : [`the operator of log ${logKey.name}`, ...names(confirmations)],
-    doesNotProve: confirmations.length > 0 ? DOES_NOT_PROVE : [...DOES_NOT_PROVE, NOBODY_ELSE],
+    doesNotProve: [
+      ...DOES_NOT_PROVE,
+      ...(confirmations.length > 0 ? [] : [NOBODY_ELSE]),
+      ...(head === undefined || list.failed !== undefined ? [] : standing.caveats(head.origin)),
+    ],
   })
   if (row.status !== 'holds' || !trust || !inference || !operator || !head) return { row, answer: undefined }
-  const linked = new LinkedStatements(prover, trust, dossier, input.misbehaviour ?? [])
+  const linked = new LinkedStatements(prover, trust, dossier, standing)
   const answer = { inference, statement, index: receipt.index, operator, head, confirmations, content, linked }
   return { row, answer }
 }
@@ -201,16 +208,18 @@ function checkQuorum({ crypto, trust }: VerdictInput, note: UnverifiedNote): rea
   )
 }
 
-function checkMisbehaviour(list: Checklist, { misbehaviour }: VerdictInput, head: Checkpoint | undefined): void {
+function checkMisbehaviour(
+  list: Checklist,
+  { misbehaviour }: VerdictInput,
+  standing: Standing,
+  head: Checkpoint | undefined,
+  index: number,
+): void {
   if (misbehaviour === undefined) {
     list.notChecked('misbehaviour', 'no proofs of misbehaviour were supplied')
     return
   }
-  list.attempt('misbehaviour', () => {
-    const proven = misbehaviour.find((each) => each.log === head?.origin)
-    if (proven === undefined) return
-    throw new CountersignError('misbehaviour/proven', `this log misbehaved (${proven.kind}): ${proven.summary}`)
-  })
+  list.attempt('misbehaviour', () => head && standing.require(head, index))
 }
 
 function checkAge(list: Checklist, { trust, atMs }: VerdictInput, { endedAtMs }: Inference): void {
