@@ -88,6 +88,7 @@ export {
   parsePromiseHeader,
 } from './log/promise.ts'
 export { type OpenedReceipt, openReceipt } from './log/receipt.ts'
+export { type OpenedLogSuccessor, openLogSuccessor } from './log/successor.ts'
 export {
   formatEntries,
   formatTilePath,
@@ -169,6 +170,13 @@ export {
   type Reported,
   type Usage,
 } from './statement/inference.ts'
+export {
+  LOG_SUCCESSOR_TYPE,
+  type LogSuccessor,
+  logSuccessorStatement,
+  MAX_INTERRUPTED,
+  parseLogSuccessor,
+} from './statement/log-successor.ts'
 export {
   MODEL_TYPE,
   type Model,
