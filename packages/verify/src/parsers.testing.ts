@@ -13,6 +13,7 @@ import { parseCheckpoint } from './log/checkpoint.ts'
 import { parseLeaf } from './log/leaf.ts'
 import { parseNote, parseNoteKey } from './log/note.ts'
 import { parsePromise, parsePromiseHeader } from './log/promise.ts'
+import { openLogSuccessor } from './log/successor.ts'
 import { formatEntries, parseEntries, parseTile, parseTilePath } from './log/tile.ts'
 import { parseTlogPolicy } from './log/tlog-policy.ts'
 import { commonCases } from './misbehaviour/common-cases.testing.ts'
@@ -27,6 +28,7 @@ import { parseModel } from './statement/model.ts'
 import { formatStatement, parseStatement } from './statement/statement.ts'
 import { parseRequirements } from './trust/requirement.ts'
 import { parseTrustFile, parseYaml } from './trust/trust-file.ts'
+import { successorStatement } from './vectors/successor-vectors.testing.ts'
 import { upstreamScene } from './verdict/upstream-cases.testing.ts'
 
 /** A parser of bytes, of a text, or of a JSON value. `isJson` says that its bytes are JSON. */
@@ -135,6 +137,7 @@ function statementParsers(): readonly Parser[] {
     build('parseAcceptance', [acceptance], parseAcceptance),
     build('parseModel', [model], (statement) => parseModel(crypto, statement)),
     build('parseErasure', [erasure], parseErasure),
+    build('parseLogSuccessor', [jsonBytes(successorStatement())], (statement) => openLogSuccessor(crypto, statement)),
   ]
 }
 

@@ -17,6 +17,7 @@ import { dataFolderAt } from '../data/data-folder.ts'
 import { keyPaths, loadLogKey } from '../data/keys.ts'
 import { answered, testConfig } from '../gateway.testing.ts'
 import { Gateway } from '../gateway.ts'
+import { IntentJournal } from '../journal/intent-journal.ts'
 import { checkLog } from '../log/fsck.ts'
 import { checkpointPath } from '../log/open-log.ts'
 import type { Draft } from '../log/sequencer.ts'
@@ -290,12 +291,21 @@ test('requests under way are named, erasures under way are finished, spend goes 
   database.prepare('INSERT INTO pending_erasures VALUES (?, ?)').run(Buffer.from(receipt, 'hex'), 'requested')
   database.prepare(`INSERT INTO spend VALUES ('key', 'sum', '2026-11-28', 'EUR', 7, 1, 2, 3, 0)`).run()
   database.close()
+  const intents = await IntentJournal.open(dataFolderAt(root).journal)
+  const intent = { deployment: 'sum', manifest: '00'.repeat(32), model: 'sum', request: '00'.repeat(32) }
+  const cited = { origin: 'example.org/log', size: 0, root: '00'.repeat(32) }
+  // The first has its statement already: its slot was not cleared.
+  for (const each of [receipt, 'ab'.repeat(16)]) {
+    await intents.write({ ...intent, receipt: each, startedAtMs: 1, checkpoint: cited }).durable
+  }
+  await intents.close()
   const keys = new Database(vaultKeys)
   const hasKey = () => keys.prepare('SELECT 1 FROM keys WHERE id = ?').get(keyId) !== undefined
   assert.ok(hasKey())
   await recoverLog(root, { reason: REASON })
   assert.ok(!hasKey())
   keys.close()
+  assert.deepEqual(successorIn(root).interrupted, ['ab'.repeat(16)])
   const after = openDatabaseReadOnly(path)
   assert.equal(after.prepare('SELECT sum(amount_micros) FROM spend').pluck().get(), 7)
   after.close()
