@@ -19,6 +19,8 @@ export interface Services {
   readonly config: Config
   readonly crypto: Crypto
   readonly version: string
+  /** The data folder. */
+  readonly dataRoot: string
   readonly log: LogService
   readonly statements: StatementReader
   readonly receipts: Receipts

@@ -83,6 +83,7 @@ export const ERROR_CODES = [
   'log/head-behind-published',
   'log/head-changed',
   'log/closed',
+  'log/recovering',
   'clock/went-backwards',
   'disk/full',
   'queue/full',

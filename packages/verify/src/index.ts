@@ -10,7 +10,6 @@ export { parseP256Signature, parseP256Spki, verifyP256 } from './crypto/keys.ts'
 export { createNobleCrypto, startNobleSha256 } from './crypto/noble-provider.ts'
 export {
   CHECKPOINT_MEDIA_TYPE,
-  type ConsistencyProof,
   DOSSIER_FORMAT,
   type DossierOpening,
   type DossierParts,
@@ -86,6 +85,7 @@ export {
   openCosignature,
   parseCheckpoint,
 } from './log/checkpoint.ts'
+export type { ConsistencyProof } from './log/consistency-proof.ts'
 export { formatLeaf, type Leaf, parseLeaf, verifyLeaf } from './log/leaf.ts'
 export {
   emptyRoot,
@@ -123,6 +123,7 @@ export {
   parsePromiseHeader,
 } from './log/promise.ts'
 export { type OpenedReceipt, openReceipt } from './log/receipt.ts'
+export { type OpenedLogSuccessor, openLogSuccessor } from './log/successor.ts'
 export {
   formatEntries,
   formatTilePath,
@@ -144,6 +145,7 @@ export {
   parseAddCheckpoint,
   parseCosignatureLines,
 } from './log/witness-protocol.ts'
+export type { CommonHistory, UnverifiedCommon } from './misbehaviour/common-history.ts'
 export {
   MISBEHAVIOUR_KINDS,
   type Misbehaviour,
@@ -211,6 +213,13 @@ export {
   type Reported,
   type Usage,
 } from './statement/inference.ts'
+export {
+  LOG_SUCCESSOR_TYPE,
+  type LogSuccessor,
+  logSuccessorStatement,
+  MAX_INTERRUPTED,
+  parseLogSuccessor,
+} from './statement/log-successor.ts'
 export {
   MODEL_TYPE,
   type Model,

@@ -13,9 +13,11 @@ import { parseCheckpoint } from './log/checkpoint.ts'
 import { parseLeaf } from './log/leaf.ts'
 import { parseNote, parseNoteKey } from './log/note.ts'
 import { parsePromise, parsePromiseHeader } from './log/promise.ts'
+import { openLogSuccessor } from './log/successor.ts'
 import { formatEntries, parseEntries, parseTile, parseTilePath } from './log/tile.ts'
 import { parseTlogPolicy } from './log/tlog-policy.ts'
 import { parseAddCheckpoint, parseCosignatureLines } from './log/witness-protocol.ts'
+import { commonCases } from './misbehaviour/common-cases.testing.ts'
 import { misbehaviourCases, misbehaviourTrust } from './misbehaviour/misbehaviour-cases.testing.ts'
 import { parseMisbehaviour } from './misbehaviour/proof-file.ts'
 import { buildScene, REQUEST, RESPONSE, sceneDossier } from './scene.testing.ts'
@@ -29,6 +31,7 @@ import { parseParty, partyStatement } from './statement/party.ts'
 import { formatStatement, parseStatement } from './statement/statement.ts'
 import { parseRequirements } from './trust/requirement.ts'
 import { parseTrustFile, parseYaml } from './trust/trust-file.ts'
+import { successorStatement } from './vectors/successor-vectors.testing.ts'
 import { upstreamScene } from './verdict/upstream-cases.testing.ts'
 
 /** A parser of bytes, of a text, or of a JSON value. `isJson` says that its bytes are JSON. */
@@ -64,7 +67,8 @@ function byteParsers(): readonly Parser[] {
   const dossier = jsonBytes(sceneDossier(scene))
   const trust = utf8(scene.trustText)
   const small = [utf8('{"a":[1,"b\\u0061",{"c":null}],"d":-1.5e3}')]
-  const proofs = misbehaviourCases().map(({ proof }) => jsonBytes(proof))
+  const histories = commonCases().filter(({ error }) => error === undefined)
+  const proofs = [...misbehaviourCases(), ...histories].map(({ proof }) => jsonBytes(proof))
   return [
     { name: 'parseUtf8', takes: 'bytes', samples: [utf8('text — with more')], parse: parseUtf8 },
     {
@@ -140,6 +144,7 @@ function statementParsers(): readonly Parser[] {
     build('parseModel', [model], (statement) => parseModel(crypto, statement)),
     build('parseErasure', [erasure], parseErasure),
     build('parseParty', [formatStatement(partyStatement(SAMPLE_PARTY))], parseParty),
+    build('parseLogSuccessor', [jsonBytes(successorStatement())], (statement) => openLogSuccessor(crypto, statement)),
   ]
 }
 

@@ -18,6 +18,7 @@ import { aggregateUsage, parseUsageDimensions, readSpend } from '../access/usage
 import { errorBody } from '../dialects/error-body.ts'
 import { receiptSecret, sameSecret } from '../receipts/receipt-secret.ts'
 import { createStatementIntake } from '../receipts/statements.ts'
+import { archivedCheckpoint, archivedTile } from '../recovery/archive.ts'
 import type { Services } from '../services.ts'
 import type { StatementRow } from '../store/statement-reader.ts'
 import { METRICS_TYPE } from '../telemetry/exposition.ts'
@@ -31,6 +32,8 @@ import { addSubjectRoutes, readReason } from './subject-routes.ts'
 const BUNDLE_TYPE = 'application/vnd.dev.sigstore.bundle.v0.3+json'
 const MAX_WAIT_SECONDS = 30
 const MAX_STATEMENT_BODY_BYTES = 64 * 1024
+
+const IMMUTABLE = 'public, max-age=31536000, immutable'
 
 type App = Hono
 
@@ -47,6 +50,7 @@ export function createApp(gateway: Services): App {
   addSubjectRoutes(app, gateway, respond)
   addStatementRoutes(app, gateway)
   addLogRoutes(app, gateway)
+  addArchiveRoutes(app, gateway)
   app.get('/usage', (c) => {
     const key = gateway.authenticate(keyFromHeaders(c.req.raw.headers))
     if (key === undefined) authoriseOperator(c, gateway)
@@ -178,11 +182,33 @@ function addLogRoutes(app: App, gateway: Services): void {
       status: 200,
       headers: {
         'content-type': 'application/octet-stream',
-        'cache-control': tile.width === TILE_WIDTH ? 'public, max-age=31536000, immutable' : 'public, max-age=3600',
+        'cache-control': tile.width === TILE_WIDTH ? IMMUTABLE : 'public, max-age=3600',
       },
       body: gateway.log.reader.tile(tile),
     })
   })
+}
+
+/** Logs that have ended, from the files that they left. @spec spec/log-successor.md */
+function addArchiveRoutes(app: App, gateway: Services): void {
+  app.get('/log/archive/:number/checkpoint', (c) => {
+    const note = archivedCheckpoint(gateway.dataRoot, readArchiveNumber(c))
+    if (note === undefined) throw new CountersignError('request/not-found', 'there is no such log')
+    return respond({ status: 200, headers: { 'content-type': 'text/plain; charset=utf-8' }, body: note })
+  })
+  app.get('/log/archive/:number/tile/*', (c) => {
+    const number = readArchiveNumber(c)
+    const tile = archivedTile(gateway.dataRoot, number, parseTilePath(c.req.path.split('/').slice(4).join('/')))
+    if (tile === undefined) throw new CountersignError('request/not-found', 'the log has no such tile')
+    const headers = { 'content-type': 'application/octet-stream', 'cache-control': IMMUTABLE }
+    return respond({ status: 200, headers, body: tile })
+  })
+}
+
+function readArchiveNumber(c: Context): number {
+  const text = c.req.param('number') ?? ''
+  if (!/^[1-9][0-9]{0,2}$/.test(text)) throw new CountersignError('request/not-found', 'there is no such log')
+  return Number(text)
 }
 
 function statementReply(gateway: Services, row: StatementRow): Json {

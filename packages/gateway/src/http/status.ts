@@ -76,6 +76,7 @@ export const STATUS: { readonly [code in ErrorCode]: number } = {
   'log/head-behind-published': NEVER_SEEN,
   'log/head-changed': 503,
   'log/closed': 503,
+  'log/recovering': NEVER_SEEN,
   'clock/went-backwards': 503,
   'disk/full': 503,
   'queue/full': 503,

@@ -6,6 +6,7 @@ import {
   hashLeaf,
   type Inference,
   openEnvelope,
+  openLogSuccessor,
   parseAcceptance,
   parseDeployment,
   parseErasure,
@@ -137,6 +138,11 @@ class EntryReader {
         return
       case 'model':
         parseModel(this.#fsck.crypto, statement)
+        return
+      case 'log-successor':
+        if (row.idx !== 0)
+          this.#fsck.findings.error('statement', `entry ${row.idx} says which log came before; it is not the first`)
+        openLogSuccessor(this.#fsck.crypto, statement)
         return
       case 'acceptance':
         parseAcceptance(statement)

@@ -92,7 +92,7 @@ export type Draft =
       readonly spki: Uint8Array
     }
 
-export type StatementKind = 'inference' | 'deployment' | 'acceptance' | 'model' | 'erasure'
+export type StatementKind = 'inference' | 'deployment' | 'acceptance' | 'model' | 'erasure' | 'log-successor'
 
 /** What a committed statement got. */
 export interface Committed {

@@ -6,6 +6,7 @@ import type { FormatVectors } from './format-vector.testing.ts'
 import { independenceVectors } from './independence-vectors.testing.ts'
 import { logVectors } from './log-vectors.testing.ts'
 import { partyVectors } from './party-vectors.testing.ts'
+import { successorVectors } from './successor-vectors.testing.ts'
 import { treeVectors } from './tree-vectors.testing.ts'
 import { trustVectors } from './trust-vectors.testing.ts'
 import { witnessVectors } from './witness-vectors.testing.ts'
@@ -18,6 +19,7 @@ export function formatVectors(): readonly FormatVectors[] {
     ...treeVectors(),
     ...trustVectors(),
     partyVectors(),
+    successorVectors(),
     ...witnessVectors(),
     ...independenceVectors(),
   ]

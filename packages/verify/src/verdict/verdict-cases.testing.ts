@@ -2,6 +2,7 @@ import { claimCases } from './claim-cases.testing.ts'
 import { knownMisbehaviourCases } from './misbehaviour-cases.testing.ts'
 import { outputCases } from './output-cases.testing.ts'
 import { recordCases } from './record-cases.testing.ts'
+import { standingCases } from './standing-cases.testing.ts'
 import { tamperedCases } from './tampered-cases.testing.ts'
 import { timeCases } from './time-cases.testing.ts'
 import { upstreamCases } from './upstream-cases.testing.ts'
@@ -19,5 +20,6 @@ export function verdictCases(): readonly VerdictCase[] {
     ...outputCases(),
     ...upstreamCases(),
     ...knownMisbehaviourCases(),
+    ...standingCases(),
   ]
 }
