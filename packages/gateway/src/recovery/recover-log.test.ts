@@ -230,6 +230,9 @@ test('the archive of an untouched log checks clean, and so does a second one', a
   assert.deepEqual([origin, archive], [oldOrigin.replace(/2$/, '3'), 2])
   assert.deepEqual(checkLog(root, { archive: 2 }).findings, [])
   assert.equal(listArchives(root).length, 2)
+  assert.throws(() => planRecovery(root, { reason: REASON, origin: listArchives(root)[0]?.origin ?? '' }), {
+    code: 'config/malformed',
+  })
   await assertGoesOn(parent, root)
 })
 
@@ -266,7 +269,9 @@ test('what cannot be done is refused, and changes nothing', async () => {
   const { origin } = findIdentityAt(root)
   const unchanged = () =>
     assert.deepEqual([isRecoveryUnderWay(root), existsSync(join(root, 'archive'))], [false, false])
-  await assert.rejects(recoverLog(root, { reason: REASON, origin }), { code: 'config/malformed' })
+  for (const name of [origin, 'a b', 'a+b', '17', '', 'x'.repeat(201)]) {
+    await assert.rejects(recoverLog(root, { reason: REASON, origin: name }), { code: 'config/malformed' })
+  }
   await assert.rejects(recoverLog(root, { reason: '' }), { code: 'shape/bad-value' })
   await assert.rejects(recoverLog(root, { reason: 'a\u202eb' }), { code: 'shape/bad-value' })
   unchanged()

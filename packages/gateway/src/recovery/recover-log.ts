@@ -19,6 +19,7 @@ import {
   openLogSuccessor,
   parseStatement,
   parseUtf8,
+  quote,
   toHex,
   utf8,
 } from '@countersign/verify'
@@ -33,7 +34,7 @@ import { TileReader } from '../log/tile-reader.ts'
 import { openDatabase, openDatabaseReadOnly, type Sqlite } from '../store/database.ts'
 import { readIdentity } from '../store/identity.ts'
 import { destroyKeysAt } from '../vault/key-store.ts'
-import { archivedFolderAt, archiveNumbers, archiveRoot, endingPath, MAX_ARCHIVES } from './archive.ts'
+import { archivedFolderAt, archiveNumbers, archiveRoot, endingPath, listArchives, MAX_ARCHIVES } from './archive.ts'
 import { type EndedLog, inspectEndedLog } from './ended-log.ts'
 import { type RecoveryMarker, readMarker, removeMarker, writeMarker } from './recovery-marker.ts'
 
@@ -111,7 +112,7 @@ function plan(crypto: Crypto, folder: DataFolder, options: RecoveryOptions): Pla
   const archive = 1 + Math.max(0, ...archiveNumbers(folder.root))
   if (archive > MAX_ARCHIVES) throw new CountersignError('log/closed', `at most ${MAX_ARCHIVES} logs can end here`)
   const origin = options.origin ?? nameAfter(ended.origin)
-  if (origin === ended.origin) throw new CountersignError('config/malformed', 'the log that follows needs another name')
+  checkName(folder, origin, ended.origin)
   const endedAtMs = (options.now ?? Date.now)()
   const { head, isFinalHeadNew, publishedSize } = ended
   const marker: RecoveryMarker = {
@@ -125,6 +126,16 @@ function plan(crypto: Crypto, folder: DataFolder, options: RecoveryOptions): Pla
     keysToDestroy: ended.keysToDestroy,
   }
   return { marker, entries: ended.entries, isResumed: false }
+}
+
+/** A name as `countersign.yaml` takes it, that no log of this folder had. @spec spec/config.md */
+function checkName({ root }: DataFolder, origin: string, oldOrigin: string): void {
+  const taken = [oldOrigin, ...listArchives(root).map((each) => each.origin)]
+  if (taken.includes(origin))
+    throw new CountersignError('config/malformed', 'the log that follows needs a name of its own')
+  if (!/^[^\s+]{1,200}$/.test(origin) || /^[0-9]+$/.test(origin)) {
+    throw new CountersignError('config/malformed', `${quote(origin)} is not a name for a log`)
+  }
 }
 
 /** `example.org/log`, `example.org/log/2`, `example.org/log/3`. */
