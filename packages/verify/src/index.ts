@@ -176,6 +176,7 @@ export {
   modelStatement,
   parseModel,
 } from './statement/model.ts'
+export { PARTY_TYPE, type PartyDeclaration, type PartyFacts, parseParty, partyStatement } from './statement/party.ts'
 export {
   MAX_TARGETS,
   type RequestChange,

@@ -23,6 +23,8 @@ import { parseEnvelope } from './statement/dsse.ts'
 import { erasureStatement, parseErasure } from './statement/erasure.ts'
 import { parseInference } from './statement/inference.ts'
 import { parseModel } from './statement/model.ts'
+import { SAMPLE_PARTY } from './statement/party.testing.ts'
+import { parseParty, partyStatement } from './statement/party.ts'
 import { formatStatement, parseStatement } from './statement/statement.ts'
 import { parseRequirements } from './trust/requirement.ts'
 import { parseTrustFile, parseYaml } from './trust/trust-file.ts'
@@ -133,6 +135,7 @@ function statementParsers(): readonly Parser[] {
     build('parseAcceptance', [acceptance], parseAcceptance),
     build('parseModel', [model], (statement) => parseModel(crypto, statement)),
     build('parseErasure', [erasure], parseErasure),
+    build('parseParty', [formatStatement(partyStatement(SAMPLE_PARTY))], parseParty),
   ]
 }
 

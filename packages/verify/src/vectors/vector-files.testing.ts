@@ -4,12 +4,13 @@ import { verdictCases } from '../verdict/verdict-cases.testing.ts'
 import { byteVectors } from './byte-vectors.testing.ts'
 import type { FormatVectors } from './format-vector.testing.ts'
 import { logVectors } from './log-vectors.testing.ts'
+import { partyVectors } from './party-vectors.testing.ts'
 import { treeVectors } from './tree-vectors.testing.ts'
 import { trustVectors } from './trust-vectors.testing.ts'
 
 /** The vectors of every small format. */
 export function formatVectors(): readonly FormatVectors[] {
-  return [...byteVectors(), ...logVectors(), ...treeVectors(), ...trustVectors()]
+  return [...byteVectors(), ...logVectors(), ...treeVectors(), ...trustVectors(), partyVectors()]
 }
 
 /** Contents by path below `vectors/`. */
