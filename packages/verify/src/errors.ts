@@ -55,6 +55,10 @@ export const ERROR_CODES = [
   'require/malformed',
   'misbehaviour/not-proven',
   'misbehaviour/proven',
+  'audit/other-seed',
+  'audit/epoch-moved',
+  'audit/other-sample',
+  'audit/wrong-count',
   // execution
   'execution/unsupported',
   'execution/model-not-found',
