@@ -1,6 +1,7 @@
 /** All vectors as files: what `tools/make-vectors.ts` writes and the tests read back. */
 import type { Json } from '../bytes/json.ts'
 import { verdictCases } from '../verdict/verdict-cases.testing.ts'
+import { auditVectors } from './audit-vectors.testing.ts'
 import { byteVectors } from './byte-vectors.testing.ts'
 import type { FormatVectors } from './format-vector.testing.ts'
 import { logVectors } from './log-vectors.testing.ts'
@@ -10,7 +11,7 @@ import { trustVectors } from './trust-vectors.testing.ts'
 
 /** The vectors of every small format. */
 export function formatVectors(): readonly FormatVectors[] {
-  return [...byteVectors(), ...logVectors(), ...treeVectors(), ...trustVectors(), partyVectors()]
+  return [...byteVectors(), ...logVectors(), ...treeVectors(), ...auditVectors(), ...trustVectors(), partyVectors()]
 }
 
 /** Contents by path below `vectors/`. */

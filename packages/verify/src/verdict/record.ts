@@ -62,9 +62,11 @@ export function decideRecord(dossier: UnverifiedDossier, input: VerdictInput): R
     trusts: logKey === undefined ? [] : [`the operator of log ${logKey.name}`, ...names(confirmations)],
     doesNotProve: confirmations.length > 0 ? DOES_NOT_PROVE : [...DOES_NOT_PROVE, NOBODY_ELSE],
   })
-  if (row.status !== 'holds' || !trust || !inference || !operator || !head) return { row, answer: undefined }
+  if (row.status !== 'holds' || !trust || !inference || !operator || !head || !leafHash)
+    return { row, answer: undefined }
   const linked = new LinkedStatements(prover, trust, dossier, input.misbehaviour ?? [])
-  const answer = { inference, statement, index: receipt.index, operator, head, confirmations, content, linked }
+  const place = { index: receipt.index, leafHash, head }
+  const answer = { inference, statement, ...place, operator, confirmations, content, linked }
   return { row, answer }
 }
 
