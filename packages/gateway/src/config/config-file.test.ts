@@ -96,10 +96,17 @@ test('reads everything that may be said', () => {
         deadlines: DEFAULT_DEADLINES,
       },
     ],
-    writers: [{ party: 'Example Auditor', publicKeyFile: '/etc/countersign/auditor.pem', perDay: 5 }],
+    writers: [
+      { party: 'Example Auditor', roles: ['accountable'], publicKeyFile: '/etc/countersign/auditor.pem', perDay: 5 },
+    ],
     limits: { ...DEFAULT_LIMITS, bodyBytes: 2048 },
     example: false,
   })
+})
+
+test('a writer may write what it is listed for', () => {
+  const { writers } = parseConfig(text({ 28: '    publicKey: auditor.pem\n    roles: [auditor, party]' }), '/etc')
+  assert.deepEqual(writers[0]?.roles, ['auditor', 'party'])
 })
 
 test('what is left out has a default', () => {
@@ -221,6 +228,18 @@ const MISTAKES: readonly Mistake[] = [
     changes: { 29: '    perDay: 0' },
     line: 29,
     says: /writers\[0\]\.perDay: expected 1 to/,
+  },
+  {
+    what: 'a role that is none',
+    changes: { 29: '    roles: [arbiter]' },
+    line: 29,
+    says: /writers\[0\]\.roles\[0\]: expected one of accountable, auditor, party/,
+  },
+  {
+    what: 'a writer of nothing',
+    changes: { 29: '    roles: []' },
+    line: 29,
+    says: /writers\[0\]\.roles: expected at least one/,
   },
   {
     what: 'a limit too small',

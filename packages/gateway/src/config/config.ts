@@ -98,9 +98,14 @@ export interface DeploymentConfig {
   readonly deadlines: Deadlines
 }
 
+/** What a writer may write: acceptances, audits, or what it says of itself. */
+export const WRITER_ROLES = ['accountable', 'auditor', 'party'] as const
+export type WriterRole = (typeof WRITER_ROLES)[number]
+
 /** A party whose statements are taken in. */
 export interface WriterConfig {
   readonly party: string
+  readonly roles: readonly WriterRole[]
   readonly publicKeyFile: string
   /** Most statements of one calendar day (UTC). */
   readonly perDay: number

@@ -1,15 +1,12 @@
 /** Everything but the hot path. @spec spec/http.md */
 import {
   CountersignError,
-  formatEnvelope,
   formatPromiseHeader,
-  type Json,
   parseHex,
   parseTilePath,
   TILE_WIDTH,
   tileWidth,
   toBase64Url,
-  toHex,
   utf8,
 } from '@countersign/verify'
 import { type Context, Hono } from 'hono'
@@ -19,18 +16,20 @@ import { errorBody } from '../dialects/error-body.ts'
 import { receiptSecret, sameSecret } from '../receipts/receipt-secret.ts'
 import { createStatementIntake } from '../receipts/statements.ts'
 import type { Services } from '../services.ts'
-import type { StatementRow } from '../store/statement-reader.ts'
 import { METRICS_TYPE } from '../telemetry/exposition.ts'
+import { addAuditRoutes } from './audit-routes.ts'
 import { errorFacts } from './dialect-error.ts'
 import { addModelRoutes } from './model-routes.ts'
 import { createRateLimit, type RateLimit } from './rate-limit.ts'
 import { errorReply, JSON_TYPE, type Reply, reply } from './reply.ts'
 import { keyFromHeaders } from './request-headers.ts'
+import { statementReply } from './statement-reply.ts'
 import { addSubjectRoutes, readReason } from './subject-routes.ts'
+import { readWaitMs } from './waiting.ts'
 
 const BUNDLE_TYPE = 'application/vnd.dev.sigstore.bundle.v0.3+json'
-const MAX_WAIT_SECONDS = 30
-const MAX_STATEMENT_BODY_BYTES = 64 * 1024
+/** A result of an audit lists up to 1,024 entries. */
+const MAX_STATEMENT_BODY_BYTES = 512 * 1024
 
 type App = Hono
 
@@ -46,6 +45,7 @@ export function createApp(gateway: Services): App {
   addReceiptRoutes(app, gateway)
   addSubjectRoutes(app, gateway, respond)
   addStatementRoutes(app, gateway)
+  addAuditRoutes(app, gateway, respond)
   addLogRoutes(app, gateway)
   app.get('/usage', (c) => {
     const key = gateway.authenticate(keyFromHeaders(c.req.raw.headers))
@@ -88,13 +88,13 @@ function addProtocolRoutes(app: App, gateway: Services): void {
 function addReceiptRoutes(app: App, gateway: Services): void {
   const { receiptRequestsPerSecond, receiptRequestsBurst } = gateway.config.limits
   const limit = createRateLimit(receiptRequestsPerSecond, receiptRequestsBurst)
-  limitRate(app, ['/receipts/*', '/dossiers/*', '/statements', '/statements/*', '/subjects'], limit)
+  limitRate(app, ['/receipts/*', '/dossiers/*', '/statements', '/statements/*', '/subjects', '/audit/*'], limit)
   app.get('/receipts/:id', async (c) => {
     const id = readReceiptId(c)
     authorise(c, gateway, id)
     const row = gateway.receipts.find(id)
     const promise = { 'countersign-promise': formatPromiseHeader(gateway.receipts.promise(row)) }
-    if (!(await gateway.log.waitForHead(row.index, readWaitMs(c)))) {
+    if (!(await gateway.log.waitForHead(row.index, readWaitMs(c.req.raw.headers)))) {
       return respond(reply(202, { receipt: id, status: 'promised' }, promise))
     }
     return respond(reply(200, gateway.receipts.bundle(row), { ...promise, 'content-type': BUNDLE_TYPE }))
@@ -103,7 +103,7 @@ function addReceiptRoutes(app: App, gateway: Services): void {
     const id = readReceiptId(c)
     authorise(c, gateway, id)
     const row = gateway.receipts.find(id)
-    if (!(await gateway.log.waitForHead(row.index, readWaitMs(c)))) {
+    if (!(await gateway.log.waitForHead(row.index, readWaitMs(c.req.raw.headers)))) {
       return respond(reply(202, { receipt: id, status: 'promised' }))
     }
     const seed = gateway.receipts.saltSeed(row)
@@ -186,17 +186,6 @@ function addLogRoutes(app: App, gateway: Services): void {
   })
 }
 
-function statementReply(gateway: Services, row: StatementRow): Json {
-  const covered = (gateway.log.head?.size ?? 0) > row.index
-  const keyId = toHex(gateway.crypto.sha256(row.spki))
-  return {
-    statement: toHex(row.digest),
-    index: row.index,
-    envelope: formatEnvelope({ payload: row.payload, signature: row.signature, keyId }),
-    ...(covered ? { bundle: gateway.receipts.bundle(row) } : {}),
-  }
-}
-
 /** The receipt's secret, an API key that may read it, or the operator's token. @throws {CountersignError} `auth/missing`, `auth/wrong` */
 function authorise(c: Context, gateway: Services, receipt: string): void {
   const token = keyFromHeaders(c.req.raw.headers)
@@ -247,12 +236,6 @@ function readDigest(c: Context): string {
   } catch {
     throw new CountersignError('receipt/not-found', 'a statement digest has 64 lower-case hexadecimal digits')
   }
-}
-
-/** `Prefer: wait=5`. @spec RFC 7240 §4.3 */
-function readWaitMs(c: Context): number {
-  const [, seconds] = /(?:^|[,;\s])wait=(\d{1,3})(?:$|[,;\s])/.exec(c.req.header('prefer') ?? '') ?? []
-  return Math.min(Number(seconds ?? 0), MAX_WAIT_SECONDS) * 1000
 }
 
 /** Whoever speaks a provider's dialect gets errors in it. */

@@ -28,6 +28,7 @@ import type { SignedHead } from '../log/sequencer.ts'
 import type { StatementReader, StatementRow } from '../store/statement-reader.ts'
 import type { KeyStore } from '../vault/key-store.ts'
 import { openContent, saltSeed, type VaultContent } from '../vault/record.ts'
+import { AuditResults } from './audit-results.ts'
 
 export interface ReceiptsOptions {
   readonly crypto: Crypto
@@ -38,11 +39,16 @@ export interface ReceiptsOptions {
   readonly vaultKeys: KeyStore
 }
 
+/** What there is of an answer's content: it is there, it is gone, or it never was. */
+export type Kept = 'content' | 'erased' | 'nothing'
+
 export class Receipts {
+  readonly audits: AuditResults
   readonly #options: ReceiptsOptions
 
   constructor(options: ReceiptsOptions) {
     this.#options = options
+    this.audits = new AuditResults(options.statements)
   }
 
   /** The answer's row. @throws {CountersignError} `receipt/not-found` */
@@ -113,7 +119,7 @@ export class Receipts {
       bundle: this.bundle(row, head),
       promise: parseNote(utf8(this.promise(row))),
       openings: this.#openings(row, inference),
-      statements: this.#linked(inference).map((each) => this.bundle(each, head)),
+      statements: this.#linked(inference, row.index, head).map((each) => this.bundle(each, head)),
       consistency:
         size === 0 ? [] : [{ size, root: log.reader.root(size), path: log.reader.consistencyPath(size, head.size) }],
       evidence: [],
@@ -163,13 +169,27 @@ export class Receipts {
     return vault && vaultKeys.find(vault.keyId)
   }
 
-  /** The manifest, the registrations of its models, and the first acceptance that fits it. */
-  #linked(inference: Inference): readonly StatementRow[] {
+  /** What is kept of an answer's content. While it is being erased the key goes first, and the statement comes last. */
+  kept(row: StatementRow): Kept {
+    const { statements } = this.#options
+    if (statements.latest('erasure', this.inference(row).receipt) !== undefined) return 'erased'
+    const vault = statements.vaultRow(row.index)
+    if (vault === undefined) return 'nothing'
+    if (this.#vaultKey(row) === undefined) return 'erased'
+    return vault.record === null ? 'nothing' : 'content'
+  }
+
+  /**
+   * The manifest, the registrations of its models, the first acceptance that fits it, and results of audits that list the
+   * answer.
+   */
+  #linked(inference: Inference, index: number, head: SignedHead): readonly StatementRow[] {
     const manifest = this.#required(inference.deployment.statement)
     const { models } = parseDeployment(parseStatement(manifest.payload))
     const registrations = models.map((model) => this.#required(model.registration))
     const acceptance = this.#acceptance(manifest)
-    return [manifest, ...registrations, ...(acceptance === undefined ? [] : [acceptance])]
+    const audits = this.audits.listing(index).filter((row) => row.index < head.size)
+    return [manifest, ...registrations, ...(acceptance === undefined ? [] : [acceptance]), ...audits]
   }
 
   /** The first one: a later one changes nothing about who answered when. What others signed is passed over. */
