@@ -140,6 +140,7 @@ export {
   formatAuditEntries,
   MAX_AUDITED_ENTRIES,
   parseAuditEntries,
+  readAuditedEntry,
 } from './statement/audited-entry.ts'
 export {
   COMMITMENT_ALGORITHM,
