@@ -3,6 +3,7 @@ import { VERSION } from '@countersign/gateway'
 import { CountersignError } from '@countersign/verify'
 import { Command, CommanderError } from 'commander'
 import { addAccept } from './commands/accept.ts'
+import { addAudit } from './commands/audit.ts'
 import { addConfig } from './commands/config.ts'
 import { addDemo } from './commands/demo.ts'
 import { addEngine } from './commands/engine.ts'
@@ -24,6 +25,7 @@ const COMMANDS = [
   addAccept,
   addVerify,
   addInspect,
+  addAudit,
   addLog,
   addKey,
   addUsage,

@@ -104,11 +104,6 @@ test('reads everything that may be said', () => {
   })
 })
 
-test('a writer may write what it is listed for', () => {
-  const { writers } = parseConfig(text({ 28: '    publicKey: auditor.pem\n    roles: [auditor, party]' }), '/etc')
-  assert.deepEqual(writers[0]?.roles, ['auditor', 'party'])
-})
-
 test('what is left out has a default', () => {
   const gone = [2, 3, 4, 5, 6, 10, 11, 16, 17, 18, 19, 20, 21, 26, 27, 28, 29, 30, 31]
   const config = parseConfig(text(Object.fromEntries(gone.map((line) => [line, undefined]))), '/etc')
@@ -228,18 +223,6 @@ const MISTAKES: readonly Mistake[] = [
     changes: { 29: '    perDay: 0' },
     line: 29,
     says: /writers\[0\]\.perDay: expected 1 to/,
-  },
-  {
-    what: 'a role that is none',
-    changes: { 29: '    roles: [arbiter]' },
-    line: 29,
-    says: /writers\[0\]\.roles\[0\]: expected one of accountable, auditor, party/,
-  },
-  {
-    what: 'a writer of nothing',
-    changes: { 29: '    roles: []' },
-    line: 29,
-    says: /writers\[0\]\.roles: expected at least one/,
   },
   {
     what: 'a limit too small',

@@ -1,5 +1,5 @@
 /** A gateway to be audited, over real sockets: a log with answers of the bundled credit model in it, and every lie. */
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
+import { generateKeyPairSync } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
@@ -29,13 +29,13 @@ import {
   saltFor,
   statementDigest,
   type Tensor,
-  toBase64,
   toHex,
   utf8,
 } from '@countersign/verify'
 import { createNodeCrypto } from '@countersign/verify/crypto/node'
 import { TestLog, trustTextOf } from '../log-client/log-server.testing.ts'
 import type { AuditorKey } from './auditor.ts'
+import { parseAuditorKey } from './auditor-key.ts'
 
 const crypto = createNodeCrypto()
 
@@ -76,20 +76,11 @@ export interface AnswerOptions {
   readonly isRelayed?: boolean
 }
 
-export function createKey(): AuditorKey & { readonly privateKey: KeyObject } {
+/** A key, with its PEM for another process. */
+export function createKey(): AuditorKey & { readonly pem: string } {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  return keyOf(privateKey)
-}
-
-function keyOf(privateKey: KeyObject): AuditorKey & { readonly privateKey: KeyObject } {
-  const spki = new Uint8Array(createPublicKey(privateKey).export({ format: 'der', type: 'spki' }))
-  const keyId = toHex(crypto.sha256(spki))
-  return { spki, keyId, privateKey, sign: (message) => new Uint8Array(sign('sha256', message, privateKey)) }
-}
-
-/** A key that another process reads from PEM. */
-export function keyFromPem(pem: string): AuditorKey {
-  return keyOf(createPrivateKey(pem))
+  const pem = privateKey.export({ format: 'pem', type: 'pkcs8' }).toString()
+  return { ...parseAuditorKey(pem), pem }
 }
 
 export class AuditedGateway {
@@ -362,9 +353,4 @@ function manifest(registration: string, agreement: 'exact' | 'tolerant'): Statem
     example: false,
   } as Json
   return { subjects: [{ name: 'credit', digest: { sha256: MODEL_DIGEST } }], predicateType: DEPLOYMENT_TYPE, predicate }
-}
-
-/** The trust file with an auditor in it. */
-export function withAuditor(trust: string, { spki }: AuditorKey, owner = 'Auditor Ltd'): string {
-  return `${trust}- name: Auditor\n  owner: ${owner}\n  roles: [auditor]\n  keys:\n  - spki: ${toBase64(spki)}\n`
 }

@@ -2,15 +2,12 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createModelStore } from '@countersign/engines'
 import { parseTrustFile, utf8 } from '@countersign/verify'
 import { createNodeCrypto } from '@countersign/verify/crypto/node'
-import { LogClient } from '../log-client/log-client.ts'
 import type { AuditReport } from './audit-report.ts'
 import { type AuditedGateway, MODELS } from './audited-gateway.testing.ts'
-import { type AuditorKey, type AuditPlan, runAudit } from './auditor.ts'
-import { GatewayAccess } from './gateway-access.ts'
-import { StateFolder } from './state-folder.ts'
+import type { AuditorKey, AuditPlan } from './auditor.ts'
+import { openAuditor } from './open-auditor.ts'
 
 const crypto = createNodeCrypto()
 
@@ -32,22 +29,17 @@ export interface AuditOptions {
 export async function audit(gateway: AuditedGateway, options: AuditOptions): Promise<AuditReport | undefined> {
   const { folder: path, key, plan = {}, trust = gateway.trustText(), apiKey = gateway.apiKey } = options
   const { modelFolders = [MODELS], timeoutMs, signal = new AbortController().signal, onProgress } = options
-  const access = new GatewayAccess({ baseUrl: gateway.url, apiKey, ...(timeoutMs === undefined ? {} : { timeoutMs }) })
-  const log = new LogClient({ baseUrl: `${gateway.url}/log` })
-  const models = createModelStore({ folders: modelFolders })
-  const folder = new StateFolder(path)
+  const auditor = openAuditor({
+    ...{ crypto, trust: parseTrustFile(crypto, utf8(trust)), key, name: 'Auditor', gateway: gateway.url },
+    ...{ apiKey, statePath: path, modelFolders, plan: { ...WHOLE, ...plan }, confidenceMillionths: 990_000 },
+    ...{ price: { amountMicros: 50_000, currency: 'EUR' }, signal, pollMs: 20 },
+    ...(timeoutMs === undefined ? {} : { entryTimeoutMs: timeoutMs }),
+    onProgress: onProgress ?? (() => undefined),
+  })
   try {
-    return await runAudit({
-      ...{ crypto, trust: parseTrustFile(crypto, utf8(trust)), key, name: 'Auditor', gateway: gateway.url },
-      ...{ access, log, models, folder, plan: { ...WHOLE, ...plan }, confidenceMillionths: 990_000 },
-      ...{ price: { amountMicros: 50_000, currency: 'EUR' }, signal, pollMs: 20 },
-      onProgress: onProgress ?? (() => undefined),
-    })
+    return await auditor.run()
   } finally {
-    folder.close()
-    await models.close()
-    await log.close()
-    await access.close()
+    await auditor.close()
   }
 }
 

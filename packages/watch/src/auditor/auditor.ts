@@ -28,7 +28,7 @@ import {
 } from './decide-audit.ts'
 import { evidenceFiles } from './evidence-files.ts'
 import { type GatewayAccess, type GatewayReply, readPlace, refusalOf } from './gateway-access.ts'
-import { FIRST_RETRY_MS, MAX_PROOFS_REMEMBERED, MAX_RETRY_MS } from './limits.ts'
+import { FIRST_RETRY_MS, LATE_TIMEOUT_MS, MAX_PROOFS_REMEMBERED, MAX_RETRY_MS } from './limits.ts'
 import { LogWatch } from './log-watch.ts'
 import { pause } from './pause.ts'
 import { buildResult, type ResultTerms } from './result.ts'
@@ -193,13 +193,14 @@ class Auditor {
   async #ask(entries: readonly SampledEntry[], deadlineMs: number): Promise<readonly AuditEvent[]> {
     const { crypto, trust, models, access, signal, folder } = this.#options
     const { epoch } = this.#known('asking').state
-    const { deployments } = epoch.commitment
+    const { deployments, answerWithinSeconds } = epoch.commitment
+    const leastMs = Math.min(LATE_TIMEOUT_MS, answerWithinSeconds * 1000)
     const judging = { crypto, trust, models, memory: createMemory(MAX_PROOFS_REMEMBERED), deployments, now: this.#now }
     const keep: AskingOptions['keep'] = (judgement, dossier) => {
       for (const [name, text] of evidenceFiles(judgement, dossier)) folder.write(`${this.#folderName()}/${name}`, text)
     }
     const effects: AuditEffect[] = []
-    await settleEntries(entries, { judging, access, deadlineMs, signal, keep }, (batch) => {
+    await settleEntries(entries, { judging, access, deadlineMs, leastMs, signal, keep }, (batch) => {
       const computeMs = batch.reduce((sum, each) => sum + each.computeMs, 0)
       effects.push(...this.#apply({ type: 'settled', entries: batch.map(({ entry }) => entry), computeMs }))
     })

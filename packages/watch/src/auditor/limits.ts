@@ -12,6 +12,9 @@ export const MAX_ASKED_AT_ONCE = 2
 /** Time for one entry, from the request to the last byte of its dossier. */
 export const ENTRY_TIMEOUT_MS = 60_000
 
+/** Time for one entry that is asked for when the time to answer is over, because others took so long. */
+export const LATE_TIMEOUT_MS = 10_000
+
 /** Between two looks for a newer head. */
 export const POLL_MS = 1000
 
