@@ -278,14 +278,16 @@ export interface RunningGateway {
 }
 
 export async function startAuditedGateway(agreement: 'exact' | 'tolerant' = 'exact'): Promise<RunningGateway> {
-  const gateway = new AuditedGateway(await runModel(), agreement)
   const sockets = new Set<Socket>()
-  const server = createServer((request, response) => gateway.serve(request, response))
+  const server = createServer((request, response) => gateway?.serve(request, response))
   server.on('connection', (socket) => {
     sockets.add(socket)
     socket.on('close', () => sockets.delete(socket))
   })
+  let gateway: AuditedGateway | undefined
+  // Before the model runs: with nothing open, Node.js waits until its WebAssembly is compiled, and does nothing else.
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  gateway = new AuditedGateway(await runModel(), agreement)
   gateway.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const stop = () =>
     new Promise<void>((resolve) => {
