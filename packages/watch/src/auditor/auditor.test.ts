@@ -263,6 +263,17 @@ test('time ends an epoch with the first head that is late enough', async (contex
   assert.equal(report.to, gateway.log.tree.size - 1, 'all but the result')
 })
 
+test('what is under way with another gateway or key is not gone on with', async (context) => {
+  const [first, second] = [await stage(context), await stage(context)]
+  first.gateway.writers.delete(first.key.keyId)
+  await assert.rejects(first.run(), { code: 'gateway/refused' })
+  const { path: folder, key } = first
+  await assert.rejects(audit(second.gateway, { folder, key }), { code: 'usage/invalid' })
+  await assert.rejects(audit(first.gateway, { folder, key: second.key }), { code: 'usage/invalid' })
+  first.gateway.writers.set(key.keyId, key.spki)
+  assert.equal((await first.run())?.exitCode, 0)
+})
+
 test('a gateway that is not there is unreachable; a state folder has one auditor', async (context) => {
   const { gateway, run, path, key } = await stage(context)
   const gone = Object.assign(Object.create(Object.getPrototypeOf(gateway)), gateway, {

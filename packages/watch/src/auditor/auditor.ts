@@ -9,6 +9,7 @@ import {
   createMemory,
   formatEnvelope,
   formatStatement,
+  openEnvelope,
   preAuthEncoding,
   type Statement,
   statementDigest,
@@ -109,8 +110,7 @@ class Auditor {
 
   async run(): Promise<AuditReport | undefined> {
     const isNew = this.#state.phase === 'idle'
-    if (!isNew) this.#options.onProgress(`going on with the audit that was ${this.#state.phase}`)
-    let effects = this.#apply(isNew ? await this.#begin() : { type: 'resumed', nowMs: this.#now() })
+    let effects = this.#apply(isNew ? await this.#begin() : await this.#resume())
     while (effects.length > 0 && !this.#options.signal.aborted) {
       const events: AuditEvent[] = []
       for (const effect of effects) events.push(...(await this.#perform(effect)))
@@ -144,6 +144,23 @@ class Auditor {
     const signed = signStatement(auditCommitmentStatement(commitment), key)
     const digest = statementDigest(crypto, signed.payload)
     return { type: 'begun', epoch: { seed: toHex(seed), commitment, digest, signed } }
+  }
+
+  /** @throws {CountersignError} `usage/invalid` when what was under way is of another log, or was signed with another key */
+  async #resume(): Promise<AuditEvent> {
+    const { crypto, key, onProgress } = this.#options
+    if (this.#state.phase === 'idle') return { type: 'resumed', nowMs: this.#now() }
+    const { commitment, signed } = this.#state.epoch
+    const isOurs = isSignedWith(crypto, signed, key) && (await this.#watch.findOrigin()) === commitment.log
+    if (!isOurs) {
+      const what = `the state folder has an audit of ${commitment.log} under way`
+      throw new CountersignError(
+        'usage/invalid',
+        `${what}, with another gateway or key; go on with those, or name another`,
+      )
+    }
+    onProgress(`going on with the audit that was ${this.#state.phase}`)
+    return { type: 'resumed', nowMs: this.#now() }
   }
 
   async #perform(effect: AuditEffect): Promise<readonly AuditEvent[]> {
@@ -283,6 +300,15 @@ class Auditor {
   #known<P extends AuditState['phase']>(phase: P): { readonly state: Extract<AuditState, { phase: P }> } {
     if (this.#state.phase === phase) return { state: this.#state as Extract<AuditState, { phase: P }> }
     throw new CountersignError('data/damaged', `the audit is ${this.#state.phase}, not ${phase}`)
+  }
+}
+
+function isSignedWith(crypto: Crypto, { payload, signature }: SignedPayload, { spki, keyId }: AuditorKey): boolean {
+  try {
+    openEnvelope(crypto, { payload, signature, keyId }, spki)
+    return true
+  } catch {
+    return false
   }
 }
 
