@@ -33,7 +33,7 @@ import {
   utf8,
 } from '@countersign/verify'
 import { createNodeCrypto } from '@countersign/verify/crypto/node'
-import { TestLog, trustTextOf } from '../log-client/log-server.testing.ts'
+import { createNoteSigner, TEST_ORIGIN, TestLog, trustTextOf } from '../log-client/log-server.testing.ts'
 import type { AuditorKey } from './auditor.ts'
 import { parseAuditorKey } from './auditor-key.ts'
 
@@ -84,7 +84,7 @@ export function createKey(): AuditorKey & { readonly pem: string } {
 }
 
 export class AuditedGateway {
-  readonly log = new TestLog()
+  readonly log: TestLog
   readonly operator = createKey()
   readonly apiKey = `csk_${'a'.repeat(43)}`
   /** Entries that were asked for, in order. */
@@ -100,7 +100,8 @@ export class AuditedGateway {
   readonly #manifest: string
   #sequence = 0
 
-  constructor(output: readonly Tensor[], agreement: 'exact' | 'tolerant') {
+  constructor(output: readonly Tensor[], agreement: 'exact' | 'tolerant', origin: string) {
+    this.log = new TestLog(createNoteSigner(origin))
     this.#output = output
     const registration = this.append(modelStatement(crypto, 'credit', [{ name: 'credit.onnx', digest: MODEL_DIGEST }]))
     this.#manifest = this.append(manifest(registration.digest, agreement)).digest
@@ -277,7 +278,10 @@ export interface RunningGateway {
   stop(): Promise<void>
 }
 
-export async function startAuditedGateway(agreement: 'exact' | 'tolerant' = 'exact'): Promise<RunningGateway> {
+export async function startAuditedGateway(
+  agreement: 'exact' | 'tolerant' = 'exact',
+  origin = TEST_ORIGIN,
+): Promise<RunningGateway> {
   const sockets = new Set<Socket>()
   const server = createServer((request, response) => gateway?.serve(request, response))
   server.on('connection', (socket) => {
@@ -287,7 +291,7 @@ export async function startAuditedGateway(agreement: 'exact' | 'tolerant' = 'exa
   let gateway: AuditedGateway | undefined
   // Before the model runs: with nothing open, Node.js waits until its WebAssembly is compiled, and does nothing else.
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  gateway = new AuditedGateway(await runModel(), agreement)
+  gateway = new AuditedGateway(await runModel(), agreement, origin)
   gateway.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const stop = () =>
     new Promise<void>((resolve) => {

@@ -22,8 +22,8 @@ const crypto = createNodeCrypto()
 /** Six entries come in once the commitment stands: the epoch of the usual plan. */
 type Traffic = (gateway: AuditedGateway, place: number) => void
 
-async function stage(context: TestContext, agreement?: 'tolerant') {
-  const { gateway, stop } = await startAuditedGateway(agreement)
+async function stage(context: TestContext, agreement?: 'tolerant', origin?: string) {
+  const { gateway, stop } = await startAuditedGateway(agreement, origin)
   context.after(stop)
   const { path, remove } = createFolder()
   context.after(remove)
@@ -264,7 +264,7 @@ test('time ends an epoch with the first head that is late enough', async (contex
 })
 
 test('what is under way with another gateway or key is not gone on with', async (context) => {
-  const [first, second] = [await stage(context), await stage(context)]
+  const [first, second] = [await stage(context), await stage(context, undefined, 'example.org/another-log')]
   first.gateway.writers.delete(first.key.keyId)
   await assert.rejects(first.run(), { code: 'gateway/refused' })
   const { path: folder, key } = first
