@@ -9,6 +9,7 @@ const BENCHMARKS: { readonly [name: string]: () => Promise<Run> } = {
   infer: async () => (await import('./infer.ts')).benchInfer,
   gateway: async () => (await import('./gateway.ts')).benchGateway,
   verify: async () => (await import('./verify.ts')).benchVerify,
+  watch: async () => (await import('./watch.ts')).benchWatch,
   demo: async () => (await import('./demo.ts')).benchDemo,
 }
 

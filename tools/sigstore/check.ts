@@ -4,7 +4,7 @@
  *
  * The test beside this file runs it; the stock packages are installed aside, in this folder.
  */
-import { createPublicKey } from 'node:crypto'
+import { createHash, createPublicKey, generateKeyPairSync, sign } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
@@ -56,6 +56,39 @@ export function checkDemo(demo: string, verdict: StockVerdict) {
     return { name: what, refusal: verdict(bundle) }
   })
   return { honest, tampered }
+}
+
+/** Every honest bundle with so many more signature lines on its checkpoint, and what the verifier says of it. */
+export function checkCosigned(demo: string, verdict: StockVerdict, count: number) {
+  return readdirSync(join(demo, 'sigstore')).map((name) => ({
+    name,
+    refusal: verdict(withCosignatures(readJson(join(demo, 'sigstore', name)), count)),
+  }))
+}
+
+/**
+ * The bundle with cosignatures of witnesses made up for it. @spec C2SP tlog-cosignature v1.0.1
+ */
+function withCosignatures(bundle: unknown, count: number): unknown {
+  const copy = structuredClone(bundle) as {
+    verificationMaterial: { tlogEntries: { inclusionProof: { checkpoint: { envelope: string } } }[] }
+  }
+  const checkpoint = copy.verificationMaterial.tlogEntries[0]?.inclusionProof.checkpoint
+  if (checkpoint === undefined) throw new Error('the bundle has no checkpoint')
+  const [text = ''] = checkpoint.envelope.split('\n\n')
+  for (let i = 1; i <= count; i++) checkpoint.envelope += cosignatureLine(`witness-${i}.example.org/w`, `${text}\n`)
+  return copy
+}
+
+function cosignatureLine(name: string, text: string): string {
+  const { privateKey, publicKey } = generateKeyPairSync('ed25519')
+  const raw = publicKey.export({ format: 'der', type: 'spki' }).subarray(-32)
+  const id = createHash('sha256').update(`${name}\n`).update(Uint8Array.of(4)).update(raw).digest().subarray(0, 4)
+  const seconds = 1_790_000_000
+  const time = Buffer.alloc(8)
+  time.writeBigUInt64BE(BigInt(seconds))
+  const signature = sign(null, Buffer.from(`cosignature/v1\ntime ${seconds}\n${text}`), privateKey)
+  return `— ${name} ${Buffer.concat([id, time, signature]).toString('base64')}\n`
 }
 
 function loadStock(packageName: string): Stock {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { BUNDLE_TAMPERINGS, checkDemo, loadStockVerifier } from './check.ts'
+import { BUNDLE_TAMPERINGS, checkCosigned, checkDemo, loadStockVerifier } from './check.ts'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 const demo = mkdtempSync(join(tmpdir(), 'countersign-sigstore-test-'))
@@ -35,6 +35,14 @@ for (const packageName of ['sigstore-verify-3', 'sigstore-verify-4']) {
     assert.deepEqual(
       tampered.filter(({ refusal }) => refusal !== undefined).map(({ name }) => name),
       BUNDLE_TAMPERINGS,
+    )
+  })
+  test(`${packageName} takes every receipt with the lines of three witnesses on its checkpoint`, () => {
+    const cosigned = checkCosigned(demo, loadStockVerifier(packageName, demo), 3)
+    assert.ok(cosigned.length >= 20)
+    assert.deepEqual(
+      cosigned.filter(({ refusal }) => refusal !== undefined),
+      [],
     )
   })
 }

@@ -16,6 +16,12 @@ export function bundledExamples(): string {
   return fileURLToPath(new URL('../../../examples/', import.meta.url))
 }
 
+/** This release, as the package says it. */
+export function readVersion(): string {
+  const text = readFileSync(fileURLToPath(new URL('../package.json', import.meta.url)), 'utf8')
+  return String((JSON.parse(text) as { version?: unknown }).version)
+}
+
 /** @throws {CountersignError} `file/unreadable` */
 export function readInput(path: string): Uint8Array {
   try {

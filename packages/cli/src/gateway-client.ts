@@ -46,6 +46,24 @@ export async function getJson(url: string): Promise<Json> {
   return (await (await send(url, {})).json()) as Json
 }
 
+/** A body of at most `maxBytes`; what is longer is not read on. @throws {CountersignError} `gateway/unreachable`, `gateway/refused` */
+export async function getBytes(url: string, maxBytes: number): Promise<Uint8Array> {
+  const { body } = await send(url, {})
+  const chunks: Uint8Array[] = []
+  let length = 0
+  try {
+    for await (const chunk of body ?? []) {
+      length += chunk.length
+      if (length > maxBytes) throw new CountersignError('gateway/refused', `the answer has more than ${maxBytes} bytes`)
+      chunks.push(chunk)
+    }
+  } catch (thrown) {
+    if (thrown instanceof CountersignError) throw thrown
+    throw new CountersignError('gateway/unreachable', `the answer of ${new URL(url).origin} broke off`)
+  }
+  return Buffer.concat(chunks, length)
+}
+
 /** @throws {CountersignError} `gateway/unreachable`, `gateway/refused` */
 export async function postJson(url: string, value: Json): Promise<Json> {
   const headers = { 'content-type': 'application/json' }

@@ -1,46 +1,45 @@
 /** The `countersign` command. */
-import { VERSION } from '@countersign/gateway'
 import { CountersignError } from '@countersign/verify'
 import { Command, CommanderError } from 'commander'
-import { addAccept } from './commands/accept.ts'
-import { addAudit } from './commands/audit.ts'
-import { addConfig } from './commands/config.ts'
-import { addDemo } from './commands/demo.ts'
-import { addEngine } from './commands/engine.ts'
-import { addErase } from './commands/erase.ts'
-import { addInfer } from './commands/infer.ts'
-import { addInspect } from './commands/inspect.ts'
-import { addKey } from './commands/key.ts'
-import { addLog } from './commands/log.ts'
-import { addServe } from './commands/serve.ts'
-import { addUsage } from './commands/usage.ts'
-import { addVerify } from './commands/verify.ts'
 import { EXIT } from './exit-codes.ts'
+import { readVersion } from './files.ts'
 import { warn } from './terminal.ts'
 
-const COMMANDS = [
-  addDemo,
-  addServe,
-  addInfer,
-  addAccept,
-  addVerify,
-  addInspect,
-  addAudit,
-  addLog,
-  addKey,
-  addUsage,
-  addErase,
-  addEngine,
-  addConfig,
-]
+/**
+ * In the order of the help. A command's module is loaded when it is asked for: a witness, which runs for years, has no use
+ * for what a gateway is made of.
+ */
+const COMMANDS: { readonly [name: string]: () => Promise<(program: Command) => void> } = {
+  demo: async () => (await import('./commands/demo.ts')).addDemo,
+  serve: async () => (await import('./commands/serve.ts')).addServe,
+  infer: async () => (await import('./commands/infer.ts')).addInfer,
+  accept: async () => (await import('./commands/accept.ts')).addAccept,
+  verify: async () => (await import('./commands/verify.ts')).addVerify,
+  independence: async () => (await import('./commands/independence.ts')).addIndependence,
+  inspect: async () => (await import('./commands/inspect.ts')).addInspect,
+  audit: async () => (await import('./commands/audit.ts')).addAudit,
+  witness: async () => (await import('./commands/witness.ts')).addWitness,
+  log: async () => (await import('./commands/log.ts')).addLog,
+  key: async () => (await import('./commands/key.ts')).addKey,
+  usage: async () => (await import('./commands/usage.ts')).addUsage,
+  erase: async () => (await import('./commands/erase.ts')).addErase,
+  engine: async () => (await import('./commands/engine.ts')).addEngine,
+  config: async () => (await import('./commands/config.ts')).addConfig,
+}
 
-function createProgram(): Command {
+/** The program with the command that is asked for, or with all where none is known by that name. */
+async function createProgram(asked: string | undefined): Promise<Command> {
   const program = new Command('countersign')
     .description('AI answers with receipts that anyone can check')
-    .version(VERSION)
+    .version(readVersion())
     .showHelpAfterError('(--help shows what is possible)')
     .exitOverride()
-  for (const add of COMMANDS) add(program)
+  const isKnown = asked !== undefined && Object.hasOwn(COMMANDS, asked)
+  for (const [name, load] of Object.entries(COMMANDS)) {
+    if (isKnown && name !== asked) continue
+    const add = await load()
+    add(program)
+  }
   return program
 }
 
@@ -57,7 +56,8 @@ function ignoreClosedPipes(): void {
 async function main(): Promise<void> {
   ignoreClosedPipes()
   try {
-    await createProgram().parseAsync()
+    const program = await createProgram(process.argv[2])
+    await program.parseAsync()
   } catch (thrown) {
     if (thrown instanceof CommanderError) {
       process.exitCode = thrown.exitCode === 0 ? EXIT.ok : EXIT.usage

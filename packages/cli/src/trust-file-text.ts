@@ -1,7 +1,16 @@
 /** Trust files, written for a relying party to look through, compare and edit. */
 import { join } from 'node:path'
-import { findIdentityAt, keyPaths, loadLogKey, readP256PublicKey } from '@countersign/gateway'
-import { formatNoteKey, toBase64 } from '@countersign/verify'
+import {
+  findIdentityAt,
+  keyPaths,
+  loadLogKey,
+  parseWitnessPolicy,
+  quorumNames,
+  readP256PublicKey,
+} from '@countersign/gateway'
+import { CountersignError, formatNoteKey, toBase64 } from '@countersign/verify'
+import { createNodeCrypto } from '@countersign/verify/crypto/node'
+import { readInput } from './files.ts'
 
 /** A party of a trust file, with one key. */
 export interface TrustedParty {
@@ -23,16 +32,46 @@ export function readGatewayKeys(dataFolder: string) {
   }
 }
 
+/** Whose confirmation a head needs: lines of a policy, and the name of the quorum in them. */
+export interface TrustedWitnesses {
+  readonly lines: readonly string[]
+  readonly quorum: string
+}
+
+const NO_WITNESSES: TrustedWitnesses = { lines: [], quorum: 'none' }
+
+/**
+ * The witnesses in the policy file that a gateway asks them by. The quorum is the one asked for, or else the file's own.
+ *
+ * @throws {CountersignError} `file/unreadable`, `policy/malformed`, `usage/invalid`
+ */
+export function readTrustedWitnesses(path: string, asked: string | undefined): TrustedWitnesses {
+  const text = new TextDecoder().decode(readInput(path))
+  const policy = parseWitnessPolicy(createNodeCrypto(), text)
+  const quorum = asked ?? policy.quorum
+  const names = quorumNames(policy)
+  if (!names.includes(quorum)) {
+    const known = names.join(', ')
+    throw new CountersignError('usage/invalid', `--quorum: say which witness or group of ${path}; there are: ${known}`)
+  }
+  const lines = text.split('\n').filter((line) => line.trim() !== '' && !/^[ \t]*quorum[ \t]/.test(line))
+  return { lines, quorum }
+}
+
 /** The text of a trust file. `more` is appended as it is. */
-export function formatTrustFile(logKey: string, parties: readonly TrustedParty[], more = ''): string {
+export function formatTrustFile(
+  logKey: string,
+  parties: readonly TrustedParty[],
+  more = '',
+  { lines, quorum } = NO_WITNESSES,
+): string {
   return `# Whom you trust. Get these keys from the parties themselves, not from the gateway that they are to check.
 format: countersign-trust/v1
 
 # Which log, and whose confirmation a head of it needs: "none" means that the operator's word is enough.
 policy: |
   log ${logKey}
-  quorum none
-
+${[...lines, `quorum ${quorum}`].map((line) => `  ${line.trim()}\n`).join('')}
 parties:
 ${parties.map(formatParty).join('')}${more}`
 }

@@ -47,13 +47,14 @@ async function start(context: TestContext, args: readonly string[]): Promise<str
 
 async function startStage(context: TestContext, upstream?: string): Promise<Stage> {
   const folder = mkdtempSync(join(tmpdir(), 'countersign-client-'))
-  context.after(() => rmSync(folder, { recursive: true, force: true }))
   const mock = upstream ?? (await start(context, [MOCK]))
   const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   writeFileSync(join(folder, 'lender.pem'), publicKey.export({ format: 'pem', type: 'spki' }))
   const config = join(folder, 'countersign.yaml')
   writeFileSync(config, configuration(mock))
   const url = await start(context, [COUNTERSIGN, 'serve', '--config', config, '--port', '0'])
+  // Behind the gateway's own end, which writes.
+  context.after(() => rmSync(folder, { recursive: true, force: true }))
   const trust = execFileSync(process.execPath, [COUNTERSIGN, 'log', 'trust', '--data', join(folder, 'data')])
   return { url, trust: trust.toString() }
 }

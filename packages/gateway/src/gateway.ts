@@ -8,6 +8,7 @@ import type { ApiKey } from './access/api-key.ts'
 import { createLoad, type Load } from './admission/load.ts'
 import type { Config } from './config/config.ts'
 import { checkExposure, isLoopback } from './config/exposure.ts'
+import { checkReloadedQuorums } from './config/witnesses.ts'
 import { type LockedDataFolder, openDataFolder } from './data/data-folder.ts'
 import { keyPaths } from './data/keys.ts'
 import { findAnswering } from './deployments/answering.ts'
@@ -35,6 +36,7 @@ import { NO_TELEMETRY, startTelemetry, type Telemetry, type TelemetryOptions } f
 import { startUpstreams } from './upstreams/start.ts'
 import type { Upstream } from './upstreams/upstream.ts'
 import type { KeyStore } from './vault/key-store.ts'
+import type { Witnessing } from './witnesses/witnessing.ts'
 
 export const VERSION = '0.2.0'
 
@@ -61,6 +63,7 @@ export class Gateway implements Services {
   readonly log: LogService
   readonly statements: StatementReader
   readonly receipts: Receipts
+  readonly witnessing: Witnessing
   readonly rootKey: Uint8Array
   readonly operatorToken: string
   readonly recording: RecordingServices
@@ -92,7 +95,8 @@ export class Gateway implements Services {
     this.rootKey = parts.rootKey
     this.operatorToken = parts.operatorToken
     this.#vaultKeys = parts.vaultKeys
-    this.statements = new StatementReader(parts.crypto, parts.log.database)
+    this.witnessing = parts.witnessing
+    this.statements = new StatementReader(parts.crypto, parts.log.database, parts.log.lookup)
     this.receipts = new Receipts({ ...parts, statements: this.statements })
     this.recording = { ...parts }
     this.access = parts.access
@@ -127,7 +131,7 @@ export class Gateway implements Services {
   }
 
   /**
-   * Takes over deployments, upstreams and writers of a configuration that was read again, and logs the manifests that
+   * Takes over deployments with their quorums, upstreams and writers of a configuration that was read again, and logs the manifests that
    * changed. What is under way ends as it began. When it cannot be taken over, everything stays as it was.
    *
    * @throws {CountersignError} `config/*`, `execution/*`, `key/malformed`, and what appending throws
@@ -138,6 +142,7 @@ export class Gateway implements Services {
     const { deployments, upstreams, writers } = next
     const config = { ...this.config, deployments, upstreams, writers }
     checkListen({ config, allowRemote: true })
+    checkReloadedQuorums(config)
     const old = { deployments: this.#deployments, upstreams: this.#upstreams }
     const started = startUpstreams(upstreams)
     try {
@@ -156,6 +161,7 @@ export class Gateway implements Services {
       version: VERSION,
       notices,
       logger,
+      more: this.witnessing.metrics.all,
       sources: {
         requestsInFlight: () => this.#load.requests,
         bytesInFlight: () => this.#load.bytes,
@@ -195,6 +201,7 @@ export class Gateway implements Services {
     this.#deployments = deployments
     this.#upstreams = upstreams
     this.config = config
+    this.witnessing.setDeployments(config.deployments)
   }
 
   get url(): string {
@@ -273,6 +280,7 @@ export class Gateway implements Services {
       version: VERSION,
       log: { origin, size: head?.size ?? 0, published: publishedSize },
       inFlight: this.#load.requests,
+      ...this.witnessing.health(),
     }
   }
 
@@ -318,6 +326,7 @@ export class Gateway implements Services {
     await this.#load.untilIdle(RECORD_MS)
     await this.recording.journal.close()
     await this.log.close()
+    this.witnessing.close()
     this.#vaultKeys.close()
     for (const close of this.#retired) await close()
     await closeAll(this.#deployments, this.#upstreams)

@@ -8,6 +8,7 @@ import type { Config, SecretSource } from './config/config.ts'
 import type { LockedDataFolder } from './data/data-folder.ts'
 import { writeDurably } from './data/durable-file.ts'
 import { keyPaths, type LogKey, loadLogKey, loadSecret, loadStatementKey, parseSecret } from './data/keys.ts'
+import { SIGSUM, sigsumOrigin } from './data/sigsum-origin.ts'
 import { IntentJournal, readIntents } from './journal/intent-journal.ts'
 import { LogService } from './log/log-service.ts'
 import { checkpointPath } from './log/open-log.ts'
@@ -19,6 +20,7 @@ import { StatementReader } from './store/statement-reader.ts'
 import { startUpstreams } from './upstreams/start.ts'
 import type { Upstream } from './upstreams/upstream.ts'
 import { KeyStore } from './vault/key-store.ts'
+import { attachWitnessing, openWitnessing } from './witnesses/open-witnessing.ts'
 
 /** Where a gateway writes what operators should know. Never content, never a secret. */
 export interface Notices {
@@ -65,9 +67,13 @@ export async function openParts(options: PartsOptions, folder: LockedDataFolder)
   }
   const onNotice = (message: string) => notices.info(message)
   const onHead = () => markUsed(paths.used)
-  const log = await LogService.start({ crypto, folder, origin, vaultWrappingKey, now, onHead, onHalt, onNotice })
+  const { witnessing, thread } = openWitnessing(crypto, config, logKey, notices)
+  const onWitnesses = witnessing.receive.bind(witnessing)
+  const told = { onHead, onHalt, onNotice, onWitnesses }
+  const log = await LogService.start({ crypto, folder, origin, vaultWrappingKey, now, witnesses: thread, ...told })
+  attachWitnessing(witnessing, log)
   try {
-    const statements = new StatementReader(crypto, log.database)
+    const statements = new StatementReader(crypto, log.database, log.lookup)
     const interrupted = await recoverIntents(readIntents(folder.journal), log, statements, epoch)
     if (interrupted > 0) notices.info(`recorded ${interrupted} requests that a crash had interrupted`)
     const journal = await IntentJournal.open(folder.journal)
@@ -75,7 +81,8 @@ export async function openParts(options: PartsOptions, folder: LockedDataFolder)
     const keysPath = apiKeysPath(folder.root)
     const access = openAccess({ mode: config.access, keysPath, database: log.database, nowMs: now() })
     const upstreams = startUpstreams(config.upstreams)
-    return { folder, crypto, log, logKey, journal, rootKey, epoch, vaultKeys, operatorToken, access, upstreams }
+    const opened = { folder, crypto, log, logKey, witnessing, journal, rootKey, epoch, vaultKeys, operatorToken }
+    return { ...opened, access, upstreams }
   } catch (thrown) {
     await log.close()
     throw thrown
@@ -89,10 +96,16 @@ function openIdentity(folder: LockedDataFolder, config: Config): Identity & { re
   try {
     const isNew = database.prepare('SELECT 1 FROM entries LIMIT 1').get() === undefined
     if (isNew && existsSync(keyPaths(folder.keys).used)) throw missingEntries()
-    return { isNew, ...readIdentity(database, config.origin) }
+    return { isNew, ...readIdentity(database, configuredOrigin(config, folder, isNew)) }
   } finally {
     database.close()
   }
+}
+
+/** The log's name as it was configured; Sigsum's follows from the log's key, which is made first then. */
+function configuredOrigin({ origin }: Config, folder: LockedDataFolder, isNew: boolean): string | undefined {
+  if (origin !== SIGSUM) return origin
+  return sigsumOrigin(loadLogKey(keyPaths(folder.keys).log, SIGSUM, isNew).note.publicKey)
 }
 
 /** Notes beside the keys that they have signed a head, so that they are not used again for another log. */

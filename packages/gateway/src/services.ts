@@ -13,6 +13,7 @@ import type { MarksUnderWay } from './relay/marks.ts'
 import type { StatementReader } from './store/statement-reader.ts'
 import type { Telemetry } from './telemetry/telemetry.ts'
 import type { Upstream } from './upstreams/upstream.ts'
+import type { Witnessing } from './witnesses/witnessing.ts'
 
 export interface Services {
   readonly config: Config
@@ -21,6 +22,7 @@ export interface Services {
   readonly log: LogService
   readonly statements: StatementReader
   readonly receipts: Receipts
+  readonly witnessing: Witnessing
   readonly telemetry: Telemetry
   readonly recording: RecordingServices
   readonly cache: AnswerCache

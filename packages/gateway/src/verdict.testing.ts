@@ -34,14 +34,14 @@ export function logKeyOf(gateway: Gateway): NoteKey {
   return loadLogKey(keysOf(gateway.dataRoot).log, gateway.log.origin, false).note
 }
 
-/** A trust file that knows the gateway's log, its operator, and the accountable party. */
-export function trustIn(gateway: Gateway): Trust {
+/** A trust file that knows the gateway's log, its operator, and the accountable party. `quorum`: lines of its policy. */
+export function trustIn(gateway: Gateway, quorum: readonly string[] = ['quorum none']): Trust {
   const keys = keysOf(gateway.dataRoot)
   const party = (name: string, role: string, path: string) =>
     `- name: ${name}\n  owner: ${name}\n  roles: [${role}]\n  keys:\n  - spki: ${toBase64(readP256PublicKey(path))}\n`
   const text = [
     'format: countersign-trust/v1\n',
-    `policy: |\n  log ${formatNoteKey(logKeyOf(gateway))}\n  quorum none\n`,
+    `policy: |\n  log ${formatNoteKey(logKeyOf(gateway))}\n${quorum.map((line) => `  ${line}\n`).join('')}`,
     'parties:\n',
     party('Example Operator (demonstration)', 'operator', keys.statement),
     party('Example Lender (demonstration)', 'accountable', keys.exampleAccountable),

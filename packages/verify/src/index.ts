@@ -13,6 +13,7 @@ export type { Crypto, RunningSha256 } from './crypto/crypto.ts'
 export { parseP256Signature, parseP256Spki, verifyP256 } from './crypto/keys.ts'
 export { createNobleCrypto, startNobleSha256 } from './crypto/noble-provider.ts'
 export {
+  CHECKPOINT_MEDIA_TYPE,
   type ConsistencyProof,
   DOSSIER_FORMAT,
   type DossierOpening,
@@ -44,7 +45,41 @@ export {
   type Tensor,
   type TensorData,
 } from './execution/tensor.ts'
-export { type Confirmation, independentOwners, meetsQuorum, openConfirmations } from './independence/confirmation.ts'
+export { type Coalitions, findCoalitions, type Member, type SmallestCoalition } from './independence/coalition.ts'
+export {
+  type BoundedMeasures,
+  type Bounds,
+  boundMeasures,
+  type Measures,
+  measureShares,
+} from './independence/concentration.ts'
+export {
+  type Confirmation,
+  type CountedOwner,
+  confirmationsAsOf,
+  confirmingParties,
+  countOwners,
+  MAX_CLOCK_SKEW_MS,
+  meetsQuorum,
+  openConfirmations,
+} from './independence/confirmation.ts'
+export {
+  type ComparedDeclaration,
+  compareDeclaration,
+  type DeclaredFact,
+  type OpenedDeclaration,
+  openDeclaration,
+} from './independence/declaration.ts'
+export { offersOf } from './independence/offers.ts'
+export type { CoalitionReport, QuorumReport } from './independence/quorum-report.ts'
+export {
+  decideIndependenceReport,
+  type Headline,
+  INDEPENDENCE_FORMAT,
+  type IndependenceReport,
+} from './independence/report.ts'
+export { DIMENSIONS, type Dimension, type DimensionReport, type GroupReport } from './independence/share-report.ts'
+export { type Contribution, type ShareKind, type ShareRole, Tally } from './independence/tally.ts'
 export { BUNDLE_MEDIA_TYPE, formatBundle, parseBundle, type UnverifiedReceipt } from './log/bundle.ts'
 export {
   type Checkpoint,
@@ -106,6 +141,14 @@ export {
   tileWidth,
 } from './log/tile.ts'
 export { parseTlogPolicy, type TlogPolicy } from './log/tlog-policy.ts'
+export {
+  type AddCheckpoint,
+  formatAddCheckpoint,
+  MAX_ADD_CHECKPOINT_BYTES,
+  MAX_WITNESS_PROOF_HASHES,
+  parseAddCheckpoint,
+  parseCosignatureLines,
+} from './log/witness-protocol.ts'
 export {
   MISBEHAVIOUR_KINDS,
   type Misbehaviour,
@@ -239,11 +282,22 @@ export {
   type Requirement,
   reachesGrade,
 } from './trust/requirement.ts'
-export { type Party, parseTrustFile, parseYaml, ROLES, type Role, type Trust } from './trust/trust-file.ts'
+export {
+  findKeyHolder,
+  findSigner,
+  type Party,
+  parseTrustFile,
+  parseYaml,
+  ROLES,
+  type Role,
+  type Trust,
+} from './trust/trust-file.ts'
 export type { Check, CheckResult, ClaimRow, ClaimStatus } from './verdict/checklist.ts'
+export { contributionsOf } from './verdict/contributions.ts'
 export type { RecordedAnswer, VerdictInput } from './verdict/evidence.ts'
 export { planExecution } from './verdict/output.ts'
 export { decideRecord, type RecordDecision } from './verdict/record.ts'
+export type { TimeInterval } from './verdict/time.ts'
 export {
   assessVerdict,
   decideVerdict,

@@ -16,6 +16,7 @@ import { parseNote, parseNoteKey } from './log/note.ts'
 import { parsePromise, parsePromiseHeader } from './log/promise.ts'
 import { formatEntries, parseEntries, parseTile, parseTilePath } from './log/tile.ts'
 import { parseTlogPolicy } from './log/tlog-policy.ts'
+import { parseAddCheckpoint, parseCosignatureLines } from './log/witness-protocol.ts'
 import { misbehaviourCases, misbehaviourTrust } from './misbehaviour/misbehaviour-cases.testing.ts'
 import { parseMisbehaviour } from './misbehaviour/proof-file.ts'
 import { buildScene, REQUEST, RESPONSE, sceneDossier } from './scene.testing.ts'
@@ -57,6 +58,9 @@ export function allParsers(): readonly Parser[] {
   return [...byteParsers(), ...statementParsers(), ...logParsers(), ...valueParsers()]
 }
 
+const FACTS =
+  '- { name: W, owner: Example Operator, cloud: AS1, jurisdiction: DE-BE, hardwareVendor: V, software: S }\n'
+
 function byteParsers(): readonly Parser[] {
   const scene = buildScene()
   const { spki } = scene.operator
@@ -85,7 +89,7 @@ function byteParsers(): readonly Parser[] {
     {
       name: 'parseTrustFile',
       takes: 'bytes',
-      samples: [trust, utf8(misbehaviourTrust())],
+      samples: [trust, utf8(misbehaviourTrust()), utf8(`${scene.trustText}${FACTS}perOwner: 2\n`)],
       parse: (input) => parseTrustFile(crypto, input),
     },
     { name: 'parseDossier', takes: 'bytes', isJson: true, samples: [dossier], parse: parseDossier },
@@ -165,6 +169,18 @@ function logParsers(): readonly Parser[] {
     { name: 'parsePromise', takes: 'text', samples: [textOf(promise)], parse: parsePromise },
     { name: 'parsePromiseHeader', takes: 'text', samples: [toBase64(utf8(promise))], parse: parsePromiseHeader },
     { name: 'parseTlogPolicy', takes: 'text', samples: policies, parse: (text) => parseTlogPolicy(crypto, text) },
+    {
+      name: 'parseAddCheckpoint',
+      takes: 'bytes',
+      samples: [`old 0\n\n${checkpoint}`, `old 7\n${toBase64(new Uint8Array(32))}\n\n${checkpoint}`].map(utf8),
+      parse: parseAddCheckpoint,
+    },
+    {
+      name: 'parseCosignatureLines',
+      takes: 'text',
+      samples: [checkpoint.slice(checkpoint.lastIndexOf('\n\n') + 2)],
+      parse: parseCosignatureLines,
+    },
     { name: 'parseTile', takes: 'bytes', samples: [new Uint8Array(64)], parse: parseTile },
     {
       name: 'parseEntries',

@@ -6,3 +6,4 @@ export { type OpenAuditor, type OpenAuditorOptions, openAuditor } from './audito
 export { MAX_CHECKPOINT_BYTES, MAX_TILE_BYTES } from './log-client/limits.ts'
 export { LogClient, type LogClientOptions } from './log-client/log-client.ts'
 export { proveConsistency, proveInclusion, type TileSource } from './log-client/tile-proofs.ts'
+export { type RunningWitness, startWitness, type WitnessOptions } from './witness/witness.ts'

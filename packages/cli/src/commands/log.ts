@@ -7,13 +7,24 @@ import type { Command } from 'commander'
 import { EXIT } from '../exit-codes.ts'
 import { formatJson, writeOutput } from '../files.ts'
 import { createProgress, paint, print } from '../terminal.ts'
-import { formatTrustFile, readGatewayKeys } from '../trust-file-text.ts'
+import { formatTrustFile, readGatewayKeys, readTrustedWitnesses } from '../trust-file-text.ts'
 
 interface LogOptions {
   readonly data: string
   readonly out?: string
   readonly json?: boolean
 }
+
+interface TrustOptions extends LogOptions {
+  readonly name: string
+  readonly policy?: string
+  readonly quorum?: string
+}
+
+const TRUST_EXAMPLES = `
+Examples:
+  countersign log trust --data countersign-data --name "Example Bank" --out trust.yaml
+  countersign log trust --data countersign-data --policy witnesses.policy --quorum two-of-three --out trust.yaml`
 
 export function addLog(program: Command): void {
   const log = program.command('log').description('work with a gateway’s log')
@@ -32,15 +43,18 @@ export function addLog(program: Command): void {
     .description('print a trust file with the operator’s public keys, for relying parties to complete')
     .option('--data <folder>', 'data folder of the gateway', 'countersign-data')
     .option('--name <name>', 'what relying parties call the operator', 'The operator')
+    .option('--policy <file>', 'witnesses that must confirm the log: the policy that the gateway asks them by')
+    .option('--quorum <name>', 'which witness or group of that policy; needed where it has no quorum line')
     .option('--out <file>', 'write it there')
-    .addHelpText(
-      'after',
-      '\nExamples:\n  countersign log trust --data countersign-data --name "Example Bank" --out trust.yaml',
-    )
-    .action((options: LogOptions & { readonly name: string }) => {
+    .addHelpText('after', TRUST_EXAMPLES)
+    .action((options: TrustOptions) => {
       const { log: key, operator } = readGatewayKeys(requireData(options))
-      const { name } = options
-      const text = formatTrustFile(key, [{ name, owner: name, role: 'operator', spki: operator }])
+      const { name, policy, quorum } = options
+      if (policy === undefined && quorum !== undefined) {
+        throw new CountersignError('usage/invalid', '--quorum is the name of a witness or group: pass --policy with it')
+      }
+      const witnesses = policy === undefined ? undefined : readTrustedWitnesses(policy, quorum)
+      const text = formatTrustFile(key, [{ name, owner: name, role: 'operator', spki: operator }], '', witnesses)
       hand(text, options)
     })
   log

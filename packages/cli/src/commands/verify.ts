@@ -27,6 +27,7 @@ import type { Command } from 'commander'
 import { EXIT, type ExitCode, errorJson, exitCodeOf, gravest } from '../exit-codes.ts'
 import { bundledModels, formatJson, readInput } from '../files.ts'
 import { createProgress, paint, print } from '../terminal.ts'
+import { readTime } from '../time-option.ts'
 import { formatVerdict } from '../verdict-table.ts'
 
 export const REPORT_FORMAT = 'countersign-report/v1'
@@ -138,12 +139,6 @@ function readProofs({ misbehaviour }: VerifyOptions, trust: Trust | undefined): 
     throw new CountersignError('usage/invalid', '--misbehaviour needs --trust: whose keys bind whom?')
   const crypto = createNodeCrypto()
   return misbehaviour.map((file) => verifyMisbehaviour(crypto, trust, parseMisbehaviour(readInput(file))))
-}
-
-function readTime(text: string | undefined): number {
-  const time = text === undefined ? Date.now() : Date.parse(text)
-  if (Number.isNaN(time)) throw new CountersignError('usage/invalid', `--at: ${text} is not an ISO 8601 time`)
-  return time
 }
 
 function printResults(results: readonly FileResult[], trust: Trust | undefined): void {

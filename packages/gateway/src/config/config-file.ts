@@ -17,6 +17,7 @@ import { checkExposure, readCors, readListen, readTls, readTrustedProxies } from
 import { readLimits } from './limits.ts'
 import { readSecretSource, readUrl } from './secret-source.ts'
 import { readUpstreams } from './upstreams.ts'
+import { checkQuorums, readWitnesses } from './witnesses.ts'
 
 const FORMAT = 'countersign-config/v1'
 const MAX_BYTES = 1024 * 1024
@@ -91,6 +92,7 @@ function readConfig(fields: Fields, folder: string): Config {
       contact: operator.text('contact', { maxLength: 256 }),
     },
     vaultKey: fields.optional('vaultKey', () => readSecretSource(fields.object('vaultKey'), folder)),
+    witnesses: fields.optional('witnesses', () => readWitnesses(fields.object('witnesses'), folder)),
     upstreams,
     deployments: readDeployments(fields.object('deployments'), { folder, upstreams }),
     writers: readWriters(fields, folder),
@@ -100,6 +102,7 @@ function readConfig(fields: Fields, folder: string): Config {
   operator.end()
   fields.end()
   checkCredentials(config)
+  checkQuorums(config.deployments, config.witnesses)
   return config
 }
 

@@ -96,6 +96,27 @@ export interface DeploymentConfig {
     readonly publicKeyFile: string | undefined
   }
   readonly deadlines: Deadlines
+  /** Which witnesses must confirm the log; `undefined` for none. */
+  readonly quorum: QuorumConfig | undefined
+}
+
+/** What a deployment needs of witnesses. The operator's business alone: it is in no manifest. */
+export interface QuorumConfig {
+  /** A witness or group of the policy. */
+  readonly name: string
+  /** When no newer head met it for so long, it is overdue. */
+  readonly unmetAfterSeconds: number
+  /** What happens then: answers go on and are flagged, or requests are refused. */
+  readonly whenUnmet: 'flag' | 'refuse'
+}
+
+/** Whom the log's heads are shown to. */
+export interface WitnessesConfig {
+  readonly policyFile: string
+  /** What stands in that file: witnesses and groups. */
+  readonly policy: string
+  /** Longest time that a publication waits for them. */
+  readonly askMs: number
 }
 
 /** What a writer may write: acceptances, audits, or what it says of itself. */
@@ -152,10 +173,11 @@ export interface Config {
   /** Where traces go, as OTLP over HTTP; `undefined` for nowhere. */
   readonly telemetry: { readonly otlpUrl: string | undefined; readonly metrics: boolean }
   readonly dataRoot: string
-  /** Name of the log; made up on first start when missing. */
+  /** Name of the log, or `sigsum`: what Sigsum calls the log with that key. Made up on first start when missing. */
   readonly origin: string | undefined
   readonly operator: { readonly name: string; readonly contact: string }
   readonly vaultKey: SecretSource | undefined
+  readonly witnesses: WitnessesConfig | undefined
   readonly upstreams: readonly UpstreamConfig[]
   readonly deployments: readonly DeploymentConfig[]
   readonly writers: readonly WriterConfig[]
@@ -186,6 +208,9 @@ export const DEFAULT_CONCURRENCY = 256
 export const DEFAULT_BREAKER: Breaker = { failures: 5, openMs: 10_000 }
 export const DEFAULT_TARGET = { weight: 1, rank: 0 }
 export const DEFAULT_RETRIES: Retries = { attempts: 3, totalMs: 30_000 }
+
+export const DEFAULT_ASK_MS = 1000
+export const DEFAULT_UNMET_SECONDS = 60
 
 export const DEFAULT_DEADLINES: Deadlines = {
   acknowledgeBusinessDays: 1,
@@ -228,6 +253,7 @@ export function exampleConfig(dataRoot: string, creditModelPath: string, languag
       publicKeyFile: undefined,
     },
     deadlines: DEFAULT_DEADLINES,
+    quorum: undefined,
   }
   return {
     listen: DEFAULT_LISTEN,
@@ -240,6 +266,7 @@ export function exampleConfig(dataRoot: string, creditModelPath: string, languag
     origin: undefined,
     operator: { name: 'Example Operator (demonstration)', contact: 'operator@example.invalid' },
     vaultKey: undefined,
+    witnesses: undefined,
     upstreams: [],
     deployments: languageModelPath === undefined ? [credit] : [credit, languageExample(credit, languageModelPath)],
     writers: [],

@@ -29,6 +29,7 @@ import {
   type RouteTarget,
   type UpstreamConfig,
 } from './config.ts'
+import { readQuorum } from './witnesses.ts'
 
 const MAX_DEPLOYMENTS = 64
 const MAX_PRICES = 64
@@ -81,6 +82,7 @@ function readDeployment(name: string, fields: Fields, surroundings: Surroundings
       publicKeyFile: resolve(surroundings.folder, accountable.text('publicKey')),
     },
     deadlines: fields.optional('deadlines', () => readDeadlines(fields.object('deadlines'))) ?? DEFAULT_DEADLINES,
+    quorum: fields.optional('quorum', () => readQuorum(fields.object('quorum'))),
   }
   accountable.end()
   fields.end()

@@ -30,6 +30,12 @@ const MISTAKES: readonly Mistake[] = [
     says: /writers\[0\]\.roles\[0\]: expected one of accountable, auditor, party/,
   },
   {
+    what: 'a quota of nothing',
+    changes: { 10: '    perDay: 0' },
+    line: 10,
+    says: /writers\[0\]\.perDay: expected 1 to/,
+  },
+  {
     what: 'a writer of nothing',
     changes: { 10: '    roles: []' },
     line: 10,

@@ -1,4 +1,5 @@
 /** The configuration of the gateways that are crashed: the embedded example, at a free port. */
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import {
   type Config,
@@ -23,7 +24,19 @@ export function crashConfig(dataRoot: string, upstreamUrl: string | undefined): 
     listen: { host: '127.0.0.1', port: 0 },
     limits: { ...DEFAULT_LIMITS, heldBytes: HELD_BYTES, logRequestsPerSecond: 10_000, logRequestsBurst: 10_000 },
   }
-  return upstreamUrl === undefined ? config : withUpstream(config, upstreamUrl)
+  const witnessed = withWitnesses(config, process.env)
+  return upstreamUrl === undefined ? witnessed : withUpstream(witnessed, upstreamUrl)
+}
+
+/** With the file of a policy, all deployments need its group `all`. */
+function withWitnesses(config: Config, { COUNTERSIGN_CRASH_POLICY: policyFile }: NodeJS.ProcessEnv): Config {
+  if (policyFile === undefined) return config
+  const quorum = { name: 'all', unmetAfterSeconds: 60, whenUnmet: 'flag' } as const
+  return {
+    ...config,
+    witnesses: { policyFile, policy: readFileSync(policyFile, 'utf8'), askMs: 1000 },
+    deployments: config.deployments.map((each) => ({ ...each, quorum })),
+  }
 }
 
 function withUpstream(config: Config, upstreamUrl: string): Config {

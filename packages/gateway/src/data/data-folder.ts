@@ -14,6 +14,8 @@ export interface DataFolder {
   readonly keys: string
   /** Entries, statements, vault records, heads. */
   readonly database: string
+  /** Where statements stand, by digest and receipt. Derived. */
+  readonly lookup: string
   /** Keys of vault records, apart, so that a backup of one does not hold the other. */
   readonly vaultKeys: string
   readonly journal: string
@@ -31,6 +33,7 @@ export function dataFolderAt(root: string): DataFolder {
     root,
     keys: join(root, 'keys'),
     database: join(root, 'store', 'countersign.db'),
+    lookup: join(root, 'store', 'lookup.db'),
     vaultKeys: join(root, 'vault-keys', 'vault-keys.db'),
     journal: join(root, 'journal', 'intents'),
     log: join(root, 'log'),

@@ -25,7 +25,7 @@ import { errorReply, JSON_TYPE, type Reply, reply } from './reply.ts'
 import { keyFromHeaders } from './request-headers.ts'
 import { statementReply } from './statement-reply.ts'
 import { addSubjectRoutes, readReason } from './subject-routes.ts'
-import { readWaitMs } from './waiting.ts'
+import { isCovered } from './waiting.ts'
 
 const BUNDLE_TYPE = 'application/vnd.dev.sigstore.bundle.v0.3+json'
 /** A result of an audit lists up to 1,024 entries. */
@@ -94,21 +94,22 @@ function addReceiptRoutes(app: App, gateway: Services): void {
     authorise(c, gateway, id)
     const row = gateway.receipts.find(id)
     const promise = { 'countersign-promise': formatPromiseHeader(gateway.receipts.promise(row)) }
-    if (!(await gateway.log.waitForHead(row.index, readWaitMs(c.req.raw.headers)))) {
+    if (!(await isCovered(gateway, row, c.req.raw.headers)))
       return respond(reply(202, { receipt: id, status: 'promised' }, promise))
-    }
-    return respond(reply(200, gateway.receipts.bundle(row), { ...promise, 'content-type': BUNDLE_TYPE }))
+    const { head, isWitnessed } = gateway.receipts.choose(row)
+    const headers = { ...promise, ...witnessedHeader(isWitnessed), 'content-type': BUNDLE_TYPE }
+    return respond(reply(200, gateway.receipts.bundle(row, head), headers))
   })
   app.get('/dossiers/:id', async (c) => {
     const id = readReceiptId(c)
     authorise(c, gateway, id)
     const row = gateway.receipts.find(id)
-    if (!(await gateway.log.waitForHead(row.index, readWaitMs(c.req.raw.headers)))) {
+    if (!(await isCovered(gateway, row, c.req.raw.headers)))
       return respond(reply(202, { receipt: id, status: 'promised' }))
-    }
     const seed = gateway.receipts.saltSeed(row)
     const salts: Reply['headers'] = seed === undefined ? {} : { 'countersign-salts': toBase64Url(seed) }
-    return respond(reply(200, gateway.receipts.dossier(row), { ...salts, 'cache-control': 'no-store' }))
+    const { json, isWitnessed } = gateway.receipts.dossier(row)
+    return respond(reply(200, json, { ...salts, ...witnessedHeader(isWitnessed), 'cache-control': 'no-store' }))
   })
   app.delete('/receipts/:id/content', async (c) => {
     const id = readReceiptId(c)
@@ -236,6 +237,11 @@ function readDigest(c: Context): string {
   } catch {
     throw new CountersignError('receipt/not-found', 'a statement digest has 64 lower-case hexadecimal digits')
   }
+}
+
+/** Whether the head of a receipt meets its deployment's quorum; nothing where the deployment has none. */
+function witnessedHeader(isWitnessed: boolean | undefined): Reply['headers'] {
+  return isWitnessed === undefined ? {} : { 'countersign-witnessed': String(isWitnessed) }
 }
 
 /** Whoever speaks a provider's dialect gets errors in it. */

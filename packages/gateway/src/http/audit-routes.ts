@@ -8,7 +8,7 @@ import type { StatementRow } from '../store/statement-reader.ts'
 import { type Reply, reply } from './reply.ts'
 import { keyFromHeaders } from './request-headers.ts'
 import { statementReply } from './statement-reply.ts'
-import { readWaitMs } from './waiting.ts'
+import { isCovered } from './waiting.ts'
 
 /**
  * `GET /audit/entries/{index}`. An answer comes as its dossier, any other statement as it is public already. What cannot be
@@ -20,12 +20,12 @@ export function addAuditRoutes(app: Hono, gateway: Services, respond: (reply: Re
     const key = authoriseAudit(gateway, headers)
     const row = findEntry(gateway, c.req.param('index'))
     if (row.kind === 'inference') requireRight(key, 'audit', row.name)
-    if (!(await gateway.log.waitForHead(row.index, readWaitMs(headers)))) {
+    if (!(await isCovered(gateway, row, headers))) {
       return respond(reply(202, { index: row.index, status: 'promised' }))
     }
     if (row.kind !== 'inference') return respond(reply(200, statementReply(gateway, row)))
     requireContent(gateway, row)
-    return respond(reply(200, gateway.receipts.dossier(row), { 'cache-control': 'no-store' }))
+    return respond(reply(200, gateway.receipts.dossier(row).json, { 'cache-control': 'no-store' }))
   })
 }
 

@@ -21,6 +21,8 @@ const EXPOSED = [
   'Countersign-Promise',
   'Countersign-Salts',
   'Countersign-Repeated',
+  'Countersign-Witnessed',
+  'Countersign-Witnessing',
   'Request-Id',
   'X-Request-Id',
   'Retry-After',

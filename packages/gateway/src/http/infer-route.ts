@@ -45,6 +45,7 @@ export async function handleInfer(
       const key = gateway.authenticate(presentedKey(request))
       const deployment = gateway.tensorDeployment(decodeName(name))
       if (key !== undefined) requireRight(key, 'infer', deployment.name)
+      gateway.witnessing.admit(deployment.name)
       const nonce = readNonce(request)
       const subject = readSubject(request)
       const body = await readBody(request, gateway.config.limits.bodyBytes, holding)

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { decideVerdict, parseDossier, parseErasure, parseStatement } from '@countersign/verify'
 import { answered, bearer, call, codeIn, keysOf, startGateway, startInNewFolder, waitFor } from '../gateway.testing.ts'
-import { MAX_WAITERS } from '../log/log-service.ts'
+import { MAX_WAITERS } from '../log/head-waiters.ts'
 import { inferenceIn, judge, rowsOf, trustIn } from '../verdict.testing.ts'
 
 function operatorToken(dataRoot: string): string {

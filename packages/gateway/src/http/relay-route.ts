@@ -73,6 +73,7 @@ async function answer(
     mark = readMark(headerOf(request, 'idempotency-key'), admitted, nowMs, gateway.rootKey)
     if (mark !== undefined) release = gateway.marks.begin(mark)
     if (mark === undefined || !repeatFirst(gateway, mark, response, nowMs)) {
+      gateway.witnessing.admit(admitted.deployment.name)
       return await relay(gateway, admitted, request, response, mark)
     }
     settleUnused(gateway, admitted)

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSyn
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import fc from 'fast-check'
 import { type Intent, IntentJournal, JOURNAL_SLOTS, readIntents, type Slot } from './intent-journal.ts'
 
@@ -237,4 +238,22 @@ test('after a sync that failed nothing counts as durable any more, and nothing n
   await assert.rejects(journal.sync(), { code: 'data/damaged' }, 'the kernel may have dropped what was not written')
   assert.throws(() => journal.write(intent(4)), { code: 'data/damaged' })
   await journal.close()
+})
+
+test('an intent that nobody wants synced is written a little later, or never when its answer is there first', async (context) => {
+  const path = newPath(context)
+  const journal = await IntentJournal.open(path)
+  const quick = journal.write(intent(1), false)
+  journal.write(intent(2), false)
+  journal.release(quick.slot)
+  assert.deepEqual(readIntents(path), [])
+  const deadline = Date.now() + 10_000
+  while (readIntents(path).length === 0 && Date.now() < deadline) await setTimeout(20)
+  assert.deepEqual(readIntents(path), [intent(2)])
+  journal.write(intent(3), false)
+  await journal.write(intent(4)).durable
+  assert.deepEqual(byReceipt(readIntents(path)), [intent(2), intent(3), intent(4)], 'a sync is of all that came before')
+  journal.write(intent(5), false)
+  await journal.close()
+  assert.deepEqual(byReceipt(readIntents(path)), [intent(2), intent(3), intent(4), intent(5)])
 })

@@ -51,6 +51,15 @@ const UNREADABLE = 'unreadable'
 const DEPLOYMENT_NAME: TextLimits = { maxLength: 128, pattern: /^[!-~]+$/ }
 const OTHER_NAME: TextLimits = { maxLength: 256 }
 
+/**
+ * How long an intent may stay in memory that nobody wants synced: nothing of its answer can leave meanwhile, and most answers
+ * of models that run here are on record before.
+ */
+const WRITE_AFTER_MS = 100
+
+/** Up to here, the names of an intent fit into a slot however they are escaped. */
+const ALWAYS_FITS_CHARACTERS = 48
+
 /** A place in the journal, held until the answer's statement is durable. */
 export type Slot = number
 
@@ -92,6 +101,9 @@ export class IntentJournal {
   readonly #file: FileHandle
   readonly #datasync: Datasync
   readonly #free: Slot[] = Array.from({ length: JOURNAL_SLOTS }, (_, i) => JOURNAL_SLOTS - 1 - i)
+  /** In the order in which they came. */
+  readonly #unwritten = new Map<Slot, Intent>()
+  #writeTimer: NodeJS.Timeout | undefined
   #syncing: Promise<void> | undefined
   #nextSync: Promise<void> | undefined
   #hasFailed = false
@@ -108,19 +120,25 @@ export class IntentJournal {
   }
 
   /**
-   * Takes a slot and writes the intent there. From then on a kill leaves it; a power cut may not, as if the request had
-   * never come, until `durable` settles. That is at once where nobody asks for a sync: whoever sends nothing before the
-   * statement itself is durable need not ask the disk twice.
+   * Takes a slot for an intent. With `mustSync` it is written there, and on the disk when `durable` settles. Otherwise it is
+   * written within 100 ms, unless its slot is given back before: whoever sends nothing before the statement itself is
+   * durable need not ask the disk twice. A kill before that leaves nothing, as if the request had never come; so may a power
+   * cut at any time until {@link sync}.
    *
    * @throws {CountersignError} `queue/full` when all slots are taken, `request/malformed` when the names are too long,
    *   `data/damaged` after a sync that failed
    */
   write(intent: Intent, mustSync = true): { readonly slot: Slot; readonly durable: Promise<void> } {
     if (this.#hasFailed) throw unreliable()
-    const bytes = formatSlot(intent)
+    if (intent.deployment.length + intent.model.length > ALWAYS_FITS_CHARACTERS) formatSlot(intent)
     const slot = this.#free.pop()
     if (slot === undefined) throw new CountersignError('queue/full', 'too many requests are under way; try again later')
-    const durable = this.#put(slot, bytes, mustSync)
+    this.#unwritten.set(slot, intent)
+    if (!mustSync) {
+      this.#writeTimer ??= setTimeout(() => this.#writeAll(), WRITE_AFTER_MS)
+      return { slot, durable: Promise.resolve() }
+    }
+    const durable = this.sync()
     // Nobody may be waiting: a failed write then shows when the statement cannot be committed either.
     durable.catch(() => undefined)
     return { slot, durable }
@@ -135,12 +153,14 @@ export class IntentJournal {
    * @throws {CountersignError} `data/damaged`
    */
   sync(): Promise<void> {
+    this.#writeAll()
     this.#nextSync ??= this.#afterTheRunning()
     return this.#nextSync
   }
 
   /** Gives a slot back; its old content is known to recovery by the receipt that the log holds. */
   release(slot: Slot): void {
+    this.#unwritten.delete(slot)
     this.#free.push(slot)
   }
 
@@ -150,14 +170,24 @@ export class IntentJournal {
   }
 
   async close(): Promise<void> {
+    this.#writeAll()
     await Promise.allSettled([this.#syncing, this.#nextSync])
     await this.#file.close()
   }
 
-  /** On the spot: the slot lies in the kernel's memory, and to hand a kilobyte to another thread costs more. */
-  async #put(slot: Slot, bytes: Uint8Array, mustSync: boolean): Promise<void> {
-    writeSync(this.#file.fd, bytes, 0, bytes.length, slot * SLOT_BYTES)
-    if (mustSync) await this.sync()
+  /** On the spot: the slots lie in the kernel's memory, and to hand a kilobyte to another thread costs more. */
+  #writeAll(): void {
+    clearTimeout(this.#writeTimer)
+    this.#writeTimer = undefined
+    try {
+      for (const [slot, intent] of this.#unwritten) {
+        writeSync(this.#file.fd, formatSlot(intent), 0, SLOT_BYTES, slot * SLOT_BYTES)
+      }
+    } catch {
+      // A slot that could not be written holds an old intent or half of one: no sync makes that right.
+      this.#hasFailed = true
+    }
+    this.#unwritten.clear()
   }
 
   /** A sync that is running may have begun before the last write, so it does not count. */

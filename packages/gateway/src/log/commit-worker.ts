@@ -4,7 +4,9 @@ import { CountersignError } from '@countersign/verify'
 import { createNodeCrypto } from '@countersign/verify/crypto/node'
 import { dataFolderAt } from '../data/data-folder.ts'
 import { keyPaths, type LogKey, loadLogKey, loadStatementKey } from '../data/keys.ts'
+import { createCosignedHeadStore } from '../store/cosigned-heads.ts'
 import { openDatabase, storageError } from '../store/database.ts'
+import { bringUpToDate, LookupReader } from '../store/lookup.ts'
 import { Eraser } from '../vault/eraser.ts'
 import { isSubjectKey, KeyStore } from '../vault/key-store.ts'
 import { sealContent } from '../vault/record.ts'
@@ -38,6 +40,7 @@ const MAX_WAL_PAGES = 16_384
 class CommitThread {
   readonly #port: MessagePort
   readonly #database
+  readonly #lookup: LookupReader
   readonly #keys: KeyStore
   readonly #sequencer: Sequencer
   readonly #logKey: LogKey
@@ -46,6 +49,7 @@ class CommitThread {
   readonly #eraser: Eraser
   readonly #subjectEraser: SubjectEraser
   readonly #revokeSecret
+  readonly #keepHeads
   #isClosed = false
   #headTimer: NodeJS.Timeout | undefined
   #headDueMs = 0
@@ -63,14 +67,18 @@ class CommitThread {
     // The publishing thread brings the write-ahead log into the database; here only when that thread is far behind.
     this.#database.pragma(`wal_autocheckpoint = ${MAX_WAL_PAGES}`)
     const { tree, head, published } = openLog(crypto, this.#database, logKey, folder.log)
+    // From then on the publishing thread does that.
+    bringUpToDate(folder)
+    this.#lookup = new LookupReader(folder.lookup)
     this.#keys = new KeyStore(folder.vaultKeys, data.vaultWrappingKey)
     this.#sequencer = new Sequencer({ crypto, database: this.#database, statementKey, logKey, tree, head })
-    this.#eraser = new Eraser(crypto, this.#database, this.#keys, this.#sequencer)
+    this.#eraser = new Eraser(crypto, this.#database, this.#keys, this.#sequencer, this.#lookup)
     this.#subjectEraser = new SubjectEraser(crypto, this.#database, this.#keys, this.#sequencer)
     this.#revokeSecret = this.#database.prepare(
       `INSERT INTO secret_generations (receipt, generation) VALUES (?, 1)
        ON CONFLICT (receipt) DO UPDATE SET generation = generation + 1`,
     )
+    this.#keepHeads = createCosignedHeadStore(this.#database)
     this.#lastTimeMs = head?.timeMs ?? 0
     this.#eraser.resume(this.#lastTimeMs)
     this.#subjectEraser.resume(this.#lastTimeMs)
@@ -141,6 +149,9 @@ class CommitThread {
           break
         case 'revoke-secret':
           this.#revokeSecret.run(Buffer.from(task.receipt, 'hex'))
+          break
+        case 'keep-heads':
+          this.#keepHeads(task.heads)
           break
         case 'subject-key':
           this.#giveSubjectKeys([{ ticket, tag: task.tag }])
@@ -282,6 +293,7 @@ class CommitThread {
     clearTimeout(this.#headTimer)
     await Promise.all(this.#promising)
     this.#keys.close()
+    this.#lookup.close()
     this.#database.close()
     this.#send({ type: 'closed' })
     this.#port.close()

@@ -19,6 +19,7 @@ export type CheckName =
   | 'receipt'
   | 'head'
   | 'published'
+  | 'cosigned'
   | 'tile'
   | 'vault'
   | 'erasure'

@@ -9,8 +9,9 @@ import { type DataFolder, dataFolderAt } from '../data/data-folder.ts'
 import { keyPaths, loadStatementKey } from '../data/keys.ts'
 import { answered, testConfig } from '../gateway.testing.ts'
 import { Gateway } from '../gateway.ts'
+import type { Intent } from '../journal/intent-journal.ts'
 import { arithmeticRequest } from '../model.testing.ts'
-import type { Sqlite } from '../store/database.ts'
+import { SCHEMA_VERSION, type Sqlite } from '../store/database.ts'
 import { KEY_STORE_VERSION } from '../vault/key-store.ts'
 import { checkLog } from './fsck.ts'
 import type { CheckName, Finding } from './fsck-findings.ts'
@@ -35,10 +36,18 @@ before(async () => {
   for (let i = 0; i < OF_SUBJECT; i++) await answered(gateway, undefined, { 'countersign-subject': 'somebody' })
   const { receipt } = await answered(gateway)
   await gateway.log.perform({ kind: 'erase', receipt, reason: 'requested' })
+  // As a slow answer leaves it.
+  await gateway.recording.journal.write(intentOf(receipt)).durable
   assert.equal(codeOf(thrownBy(() => checkLog(whole))), 'data/locked')
   await gateway.close()
 })
 after(() => rmSync(folder, { recursive: true, force: true }))
+
+function intentOf(receipt: string): Intent {
+  const digest = 'ab'.repeat(32)
+  const checkpoint = { origin: 'example.org/log', size: 0, root: digest }
+  return { receipt, deployment: 'sum', manifest: digest, model: 'sum', request: digest, startedAtMs: 0, checkpoint }
+}
 
 function thrownBy(run: () => unknown): unknown {
   try {
@@ -75,7 +84,7 @@ const planted: readonly Planted[] = [
     plant: ({ vaultKeys }) => overwrite(vaultKeys, 3 * 4096),
   },
   { check: 'integrity', what: 'no database at all', plant: ({ database }) => overwrite(database, 0) },
-  sql('schema', 'a newer schema', 'PRAGMA user_version = 3'),
+  sql('schema', 'a newer schema', `PRAGMA user_version = ${SCHEMA_VERSION + 1}`),
   sql('key', 'no name of the log', `DELETE FROM meta WHERE name = 'origin'`),
   { check: 'key', what: 'no statement key', plant: ({ keys }) => rmSync(keyPaths(keys).statement) },
   {
@@ -99,6 +108,12 @@ const planted: readonly Planted[] = [
   sql('statement', 'another kind', `UPDATE statements SET kind = 'deployment' WHERE idx = 9`),
   sql('lookup', 'not found by digest', 'UPDATE statements SET digest_prefix = 1 WHERE idx = 9'),
   sql('lookup', 'not found by receipt', 'UPDATE statements SET receipt_prefix = 1 WHERE idx = 9'),
+  {
+    check: 'lookup',
+    what: 'a lookup that lacks one',
+    plant: ({ lookup }) => execute(lookup, 'DELETE FROM digests WHERE idx = 9'),
+  },
+  { check: 'lookup', what: 'a lookup that is garbage', plant: ({ lookup }) => overwrite(lookup, 0) },
   sql('sequence', 'another next number', 'UPDATE sequences SET next = next + 1'),
   sql('sequence', 'another epoch', `UPDATE meta SET value = '0000000000000000' WHERE name = 'epoch'`),
   { check: 'receipt', what: 'one receipt twice', plant: (data) => change(data, repeatEntry) },
@@ -110,6 +125,13 @@ const planted: readonly Planted[] = [
   sql('published', 'a head behind what was published', 'DELETE FROM head'),
   { check: 'published', what: 'no checkpoint', plant: ({ log }) => writeFileSync(checkpointPath(log), 'nothing\n') },
   sql('published', 'other entries were published', 'UPDATE entries SET leaf_hash = zeroblob(32) WHERE idx = 9'),
+  sql('cosigned', 'another size beside it', `INSERT INTO cosigned_heads SELECT '', size - 1, root, note, 0 FROM head`),
+  sql('cosigned', 'a head that is not signed', `INSERT INTO cosigned_heads SELECT '', size, root, 'w', 0 FROM head`),
+  sql(
+    'cosigned',
+    'more than the head has',
+    `INSERT INTO cosigned_heads SELECT 'two', size, root, note, 0 FROM head; DELETE FROM head`,
+  ),
   { check: 'tile', what: 'another hash', plant: ({ log }) => overwrite(join(log, 'tile/0/000'), 64, 1) },
   { check: 'tile', what: 'another entry', plant: ({ log }) => overwrite(join(log, 'tile/entries/000'), 64, 1) },
   { check: 'tile', what: 'a published tile is missing', plant: ({ log }) => rmSync(join(log, 'tile/0/000')) },

@@ -12,16 +12,18 @@ import {
 import { createNodeCrypto } from '@countersign/verify/crypto/node'
 import { type DataFolder, dataFolderAt, lockDataFolder, readVersion } from '../data/data-folder.ts'
 import { keyPaths, loadLogKey, loadStatementKey } from '../data/keys.ts'
+import { readCosignedHeads } from '../store/cosigned-heads.ts'
 import { openDatabaseReadOnly, SCHEMA_VERSION, type Sqlite } from '../store/database.ts'
 import { type CheckedEntries, checkEntries } from './fsck-entries.ts'
 import { type Finding, Findings, type Fsck } from './fsck-findings.ts'
+import { checkLookup } from './fsck-lookup.ts'
 import { checkTiles } from './fsck-tiles.ts'
 import { checkIntents, checkVault } from './fsck-vault.ts'
 import { checkpointPath } from './open-log.ts'
 
 export interface FsckReport {
   readonly entries: number
-  /** Signed heads that were checked: the database's, and the published one. */
+  /** Signed heads that were checked: the database's, the published one, and those that witnesses cosigned. */
   readonly heads: number
   readonly tiles: number
   readonly findings: readonly Finding[]
@@ -75,8 +77,9 @@ function checkParts(fsck: Fsck): FsckReport {
   const { findings } = fsck
   const head = readHead(fsck)
   const published = readPublished(fsck)
+  const cosigned = readCosigned(fsck)
   const nothing: CheckedEntries = { count: 0, roots: new Map(), erased: new Set(), promised: new Map() }
-  const sizes = [head?.size ?? 0, published?.size ?? 0]
+  const sizes = [head?.size ?? 0, published?.size ?? 0, ...cosigned.map(({ size }) => size)]
   const entries = findings.attempt('integrity', 'the entries', () => checkEntries(fsck, sizes)) ?? nothing
   if (head !== undefined) checkRoot(findings, 'head', head, entries)
   if (published !== undefined) {
@@ -85,13 +88,19 @@ function checkParts(fsck: Fsck): FsckReport {
       findings.error('published', `a head of ${published.size} is published, the database has ${head?.size ?? 0}`)
     }
   }
+  for (const each of cosigned) {
+    checkRoot(findings, 'cosigned', each, entries)
+    if (each.size <= (head?.size ?? 0)) continue
+    findings.error('cosigned', `witnesses have a head of ${each.size}, the database has ${head?.size ?? 0}`)
+  }
   if (entries.count > (head?.size ?? 0)) {
     findings.note('head', `${entries.count - (head?.size ?? 0)} entries wait for a head; the next start signs one`)
   }
+  findings.attempt('lookup', 'the lookup', () => checkLookup(fsck))
   const tiles = findings.attempt('tile', 'the tiles', () => checkTiles(fsck, published?.size ?? 0, entries.count)) ?? 0
   findings.attempt('vault', 'the vault', () => checkVault(fsck, entries))
   findings.attempt('journal', 'the intent journal', () => checkIntents(fsck))
-  const heads = [head, published].filter((each) => each !== undefined).length
+  const heads = [head, published, ...cosigned].filter((each) => each !== undefined).length
   return { entries: entries.count, heads, tiles, findings: findings.all() }
 }
 
@@ -140,12 +149,27 @@ function readPublished(fsck: Fsck): Checkpoint | undefined {
   return existsSync(path) ? openHead(fsck, 'published', readFileSync(path)) : undefined
 }
 
-function openHead({ crypto, findings, logKey }: Fsck, check: 'head' | 'published', note: Uint8Array) {
+function readCosigned(fsck: Fsck): readonly Checkpoint[] {
+  const { findings, database } = fsck
+  const rows = findings.attempt('cosigned', 'the heads of witnesses', () => readCosignedHeads(database)) ?? []
+  return rows.flatMap((row) => {
+    const head = openHead(fsck, 'cosigned', utf8(row.note))
+    if (head === undefined) return []
+    if (head.size !== row.size || !equalBytes(head.root, row.root)) {
+      findings.error('cosigned', `size and root beside the head of ${head.size} entries are not the ones in it`)
+    }
+    return [head]
+  })
+}
+
+type HeadCheck = 'head' | 'published' | 'cosigned'
+
+function openHead({ crypto, findings, logKey }: Fsck, check: HeadCheck, note: Uint8Array) {
   if (logKey === undefined) return undefined
   return findings.attempt(check, 'the checkpoint', () => openCheckpoint(crypto, parseNote(note), logKey))
 }
 
-function checkRoot(findings: Findings, check: 'head' | 'published', head: Checkpoint, entries: CheckedEntries): void {
+function checkRoot(findings: Findings, check: HeadCheck, head: Checkpoint, entries: CheckedEntries): void {
   const root: Hash | undefined = entries.roots.get(head.size)
   if (root === undefined) {
     findings.error(check, `the checkpoint covers ${head.size} entries, the database has ${entries.count}`)

@@ -3,9 +3,12 @@ import { Worker } from 'node:worker_threads'
 import { CountersignError, type Crypto, type ErasureReason } from '@countersign/verify'
 import type { DataFolder } from '../data/data-folder.ts'
 import { openDatabase, openDatabaseReadOnly, type Sqlite } from '../store/database.ts'
+import { bringUpToDate, type Lookup, LookupReader } from '../store/lookup.ts'
 import { createKeyReserve } from '../vault/key-reserve.ts'
 import { subjectTag, type VaultKey } from '../vault/key-store.ts'
 import { createSubjectKeys, type SubjectKeys } from '../vault/subject-keys.ts'
+import type { FromAsker } from '../witnesses/asker.ts'
+import type { WitnessThreadData } from '../witnesses/cosigner.ts'
 import { type Clock, createClock } from './clock.ts'
 import type {
   CommitThreadData,
@@ -16,6 +19,7 @@ import type {
   Ticketed,
   ToCommitThread,
 } from './commit-thread.ts'
+import { HeadWaiters } from './head-waiters.ts'
 import type { FromPublishThread, PublishThreadData, ToPublishThread } from './publish-worker.ts'
 import type { Draft, SignedHead } from './sequencer.ts'
 import { TileReader } from './tile-reader.ts'
@@ -23,8 +27,8 @@ import { TileReader } from './tile-reader.ts'
 /** Between two publications. */
 const PUBLISH_INTERVAL_MS = 1000
 
-/** Most requests that wait for a head at once. */
-export const MAX_WAITERS = 1024
+/** What these threads make lives for a batch; with the 48 MiB that Node gives, they would fill them before they clean up. */
+const SMALL_HEAP = { maxYoungGenerationSizeMb: 12 }
 
 export interface LogServiceOptions {
   readonly crypto: Crypto
@@ -38,6 +42,9 @@ export interface LogServiceOptions {
   readonly onHalt: (error: CountersignError) => void
   /** Called when the published tiles needed repair, and when publishing fails. */
   readonly onNotice: (message: string) => void
+  /** Whom heads are shown to before they are published, and what is called with what is heard of them. */
+  readonly witnesses?: WitnessThreadData | undefined
+  readonly onWitnesses?: (message: FromAsker) => void
 }
 
 interface Pending {
@@ -45,17 +52,11 @@ interface Pending {
   readonly reject: (error: CountersignError) => void
 }
 
-interface Waiter {
-  readonly index: number
-  readonly resolve: (covered: boolean) => void
-  readonly timer: NodeJS.Timeout
-}
-
 export class LogService {
   readonly #options: LogServiceOptions
   readonly #commits: Worker
   readonly #pending = new Map<number, Pending>()
-  readonly #waiters = new Set<Waiter>()
+  readonly #waiters = new HeadWaiters()
   readonly #subjectKeys: SubjectKeys
   readonly #keys = createKeyReserve(() => this.#postToPublisher({ type: 'refill' }))
   #clock: Clock = createClock(() => 0, 0)
@@ -67,8 +68,7 @@ export class LogService {
   #outbox: Ticketed[] = []
   #nextTicket = 1
   #halted: CountersignError | undefined
-  #database: Sqlite | undefined
-  #reader: TileReader | undefined
+  #opened: { readonly database: Sqlite; readonly lookup: LookupReader; readonly reader: TileReader } | undefined
   #whenClosed: (() => void) | undefined
 
   private constructor(options: LogServiceOptions, commits: Worker) {
@@ -85,7 +85,10 @@ export class LogService {
   static async start(options: LogServiceOptions): Promise<LogService> {
     const { folder, origin, vaultWrappingKey } = options
     const data: CommitThreadData = { dataRoot: folder.root, origin, vaultWrappingKey }
-    const commits = new Worker(new URL('./commit-worker.js', import.meta.url), { workerData: data })
+    const commits = new Worker(new URL('./commit-worker.js', import.meta.url), {
+      workerData: data,
+      resourceLimits: SMALL_HEAP,
+    })
     const service = new LogService(options, commits)
     try {
       await service.#untilReady()
@@ -94,8 +97,9 @@ export class LogService {
       await commits.terminate()
       throw thrown
     }
-    service.#database = openDatabaseReadOnly(folder.database)
-    service.#reader = new TileReader(options.crypto, service.#database, folder.log)
+    const database = openDatabaseReadOnly(folder.database)
+    const reader = new TileReader(options.crypto, database, folder.log)
+    service.#opened = { database, lookup: new LookupReader(folder.lookup), reader }
     service.#startPublisher()
     return service
   }
@@ -124,14 +128,17 @@ export class LogService {
 
   /** Hashes and tiles of what is committed. */
   get reader(): TileReader {
-    if (this.#reader === undefined) throw new CountersignError('log/closed', 'the log is not open')
-    return this.#reader
+    return this.#files().reader
   }
 
   /** The database, for reading alone. */
   get database(): Sqlite {
-    if (this.#database === undefined) throw new CountersignError('log/closed', 'the log is not open')
-    return this.#database
+    return this.#files().database
+  }
+
+  /** Where statements stand. */
+  get lookup(): Lookup {
+    return this.#files().lookup
   }
 
   /**
@@ -196,14 +203,12 @@ export class LogService {
   waitForHead(index: number, timeoutMs: number): Promise<boolean> {
     if ((this.#head?.size ?? 0) > index) return Promise.resolve(true)
     if (timeoutMs <= 0) return Promise.resolve(false)
-    if (this.#waiters.size >= MAX_WAITERS) {
-      throw new CountersignError('queue/full', 'too many requests are waiting for a head; ask again without waiting')
-    }
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => this.#settle(waiter, false), timeoutMs)
-      const waiter: Waiter = { index, resolve, timer }
-      this.#waiters.add(waiter)
-    })
+    return this.#waiters.wait(index, timeoutMs)
+  }
+
+  /** Tells which quorums of witnesses count. */
+  setQuorums(names: readonly string[]): void {
+    this.#postToPublisher({ type: 'quorums', names })
   }
 
   /** Signs a last head, publishes it, and stops the threads. */
@@ -220,11 +225,18 @@ export class LogService {
     this.#publishing = false
     this.#publish()
     await this.#stopPublisher()
-    for (const waiter of [...this.#waiters]) this.#settle(waiter, false)
-    this.#database?.close()
+    this.#waiters.close()
+    this.#opened?.database.close()
+    this.#opened?.lookup.close()
     await this.#commits.terminate()
     // The last to close must be a writer: only a writer brings everything into the one file.
     openDatabase(this.#options.folder.database).close()
+    bringUpToDate(this.#options.folder)
+  }
+
+  #files() {
+    if (this.#opened === undefined) throw new CountersignError('log/closed', 'the log is not open')
+    return this.#opened
   }
 
   #flush(): void {
@@ -279,7 +291,7 @@ export class LogService {
       case 'head':
         if (this.#head === undefined) this.#options.onHead?.()
         this.#head = message.head
-        for (const waiter of [...this.#waiters]) if (waiter.index < message.head.size) this.#settle(waiter, true)
+        this.#waiters.cover(message.head.size)
         return
       case 'done':
         this.#takePending(message.ticket)?.resolve(message.result)
@@ -298,12 +310,6 @@ export class LogService {
     return pending
   }
 
-  #settle(waiter: Waiter, covered: boolean): void {
-    clearTimeout(waiter.timer)
-    this.#waiters.delete(waiter)
-    waiter.resolve(covered)
-  }
-
   #halt(error: CountersignError): void {
     if (this.#halted !== undefined) return
     this.#halted = error
@@ -318,9 +324,13 @@ export class LogService {
   }
 
   #startPublisher(): void {
-    const { folder, vaultWrappingKey } = this.#options
-    const data: PublishThreadData = { dataRoot: folder.root, publishedSize: this.#publishedSize, vaultWrappingKey }
-    this.#publisher = new Worker(new URL('./publish-worker.js', import.meta.url), { workerData: data })
+    const { folder, vaultWrappingKey, witnesses } = this.#options
+    const publishedSize = this.#publishedSize
+    const data: PublishThreadData = { dataRoot: folder.root, publishedSize, vaultWrappingKey, witnesses }
+    this.#publisher = new Worker(new URL('./publish-worker.js', import.meta.url), {
+      workerData: data,
+      resourceLimits: SMALL_HEAP,
+    })
     this.#publisher.on('message', (message: FromPublishThread) => this.#receiveFromPublisher(message))
     // Without it no key is made, and so nothing can be admitted.
     this.#publisher.on('error', ({ message }) =>
@@ -354,8 +364,14 @@ export class LogService {
         this.#publishing = false
         this.#options.onNotice(`publishing failed, and will be tried again: ${message.message}`)
         return
+      case 'halted':
+        this.#halt(new CountersignError(message.code, message.message))
+        return
       case 'closed':
         this.#publishing = false
+        return
+      default:
+        this.#options.onWitnesses?.(message)
     }
   }
 

@@ -12,6 +12,7 @@ import {
   utf8,
 } from '@countersign/verify'
 import type { LogKey } from '../data/keys.ts'
+import { type CosignedRow, readCosignedHeads } from '../store/cosigned-heads.ts'
 import type { Sqlite } from '../store/database.ts'
 import { CompactTree } from './compact-tree.ts'
 import type { SignedHead } from './sequencer.ts'
@@ -41,7 +42,8 @@ export function openLog(crypto: Crypto, database: Sqlite, logKey: LogKey, logFol
   const published = readPublished(crypto, logKey, logFolder)
   const tree = new CompactTree(crypto)
   const roots = new Map<number, Hash>([[0, tree.root()]])
-  const wanted = new Set([head?.size, published?.size])
+  const cosigned = readCosignedHeads(database)
+  const wanted = new Set([head?.size, published?.size, ...cosigned.map(({ size }) => size)])
   const rows = database.prepare('SELECT idx, leaf_hash FROM entries ORDER BY idx').raw().iterate()
   for (const row of rows as IterableIterator<[number, Uint8Array]>) {
     if (row[0] !== tree.size) throw damaged(`entry ${tree.size} is missing`)
@@ -55,6 +57,7 @@ export function openLog(crypto: Crypto, database: Sqlite, logKey: LogKey, logFol
       throw new CountersignError('log/fork', `the entries do not give the signed root. ${WHAT_TO_DO}.`)
   }
   if (published !== undefined) checkPublished(published, head, roots)
+  for (const each of cosigned) checkCosigned(each, head, roots)
   return { tree, head, published }
 }
 
@@ -72,6 +75,13 @@ function checkPublished(published: Checkpoint, head: SignedHead | undefined, roo
       `the published checkpoint has another root than the entries give. ${WHAT_TO_DO}.`,
     )
   }
+}
+
+/** What witnesses have cosigned is never rolled back. */
+function checkCosigned({ size, root }: CosignedRow, head: SignedHead | undefined, roots: ReadonlyMap<number, Hash>) {
+  const known = size <= (head?.size ?? 0) ? roots.get(size) : undefined
+  if (known !== undefined && equalBytes(known, root)) return
+  throw new CountersignError('log/fork', `witnesses have cosigned another head of ${size} entries. ${WHAT_TO_DO}.`)
 }
 
 interface HeadRow {

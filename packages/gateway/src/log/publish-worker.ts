@@ -1,19 +1,24 @@
 /**
  * The publishing thread: whatever takes time and can wait a little, away from commits and requests. It writes tiles and the
- * checkpoint, makes vault keys ready, and brings the write-ahead log into the database.
+ * checkpoint, notes where statements stand, makes vault keys ready, and brings the write-ahead log into the database.
  */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
-import { CountersignError, type ErrorCode } from '@countersign/verify'
+import { CountersignError, codeOf, type ErrorCode } from '@countersign/verify'
 import { createNodeCrypto } from '@countersign/verify/crypto/node'
 import { dataFolderAt } from '../data/data-folder.ts'
 import { openDatabase, type Sqlite, storageError } from '../store/database.ts'
+import { LookupWriter } from '../store/lookup.ts'
 import { KeyStore, type VaultKey } from '../vault/key-store.ts'
+import type { FromAsker } from '../witnesses/asker.ts'
+import { openCosigner, type WitnessThreadData } from '../witnesses/cosigner.ts'
 import { Publisher } from './publisher.ts'
 import { TileReader } from './tile-reader.ts'
 
 export interface PublishThreadData {
   readonly dataRoot: string
   readonly publishedSize: number
+  /** Whom heads are shown to before they are published; `undefined` for nobody. */
+  readonly witnesses: WitnessThreadData | undefined
   /** Wraps the vault's keys. */
   readonly vaultWrappingKey: Uint8Array
 }
@@ -21,6 +26,7 @@ export interface PublishThreadData {
 export type ToPublishThread =
   | { readonly type: 'publish'; readonly size: number; readonly note: string }
   | { readonly type: 'refill' }
+  | { readonly type: 'quorums'; readonly names: readonly string[] }
   | { readonly type: 'close' }
 
 export type FromPublishThread =
@@ -30,6 +36,9 @@ export type FromPublishThread =
   | { readonly type: 'pool'; readonly keys: readonly VaultKey[] }
   /** No pool could be made; whoever waits for a key is refused. */
   | { readonly type: 'no-pool'; readonly code: ErrorCode; readonly message: string }
+  | FromAsker
+  /** The log must not go on; the gateway stops. */
+  | { readonly type: 'halted'; readonly code: ErrorCode; readonly message: string }
   | { readonly type: 'closed' }
 
 /** In SQLite's spelling: below zero it is KiB. Entries are read once, in order. */
@@ -38,36 +47,52 @@ const CACHE_KIB = -4096
 /** Pages of the write-ahead log from which on commits wait until it begins anew: about 32 MiB. */
 const RESTART_PAGES = 8192
 
-async function main(
-  port: MessagePort,
-  { dataRoot, publishedSize, vaultWrappingKey }: PublishThreadData,
-): Promise<void> {
-  const folder = dataFolderAt(dataRoot)
+async function main(port: MessagePort, data: PublishThreadData): Promise<void> {
+  const folder = dataFolderAt(data.dataRoot)
   const database = openDatabase(folder.database)
   database.pragma(`cache_size = ${CACHE_KIB}`)
-  const keys = new KeyStore(folder.vaultKeys, vaultWrappingKey)
-  const publisher = new Publisher(new TileReader(createNodeCrypto(), database, folder.log), folder.log, publishedSize)
+  const keys = new KeyStore(folder.vaultKeys, data.vaultWrappingKey)
+  const lookup = new LookupWriter(folder.lookup, folder.database)
+  const crypto = createNodeCrypto()
+  const reader = new TileReader(crypto, database, folder.log)
+  const publisher = new Publisher(reader, folder.log, data.publishedSize)
   const send = (message: FromPublishThread) => port.postMessage(message)
-  const fail = (thrown: unknown) => send({ type: 'failed', message: thrown instanceof Error ? thrown.message : '' })
+  const fail = (thrown: unknown) => {
+    if (codeOf(thrown) === 'log/head-changed') {
+      send({ type: 'halted', code: 'log/head-changed', message: (thrown as Error).message })
+    } else {
+      send({ type: 'failed', message: thrown instanceof Error ? thrown.message : '' })
+    }
+  }
+  const { witnesses } = data
+  const cosigner = witnesses && openCosigner({ crypto, database, reader, logFolder: folder.log, send }, witnesses)
+  cosigner?.onCosigned(({ size, note }) => void publisher.amend(size, note).catch(fail))
   let work: Promise<void> = publisher.repair().then((tiles) => send({ type: 'repaired', tiles }))
   port.on('message', (message: ToPublishThread) => {
     // Not behind the publishing that is under way: requests wait for keys.
     if (message.type === 'refill') return send(createPool(keys))
+    if (message.type === 'quorums') return cosigner?.setQuorums(message.names)
     work = work.then(async () => {
       if (message.type === 'close') {
+        await cosigner?.close()
+        lookup.advance()
+        lookup.close()
         keys.close()
         database.close()
         send({ type: 'closed' })
         port.close()
         return
       }
-      await publisher.publish(message.size, message.note)
-      send({ type: 'published', size: message.size })
+      const { size, note } = message
+      await publisher.publish(size, note, async () => cosigner?.cosigned(note) ?? note)
+      send({ type: 'published', size })
+      lookup.advance()
       checkpoint(database)
     })
     work = work.catch(fail)
   })
   await work.catch(fail)
+  cosigner?.begin()
 }
 
 function createPool(keys: KeyStore): FromPublishThread {

@@ -40,24 +40,57 @@ export class Publisher {
   readonly #folder: string
   /** Size that was published last, as far as this publisher knows. */
   #publishedSize: number
+  /** Size of the checkpoint that stands in its file, and its text as far as it was written here. */
+  #writtenSize: number
+  #writtenNote = ''
+  /** The newest head that has got more cosignatures. */
+  #amended = { size: 0, note: '' }
+  /** Writes of the checkpoint, one after the other. */
+  #lastWrite: Promise<void> = Promise.resolve()
 
   constructor(reader: TileReader, folder: string, publishedSize: number) {
     this.#reader = reader
     this.#folder = folder
     this.#publishedSize = publishedSize
+    this.#writtenSize = publishedSize
   }
 
   /**
-   * Writes the tiles that `size` needs, syncs them, and only then the checkpoint. Does nothing when nothing changed.
+   * Writes the tiles that `size` needs, syncs them, has the head cosigned, and only then writes the checkpoint. Does nothing
+   * when nothing changed.
    */
-  async publish(size: number, note: string): Promise<void> {
+  async publish(size: number, note: string, cosign: () => Promise<string> = async () => note): Promise<void> {
     if (size <= this.#publishedSize) return
     for (const level of tileLevels(size)) {
       for (const tile of newTiles(level, this.#publishedSize, size)) await this.#writeTile(tile)
     }
-    await this.#writeFile(checkpointPath(this.#folder), utf8(note))
+    await this.#writeCheckpoint(size, await cosign())
+    // What came while it was being written.
+    if (this.#amended.size === size) await this.#writeCheckpoint(size, this.#amended.note)
     for (const level of tileLevels(size)) this.#dropPartials(level, this.#publishedSize, size)
     this.#publishedSize = size
+  }
+
+  /**
+   * Writes the published checkpoint again, with more cosignatures. Of a head that is to be published next they are kept
+   * until then; of an older one they come too late.
+   */
+  async amend(size: number, note: string): Promise<void> {
+    if (size >= Math.max(this.#writtenSize, this.#amended.size)) this.#amended = { size, note }
+    if (size === this.#writtenSize) await this.#writeCheckpoint(size, note)
+  }
+
+  #writeCheckpoint(size: number, note: string): Promise<void> {
+    const write = async () => {
+      // What is published never goes back, and never has fewer lines.
+      if (size < this.#writtenSize) return
+      if (size === this.#writtenSize && note.length <= this.#writtenNote.length) return
+      await this.#writeFile(checkpointPath(this.#folder), utf8(note))
+      this.#writtenSize = size
+      this.#writtenNote = note
+    }
+    this.#lastWrite = this.#lastWrite.catch(() => undefined).then(write)
+    return this.#lastWrite
   }
 
   /**

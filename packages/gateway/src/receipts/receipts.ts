@@ -28,6 +28,7 @@ import type { SignedHead } from '../log/sequencer.ts'
 import type { StatementReader, StatementRow } from '../store/statement-reader.ts'
 import type { KeyStore } from '../vault/key-store.ts'
 import { openContent, saltSeed, type VaultContent } from '../vault/record.ts'
+import type { ChosenHead, Witnessing } from '../witnesses/witnessing.ts'
 import { AuditResults } from './audit-results.ts'
 
 export interface ReceiptsOptions {
@@ -37,6 +38,7 @@ export interface ReceiptsOptions {
   readonly statements: StatementReader
   /** Reads keys; never writes. */
   readonly vaultKeys: KeyStore
+  readonly witnessing: Witnessing
 }
 
 /** What there is of an answer's content: it is there, it is gone, or it never was. */
@@ -59,11 +61,11 @@ export class Receipts {
   }
 
   /**
-   * The receipt of a statement under the newest head, as a Sigstore bundle.
+   * The receipt of a statement as a Sigstore bundle, under the head that {@link choose} chooses unless another is given.
    *
    * @throws {CountersignError} `receipt/not-yet-included`
    */
-  bundle(row: StatementRow, head: SignedHead = this.coveringHead(row)): Json {
+  bundle(row: StatementRow, head: SignedHead = this.choose(row).head): Json {
     const { crypto, log, logKey } = this.#options
     const { payload, signature, spki } = row
     const keyId = toHex(crypto.sha256(spki))
@@ -80,16 +82,14 @@ export class Receipts {
     })
   }
 
-  /** The newest head, when it covers the statement. @throws {CountersignError} `receipt/not-yet-included` */
-  coveringHead(row: StatementRow): SignedHead {
-    const { head } = this.#options.log
-    if (head === undefined || head.size <= row.index) {
-      throw new CountersignError(
-        'receipt/not-yet-included',
-        'no signed head covers this statement yet; ask again in a second',
-      )
-    }
-    return head
+  /**
+   * The newest head that the witnesses of the statement's deployment confirmed, when it covers the statement; else the
+   * newest head.
+   *
+   * @throws {CountersignError} `receipt/not-yet-included`
+   */
+  choose({ name, index }: StatementRow): ChosenHead {
+    return this.#options.witnessing.choose(name, index)
   }
 
   /** The promise that went out with an answer: the same bytes, for its signature is deterministic. */
@@ -105,25 +105,31 @@ export class Receipts {
 
   /**
    * The dossier of an answer: its receipt, its openings, and the receipts of the statements that it leads to, all under
-   * one head.
+   * one head. What no head covers yet is left out.
    *
    * @throws {CountersignError} `receipt/not-yet-included`, `vault/wrong-key`, `data/damaged`
    */
-  dossier(row: StatementRow): Json {
-    const { log } = this.#options
-    const head = this.coveringHead(row)
+  dossier(row: StatementRow): { readonly json: Json; readonly isWitnessed: boolean | undefined } {
+    const { log, witnessing } = this.#options
     const inference = this.inference(row)
+    const newest = log.head?.size ?? 0
+    const linked = this.#linked(inference).filter(({ index }) => index < newest)
+    // The acceptance may be newer than the answer.
+    const { head, isWitnessed } = witnessing.choose(row.name, Math.max(row.index, ...linked.map(({ index }) => index)))
+    // An audit that no such head covers yet is no reason for a weaker one.
+    const audits = this.audits.listing(row.index).filter(({ index }) => index < head.size)
     const { size } = inference.checkpoint
-    return formatDossier({
+    const json = formatDossier({
       receiptId: inference.receipt,
       bundle: this.bundle(row, head),
       promise: parseNote(utf8(this.promise(row))),
       openings: this.#openings(row, inference),
-      statements: this.#linked(inference, row.index, head).map((each) => this.bundle(each, head)),
+      statements: [...linked, ...audits].map((each) => this.bundle(each, head)),
       consistency:
         size === 0 ? [] : [{ size, root: log.reader.root(size), path: log.reader.consistencyPath(size, head.size) }],
       evidence: [],
     })
+    return { json, isWitnessed }
   }
 
   /** The promise in one line. */
@@ -179,17 +185,13 @@ export class Receipts {
     return vault.record === null ? 'nothing' : 'content'
   }
 
-  /**
-   * The manifest, the registrations of its models, the first acceptance that fits it, and results of audits that list the
-   * answer.
-   */
-  #linked(inference: Inference, index: number, head: SignedHead): readonly StatementRow[] {
+  /** The manifest, the registrations of its models, and the first acceptance that fits it. */
+  #linked(inference: Inference): readonly StatementRow[] {
     const manifest = this.#required(inference.deployment.statement)
     const { models } = parseDeployment(parseStatement(manifest.payload))
     const registrations = models.map((model) => this.#required(model.registration))
     const acceptance = this.#acceptance(manifest)
-    const audits = this.audits.listing(index).filter((row) => row.index < head.size)
-    return [manifest, ...registrations, ...(acceptance === undefined ? [] : [acceptance]), ...audits]
+    return [manifest, ...registrations, ...(acceptance === undefined ? [] : [acceptance])]
   }
 
   /** The first one: a later one changes nothing about who answered when. What others signed is passed over. */

@@ -8,7 +8,6 @@ import {
   type CommittedSubject,
   type Crypto,
   commit,
-  emptyRoot,
   formatPromiseHeader,
   saltFor,
   toHex,
@@ -21,6 +20,7 @@ import type { Charge, FirstAnswerRow, UpstreamObject } from '../log/sequencer.ts
 import { receiptSecret } from '../receipts/receipt-secret.ts'
 import type { VaultKey } from '../vault/key-store.ts'
 import { saltSeed } from '../vault/record.ts'
+import type { Witnessing } from '../witnesses/witnessing.ts'
 import { type Commitments, splitPayload, type UnsequencedPredicate } from './predicate.ts'
 import { recordInterrupted } from './recovery.ts'
 
@@ -30,6 +30,7 @@ export interface RecordingServices {
   readonly journal: IntentJournal
   readonly rootKey: Uint8Array
   readonly epoch: string
+  readonly witnessing: Witnessing
 }
 
 /** What is known of a request when it is admitted. */
@@ -60,6 +61,8 @@ export interface Recording {
   readonly startedAtMs: number
   readonly wasClamped: boolean
   readonly checkpoint: CitedCheckpoint
+  /** Whether witnesses had not confirmed the log in time when the request came. */
+  readonly isOverdue: boolean
   /** @internal */
   readonly key: VaultKey
   /** @internal */
@@ -97,14 +100,14 @@ const random = /* @__PURE__ */ createRandom()
  * @throws {CountersignError} `queue/full`, `disk/full`, `log/closed`, `clock/went-backwards`
  */
 export async function begin(services: RecordingServices, admitted: Admitted, mustSync: boolean): Promise<Recording> {
-  const { crypto, log, journal } = services
+  const { crypto, log, journal, witnessing } = services
   const started = log.clock.read()
   const receipt = random(16)
   // Where nothing is kept, the key is used once and forgotten: only the client can open the commitments.
   const key = admitted.deployment.vault === 'none' ? { id: 0, secret: random(32) } : await log.takeKey(admitted.subject)
   const seed = saltSeed(key.secret, receipt)
   const id = toHex(receipt)
-  const checkpoint = { origin: log.origin, size: log.head?.size ?? 0, root: toHex(log.head?.root ?? emptyRoot(crypto)) }
+  const checkpoint = witnessing.cited(admitted.deployment.name)
   const requestCommitment = commit(crypto, { salt: saltFor(crypto, seed, 'request'), content: admitted.body })
   const intent: Intent = {
     receipt: id,
@@ -127,6 +130,7 @@ export async function begin(services: RecordingServices, admitted: Admitted, mus
     startedAtMs: started.timeMs,
     wasClamped: started.clamped,
     checkpoint,
+    isOverdue: witnessing.isOverdue(admitted.deployment.name),
     key,
     intent,
     slot,
@@ -237,11 +241,13 @@ function release({ journal }: RecordingServices, { slot }: Recording): void {
 
 /** The headers by which a client gets at the record of its answer. */
 export function receiptHeaders(recording: Recording): readonly (readonly [string, string])[] {
-  return [
+  const headers: (readonly [string, string])[] = [
     ['countersign-receipt', recording.id],
     ['countersign-secret', recording.secret],
     ['countersign-salts', Buffer.from(recording.saltSeed).toString('base64url')],
   ]
+  if (recording.isOverdue) headers.push(['countersign-witnessing', 'overdue'])
+  return headers
 }
 
 /** The promise in one line, for a header or a comment. */

@@ -6,8 +6,8 @@ import { makePrivateFile } from '../data/durable-file.ts'
 export type Sqlite = Database.Database
 
 /**
- * The schema. `entries` is narrow, so that the tree can be rebuilt without reading statements. `statements` is indexed
- * by the first eight bytes of digest and receipt id: a match is checked against the whole.
+ * The schema. `entries` is narrow, so that the tree can be rebuilt without reading statements. `statements` are found by
+ * the first eight bytes of digest and receipt id: a match is checked against the whole.
  */
 const SCHEMA = `
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -83,11 +83,30 @@ CREATE INDEX vault_of_subjects ON vault (key_id) WHERE key_id < 0;
 CREATE TABLE subject_erasures (key_id INTEGER PRIMARY KEY, reason TEXT NOT NULL) STRICT;
 `
 
+/**
+ * Third version: where statements stand, by digest and receipt, is looked up in a file of its own, written behind the commits.
+ * What that file does not reach yet is read here: an index in the order of commits, which costs them next to nothing. Besides,
+ * heads with cosignatures of witnesses: for each quorum that a deployment needs the newest that meets it; under the empty
+ * name the newest that anybody cosigned.
+ */
+const THIRD = `
+DROP INDEX statements_digest;
+DROP INDEX statements_receipt;
+CREATE INDEX statements_recent ON statements (idx, digest_prefix, receipt_prefix);
+CREATE TABLE cosigned_heads (
+  quorum TEXT PRIMARY KEY,
+  size INTEGER NOT NULL,
+  root BLOB NOT NULL,
+  note TEXT NOT NULL,
+  time_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+`
+
 /** From each version to the next. */
-const MIGRATIONS: readonly string[] = [SCHEMA, SECOND]
+const MIGRATIONS: readonly string[] = [SCHEMA, SECOND, THIRD]
 
 /** Version of the schema, kept in `user_version`. */
-export const SCHEMA_VERSION = 2
+export const SCHEMA_VERSION = 3
 
 /**
  * Opens the database for writing, making it when it is new. Commits survive a power cut on a disk that honours fsync:

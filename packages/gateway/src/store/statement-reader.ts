@@ -2,6 +2,7 @@
 import { type Crypto, equalBytes, Fields, PAYLOAD_LIMITS, parseHex, parseJson } from '@countersign/verify'
 import { FOREIGN_KINDS, type StatementKind } from '../log/sequencer.ts'
 import { indexPrefix, type Sqlite } from './database.ts'
+import { type Lookup, type LookupKind, NO_LOOKUP } from './lookup.ts'
 
 /** A statement as it is kept. */
 export interface StatementRow {
@@ -33,9 +34,9 @@ export interface FirstAnswer {
 
 export class StatementReader {
   readonly #crypto: Crypto
+  readonly #lookup: Lookup
   readonly #byIndex
-  readonly #byDigest
-  readonly #byReceipt
+  readonly #recent
   readonly #byKind
   readonly #byKindOldest
   readonly #vault
@@ -47,11 +48,16 @@ export class StatementReader {
   readonly #upstream
   readonly #first
 
-  constructor(crypto: Crypto, database: Sqlite) {
+  /** Without a lookup, finding by digest or receipt reads a few bytes of every statement. */
+  constructor(crypto: Crypto, database: Sqlite, lookup: Lookup = NO_LOOKUP) {
     this.#crypto = crypto
+    this.#lookup = lookup
     this.#byIndex = database.prepare(`${COLUMNS} WHERE s.idx = ?`).raw()
-    this.#byDigest = database.prepare(`${COLUMNS} WHERE s.digest_prefix = ?`).raw()
-    this.#byReceipt = database.prepare(`${COLUMNS} WHERE s.receipt_prefix = ?`).raw()
+    const recent = (column: string) =>
+      database
+        .prepare(`SELECT idx FROM statements INDEXED BY statements_recent WHERE idx >= ? AND ${column} = ?`)
+        .pluck()
+    this.#recent = { digest: recent('digest_prefix'), receipt: recent('receipt_prefix') }
     this.#byKind = database
       .prepare(`${COLUMNS} WHERE s.kind = ? AND s.kind <> 'inference' AND s.name = ? ORDER BY s.idx DESC LIMIT ?`)
       .raw()
@@ -85,14 +91,16 @@ export class StatementReader {
   /** By SHA-256 of the payload, hexadecimal. */
   byDigest(digest: string): StatementRow | undefined {
     const wanted = parseHex(digest, 32)
-    const rows = this.#byDigest.all(indexPrefix(wanted)) as Row[]
-    return rows.map((row) => this.#read(row)).find((row) => equalBytes(row.digest, wanted))
+    return this.#find('digest', wanted, (row) => equalBytes(row.digest, wanted))
   }
 
   /** The answer with that receipt id, hexadecimal. */
   byReceipt(receipt: string): StatementRow | undefined {
-    const rows = this.#byReceipt.all(indexPrefix(parseHex(receipt, 16))) as Row[]
-    return rows.map((row) => this.#read(row)).find((row) => receiptOf(row.payload) === receipt)
+    return this.#find(
+      'receipt',
+      parseHex(receipt, 16),
+      (row) => row.kind === 'inference' && receiptOf(row.payload) === receipt,
+    )
   }
 
   /** The newest statement of a kind and name; answers are not looked up this way. */
@@ -151,6 +159,16 @@ export class StatementReader {
       else low = middle + 1
     }
     return low
+  }
+
+  #find(kind: LookupKind, bytes: Uint8Array, isIt: (row: StatementRow) => boolean): StatementRow | undefined {
+    const prefix = indexPrefix(bytes)
+    const { indexes, size } = this.#lookup.find(kind, prefix)
+    for (const index of [...indexes, ...(this.#recent[kind].all(size, prefix) as number[])]) {
+      const row = this.byIndex(index)
+      if (row !== undefined && isIt(row)) return row
+    }
+    return undefined
   }
 
   #read([index, kind, name, payload, signature, spki, coverBySeconds, leafHash]: Row): StatementRow {

@@ -27,6 +27,8 @@ export interface MetricsOptions {
   readonly upstreams: readonly string[]
   readonly version: string
   readonly sources: MetricSources
+  /** Shown behind the others. */
+  readonly more?: readonly Metric[]
 }
 
 export interface Metrics {
@@ -49,9 +51,9 @@ const FIRST_BYTE_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5,
 const COMMIT_SECONDS = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5]
 
 /** Counts from nothing. */
-export function createMetrics({ deployments, upstreams, version, sources }: MetricsOptions): Metrics {
+export function createMetrics({ deployments, upstreams, version, sources, more = [] }: MetricsOptions): Metrics {
   const counted = createCounted()
-  const metrics = [...Object.values(counted), ...readings(sources, version, oneOf(upstreams))]
+  const metrics = [...Object.values(counted), ...readings(sources, version, oneOf(upstreams)), ...more]
   const deploymentOf = oneOf(deployments)
   const upstreamOf = oneOf(upstreams)
   const operationOf = oneOf(OPERATIONS)

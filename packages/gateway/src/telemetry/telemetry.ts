@@ -1,6 +1,7 @@
 /** Metrics, traces and logs, joined: whatever becomes of them, no request does. */
 import type { Config } from '../config/config.ts'
 import type { AnswerEvent, RefusalEvent } from './answer-event.ts'
+import type { Metric } from './exposition.ts'
 import type { Logger } from './logs.ts'
 import { createMetrics, type MetricSources } from './metrics.ts'
 import { startTraces } from './traces.ts'
@@ -10,6 +11,8 @@ export interface TelemetryOptions {
   readonly version: string
   /** What metrics ask for at each scrape. */
   readonly sources: Omit<MetricSources, 'tracesExported' | 'tracesDropped' | 'residentBytes'>
+  /** Counted elsewhere, shown with the others. */
+  readonly more?: readonly Metric[]
   readonly notices: { info(message: string): void; error(message: string): void }
   /** Where access lines go; `undefined` for nowhere. */
   readonly logger?: Pick<Logger, 'observeAnswer' | 'observeRefusal'> | undefined
@@ -36,12 +39,13 @@ export const NO_TELEMETRY: Telemetry = {
 
 /** Telemetry as it is configured. Connects to nobody before there is something to export. */
 export async function startTelemetry(options: TelemetryOptions): Promise<Telemetry> {
-  const { config, version, sources, notices, logger } = options
+  const { config, version, sources, more = [], notices, logger } = options
   const traces = await startTraces({ otlpUrl: config.telemetry.otlpUrl, version, notices })
   const metrics = createMetrics({
     deployments: config.deployments.map(({ name }) => name),
     upstreams: config.upstreams.map(({ name }) => name),
     version,
+    more,
     sources: {
       ...sources,
       residentBytes: () => process.memoryUsage.rss(),

@@ -10,6 +10,7 @@ import {
 } from '@countersign/verify'
 import type { Sequencer } from '../log/sequencer.ts'
 import type { Sqlite } from '../store/database.ts'
+import type { Lookup } from '../store/lookup.ts'
 import { StatementReader } from '../store/statement-reader.ts'
 import { isSubjectKey, type KeyStore } from './key-store.ts'
 
@@ -20,11 +21,11 @@ export class Eraser {
   readonly #sequencer: Sequencer
   readonly #statements: StatementReader
 
-  constructor(crypto: Crypto, database: Sqlite, keys: KeyStore, sequencer: Sequencer) {
+  constructor(crypto: Crypto, database: Sqlite, keys: KeyStore, sequencer: Sequencer, lookup?: Lookup) {
     this.#database = database
     this.#keys = keys
     this.#sequencer = sequencer
-    this.#statements = new StatementReader(crypto, database)
+    this.#statements = new StatementReader(crypto, database, lookup)
   }
 
   /**

@@ -2,10 +2,10 @@
  * The keys of vault records, in a store of their own with a short life in backups. Each is wrapped by a key that lives
  * elsewhere; each is durable before it is used; destroying one is final.
  */
-import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHmac } from 'node:crypto'
 import { CountersignError, concat, utf8 } from '@countersign/verify'
 import Database from 'better-sqlite3'
-import { deriveKey } from '../data/derivation.ts'
+import { createRandom, deriveKey } from '../data/derivation.ts'
 import { makePrivateFile, syncFile } from '../data/durable-file.ts'
 import { type Sqlite, setDurable, storageError } from '../store/database.ts'
 
@@ -23,6 +23,8 @@ export const POOL_SIZE = 256
 const SECRET_BYTES = 32
 const NONCE_BYTES = 12
 const TAG_BYTES = 16
+
+const random = /* @__PURE__ */ createRandom()
 
 /** The first version did not number itself. */
 const FIRST = 'CREATE TABLE IF NOT EXISTS keys (id INTEGER PRIMARY KEY AUTOINCREMENT, wrapped BLOB NOT NULL) STRICT'
@@ -85,7 +87,7 @@ export class KeyStore {
 
   /** A pool of new keys, durable when this returns. */
   createPool(size = POOL_SIZE): readonly VaultKey[] {
-    const secrets = Array.from({ length: size }, () => new Uint8Array(randomBytes(SECRET_BYTES)))
+    const secrets = Array.from({ length: size }, () => random(SECRET_BYTES))
     try {
       return this.#database
         .transaction(() =>
@@ -152,7 +154,7 @@ export class KeyStore {
 
   /** Its id is one that was given, and will not be again, with a minus sign before it. */
   #makeSubjectKey(tag: Uint8Array): VaultKey {
-    const secret = new Uint8Array(randomBytes(SECRET_BYTES))
+    const secret = random(SECRET_BYTES)
     const given = Number(this.#insert.run(this.#wrap(secret)).lastInsertRowid)
     this.#negate.run(given)
     this.#assign.run(tag, -given)
@@ -170,7 +172,7 @@ export class KeyStore {
   }
 
   #wrap(secret: Uint8Array): Uint8Array {
-    const nonce = randomBytes(NONCE_BYTES)
+    const nonce = random(NONCE_BYTES)
     const cipher = createCipheriv('aes-256-gcm', this.#wrappingKey, nonce).setAAD(WRAP_LABEL)
     return concat(nonce, cipher.update(secret), cipher.final(), cipher.getAuthTag())
   }

@@ -18,6 +18,9 @@ import type { Memory } from './memory.ts'
 
 export const DOSSIER_FORMAT = 'countersign-dossier/v1'
 
+/** Media type of evidence that is a checkpoint: the cosigned head that the statement cites. */
+export const CHECKPOINT_MEDIA_TYPE = 'application/vnd.countersign.checkpoint'
+
 /** Most statements beside the receipt, openings, and other lists in a dossier. */
 export const MAX_DOSSIER_ITEMS = 256
 
@@ -33,7 +36,7 @@ export interface ConsistencyProof {
   readonly path: readonly Hash[]
 }
 
-/** Bytes that a statement names by their SHA-256: attestation evidence, collateral. */
+/** Bytes that a statement leads to: attestation evidence and collateral by their SHA-256, the head that it cites. */
 export interface EvidenceFile {
   readonly mediaType: string
   readonly content: Uint8Array

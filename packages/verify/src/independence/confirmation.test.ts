@@ -9,7 +9,8 @@ import { formatNoteKey, parseNote } from '../log/note.ts'
 import { type PolicyGroup, parseTlogPolicy, type TlogPolicy } from '../log/tlog-policy.ts'
 import { buildScene, logLine, trustText } from '../scene.testing.ts'
 import { parseTrustFile } from '../trust/trust-file.ts'
-import { independentOwners, meetsQuorum, openConfirmations } from './confirmation.ts'
+import { confirmationsAsOf, confirmingParties, countOwners, meetsQuorum, openConfirmations } from './confirmation.ts'
+import { quorumMetBy, quorumStillMetFrom } from './time-interval.ts'
 
 const crypto = createNodeCrypto()
 const scene = buildScene()
@@ -58,18 +59,88 @@ test('a quorum is met by exactly those who should meet it', (t) => {
   })
 })
 
-test('owners count once, and neither the operator’s nor those that nobody knows', () => {
+test('owners count once, or as often as the trust file says, and neither the operator’s nor those that nobody knows', () => {
   const owned = (name: string, owner: string, witness: string) =>
     `- name: ${name}\n  owner: ${owner}\n  witnesses: [${witness}]\n`
   const parties = owned('A', 'One', 'a') + owned('B', 'One', 'b') + owned('C', 'Example Operator Ltd', 'c')
-  const trust = parseTrustFile(crypto, utf8(trustText(`${policyLines.join('\n')}\nquorum none\n`, scene, parties)))
-  const ownersOf = (...signed: readonly string[]) => independentOwners(trust, confirmationsOf(signed))
-  assert.deepEqual(ownersOf(), [])
-  assert.deepEqual(ownersOf('a'), ['One'])
-  assert.deepEqual(ownersOf('a', 'b'), ['One'])
-  assert.deepEqual(ownersOf('c'), [])
-  assert.deepEqual(ownersOf('d'), [])
-  assert.deepEqual(ownersOf('a', 'b', 'c', 'd'), ['One'])
+  const policy = `${policyLines.join('\n')}\nquorum none\n`
+  const counted = (more: string, ...signed: readonly string[]) => {
+    const trust = parseTrustFile(crypto, utf8(trustText(policy, scene, parties + more)))
+    return countOwners(trust, confirmingParties(trust, confirmationsOf(signed)))
+  }
+  const one = (times: number) => [{ owner: 'One', counted: times }]
+  assert.deepEqual(counted(''), [])
+  assert.deepEqual(counted('', 'a'), one(1))
+  assert.deepEqual(counted('', 'a', 'b'), one(1))
+  assert.deepEqual(counted('', 'c'), [])
+  assert.deepEqual(counted('', 'd'), [])
+  assert.deepEqual(counted('', 'a', 'b', 'c', 'd'), one(1))
+  assert.deepEqual(counted('perOwner: 2\n', 'a', 'b', 'c', 'd'), one(2))
+  assert.deepEqual(counted('perOwner: 3\n', 'a', 'b'), one(2))
+  // An owner that is itself a party stands for that party's owner, the operator's among them.
+  assert.deepEqual(counted(owned('D', 'A', 'd'), 'a', 'd'), one(1))
+  assert.deepEqual(counted(owned('D', 'Example Operator', 'd'), 'd'), [])
+})
+
+const everyone = confirmationsOf(NAMES)
+
+/** Confirmations at those seconds. */
+function at(seconds: { readonly [name: string]: number }) {
+  return everyone.flatMap((each) => {
+    const timeSeconds = seconds[each.witness]
+    return timeSeconds === undefined ? [] : [{ ...each, cosignature: { ...each.cosignature, timeSeconds } }]
+  })
+}
+
+const parsePolicy = (text: string) => parseTlogPolicy(crypto, `${policyLines.join('\n')}\n${text}\n`)
+
+test('a quorum is met by the second in which its last needed witness signed', () => {
+  const two = parsePolicy('group g 2 a b c d\nquorum g')
+  assert.deepEqual(quorumMetBy(two, at({ a: 30, b: 10, c: 20 })), { timeSeconds: 20, witnesses: ['b', 'c'] })
+  assert.deepEqual(quorumStillMetFrom(two, at({ a: 30, b: 10, c: 20 })), { timeSeconds: 20, witnesses: ['a', 'c'] })
+  assert.deepEqual(quorumMetBy(two, at({ a: 10, b: 10, c: 10 })), { timeSeconds: 10, witnesses: ['a', 'b', 'c'] })
+  const nested = parsePolicy('group g all a b\ngroup h any g c\nquorum h')
+  assert.equal(quorumMetBy(nested, at({ a: 10, b: 30, c: 40 }))?.timeSeconds, 30)
+  assert.equal(quorumStillMetFrom(nested, at({ a: 10, b: 30, c: 40 }))?.timeSeconds, 40)
+  assert.equal(quorumMetBy(two, at({ a: 10 })), undefined)
+  assert.equal(quorumStillMetFrom(two, at({ a: 10 })), undefined)
+  assert.equal(quorumMetBy(parsePolicy('quorum none'), at({ a: 10, b: 20 })), undefined)
+})
+
+test('a quorum is met by no earlier second, and from no later one', (t) => {
+  const count = fc.constantFrom('any', 'all', '1', '2')
+  const second = fc.option(fc.integer({ min: 1, max: 6 }), { nil: undefined })
+  checkProperty(t, [fc.tuple(second, second, second, second), count, count, count], 300, (times, p, q, r) => {
+    const policy = parsePolicy(`group g ${p} a b\ngroup h ${q} c d\ngroup top ${r} g h\nquorum top`)
+    const seconds = Object.fromEntries(NAMES.flatMap((name, i) => (times[i] === undefined ? [] : [[name, times[i]]])))
+    const confirmations = at(seconds)
+    const metBy = (limit: number) =>
+      meetsQuorum(
+        policy,
+        confirmations.filter(({ cosignature }) => cosignature.timeSeconds <= limit),
+      )
+    const metFrom = (limit: number) =>
+      meetsQuorum(
+        policy,
+        confirmations.filter(({ cosignature }) => cosignature.timeSeconds >= limit),
+      )
+    const all = [0, 1, 2, 3, 4, 5, 6, 7]
+    assert.equal(quorumMetBy(policy, confirmations)?.timeSeconds, all.find(metBy))
+    assert.equal(quorumStillMetFrom(policy, confirmations)?.timeSeconds, all.findLast(metFrom))
+  })
+})
+
+test('a cosignature from the future does not count, but for what clocks may differ by', () => {
+  const atMs = 1000_000
+  const confirmations = at({ a: 1000, b: 1300, c: 1301, d: 2 ** 53 - 1 })
+  assert.deepEqual(
+    confirmationsAsOf(confirmations, atMs).map(({ witness }) => witness),
+    ['a', 'b'],
+  )
+  assert.deepEqual(
+    confirmationsAsOf(confirmations, atMs - 1).map(({ witness }) => witness),
+    ['a'],
+  )
 })
 
 test('a cosignature that does not check spoils the note, and one by a stranger is nobody’s', () => {

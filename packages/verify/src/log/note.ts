@@ -105,7 +105,8 @@ function parseNoteText(whole: string): UnverifiedNote {
   return { text, signatures: lines.map(parseSignatureLine) }
 }
 
-function parseSignatureLine(line: string): NoteSignature {
+/** Reads one signature line without its line feed. @throws {CountersignError} `note/malformed` */
+export function parseSignatureLine(line: string): NoteSignature {
   const [, name, encoded] = /^— ([^\s+]{1,256}) ([A-Za-z0-9+/]+=*)$/.exec(line) ?? []
   if (name === undefined || encoded === undefined)
     throw malformed('a signature line is not of the form "— name base64"')

@@ -33,6 +33,18 @@ test('a trust file names parties, their keys and owners, and what is required', 
   assert.equal(parse(trustText).maximumAgeMs, undefined)
 })
 
+test('a trust file says where and on what parties run, and how often an owner counts', () => {
+  const facts = { cloud: 'AS64500', jurisdiction: 'DE-BE', hardwareVendor: 'Example Silicon', software: 'countersign' }
+  const lines = Object.entries(facts).map(([name, value]) => `  ${name}: ${value}\n`)
+  const trust = parse(`${trustText}- name: W\n  owner: Example Operator\n${lines.join('')}perOwner: 3\n`)
+  const { name, owner, cloud, jurisdiction, hardwareVendor, software } = trust.parties[3] ?? assert.fail()
+  assert.deepEqual({ cloud, jurisdiction, hardwareVendor, software }, facts)
+  assert.deepEqual([name, owner], ['W', 'Example Operator Ltd'], 'an owner that is a party stands for its owner')
+  assert.equal(trust.perOwner, 3)
+  assert.equal(parse(trustText).perOwner, 1)
+  assert.equal(parse(trustText).parties[0]?.cloud, undefined)
+})
+
 test('a trust file may be JSON', () => {
   const trust = parse(JSON.stringify(parseYaml(utf8(trustText))))
   assert.equal(trust.parties.length, 3)
@@ -67,6 +79,11 @@ test('fields that are unknown, missing or of another type are refused', () => {
   refused(`${trustText}maximumAgeDays: 0\n`, /maximumAgeDays/)
   refused(`${trustText}maximumAgeDays: 1.5\n`, /maximumAgeDays/)
   refused(`${trustText}minimumOwners: 0\n`, /minimumOwners/)
+  refused(`${trustText}perOwner: 0\n`, /perOwner/)
+  refused(`${trustText}perOwner: 1001\n`, /perOwner/)
+  refused(`${trustText}- name: W\n  owner: W\n  jurisdiction: Germany\n`, /jurisdiction/)
+  refused(`${trustText}- name: W\n  owner: W\n  cloud: [a]\n`, /cloud/)
+  refused(`${trustText}- name: W\n  owner: W\n  software: ${'a'.repeat(129)}\n`, /software/)
   refused(`${trustText}require:\n  taste: any\n`, /claims are/)
   refused(`${trustText}require:\n  record: re-executed\n`, /grades of record/)
   refused(`${trustText}require:\n  "record:any,model": any\n`, /is not a claim/)

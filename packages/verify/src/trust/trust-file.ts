@@ -11,6 +11,8 @@ import type { Crypto } from '../crypto/crypto.ts'
 import { parseP256Spki } from '../crypto/keys.ts'
 import { CountersignError, quote } from '../errors.ts'
 import { parseTlogPolicy, type TlogPolicy } from '../log/tlog-policy.ts'
+import { type PartyFacts, readPartyFacts } from '../statement/party.ts'
+import { resolveOwners } from './owners.ts'
 import { parseRequirements, type Requirement } from './requirement.ts'
 
 /** What a party's keys are trusted for. */
@@ -29,9 +31,10 @@ export interface PartyKey {
   readonly untilIndex: number
 }
 
-export interface Party {
+/** A party, and where and on what it runs as far as the relying party knows. */
+export interface Party extends PartyFacts {
   readonly name: string
-  /** Who controls it, as the relying party knows. Parties of one owner count once. */
+  /** Who controls it in the end, as the relying party knows. Parties of one owner count once. */
   readonly owner: string
   readonly roles: readonly Role[]
   readonly keys: readonly PartyKey[]
@@ -47,12 +50,15 @@ export interface Trust {
   readonly maximumAgeMs: number | undefined
   /** Owners apart from the operator's that must confirm a record for `independence`. */
   readonly minimumOwners: number
+  /** Most confirmations of one owner that count towards that. */
+  readonly perOwner: number
 }
 
 const FORMAT = 'countersign-trust/v1'
 const MAX_BYTES = 1024 * 1024
 const MAX_PARTIES = 1024
 const DEFAULT_MINIMUM_OWNERS = 2
+const DEFAULT_PER_OWNER = 1
 const MS_PER_DAY = 86_400_000
 
 /** Most YAML lists and maps inside one another in brackets, begun on one line, or by indentation. */
@@ -150,14 +156,16 @@ function readTrust(crypto: Crypto, value: Json): Trust {
   const requirements = fields.optional('require', () => readRequire(fields.object('require')))
   const days = fields.optional('maximumAgeDays', () => fields.integer('maximumAgeDays', 1, 100_000))
   const minimumOwners = fields.optional('minimumOwners', () => fields.integer('minimumOwners', 1, 1000))
+  const perOwner = fields.optional('perOwner', () => fields.integer('perOwner', 1, 1000))
   fields.end()
   checkDistinct(parties)
   return {
     policy,
-    parties,
+    parties: resolveOwners(parties),
     requirements: requirements ?? [],
     maximumAgeMs: days === undefined ? undefined : days * MS_PER_DAY,
     minimumOwners: minimumOwners ?? DEFAULT_MINIMUM_OWNERS,
+    perOwner: perOwner ?? DEFAULT_PER_OWNER,
   }
 }
 
@@ -178,6 +186,7 @@ function readParty(crypto: Crypto, policy: TlogPolicy, item: Json, path: Path): 
     keys: fields.optional('keys', () => fields.list('keys', 256, (each, at) => readKey(crypto, each, at))) ?? [],
     witnesses:
       fields.optional('witnesses', () => fields.list('witnesses', 256, (each, at) => readText(each, at))) ?? [],
+    ...readPartyFacts(fields),
   }
   fields.end()
   const unknown = party.witnesses.find((name) => !policy.witnesses.some((witness) => witness.name === name))
@@ -228,6 +237,15 @@ export function findSigner(
     if (key !== undefined) return { party, key }
   }
   return undefined
+}
+
+/** The party whose key that is at `index` of the log `origin`, whatever it is trusted for. */
+export function findKeyHolder(
+  trust: Trust,
+  keyId: string,
+  { origin, index }: { readonly origin: string; readonly index: number },
+): Party | undefined {
+  return trust.parties.find(({ keys }) => keys.some((key) => key.keyId === keyId && isValidAt(key, origin, index)))
 }
 
 function isValidAt({ log, fromIndex, untilIndex }: PartyKey, origin: string, index: number): boolean {

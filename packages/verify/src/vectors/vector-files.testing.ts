@@ -4,14 +4,25 @@ import { verdictCases } from '../verdict/verdict-cases.testing.ts'
 import { auditVectors } from './audit-vectors.testing.ts'
 import { byteVectors } from './byte-vectors.testing.ts'
 import type { FormatVectors } from './format-vector.testing.ts'
+import { independenceVectors } from './independence-vectors.testing.ts'
 import { logVectors } from './log-vectors.testing.ts'
 import { partyVectors } from './party-vectors.testing.ts'
 import { treeVectors } from './tree-vectors.testing.ts'
 import { trustVectors } from './trust-vectors.testing.ts'
+import { witnessVectors } from './witness-vectors.testing.ts'
 
 /** The vectors of every small format. */
 export function formatVectors(): readonly FormatVectors[] {
-  return [...byteVectors(), ...logVectors(), ...treeVectors(), ...auditVectors(), ...trustVectors(), partyVectors()]
+  return [
+    ...byteVectors(),
+    ...logVectors(),
+    ...treeVectors(),
+    ...auditVectors(),
+    ...trustVectors(),
+    partyVectors(),
+    ...witnessVectors(),
+    ...independenceVectors(),
+  ]
 }
 
 /** Contents by path below `vectors/`. */

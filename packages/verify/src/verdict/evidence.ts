@@ -5,12 +5,12 @@ import type { UnverifiedDossier } from '../dossier/dossier.ts'
 import { createMemory, type Memory } from '../dossier/memory.ts'
 import { CountersignError } from '../errors.ts'
 import type { ExecutionResult } from '../execution/comparison.ts'
-import { type Confirmation, meetsQuorum, openConfirmations } from '../independence/confirmation.ts'
+import { type Confirmation, confirmationsAsOf, meetsQuorum, openConfirmations } from '../independence/confirmation.ts'
 import type { UnverifiedReceipt } from '../log/bundle.ts'
-import type { Checkpoint } from '../log/checkpoint.ts'
+import { type Checkpoint, openCheckpoint } from '../log/checkpoint.ts'
 import { type Leaf, verifyLeaf } from '../log/leaf.ts'
 import { type Hash, hashLeaf, type TreeHead, verifyConsistency, verifyInclusion } from '../log/merkle.ts'
-import { formatNote, formatNoteKey, type NoteKey } from '../log/note.ts'
+import { formatNote, formatNoteKey, type NoteKey, type UnverifiedNote } from '../log/note.ts'
 import { openHead } from '../log/receipt.ts'
 import type { Misbehaviour } from '../misbehaviour/misbehaviour.ts'
 import { openEnvelope, type UnverifiedEnvelope } from '../statement/dsse.ts'
@@ -73,6 +73,12 @@ export class Prover {
     return this.#memory.recall('head', name, () => openHead(this.crypto, receipt, logKey))
   }
 
+  /** A head that stands alone, after the log's signature on it was checked. */
+  openCheckpoint(note: UnverifiedNote, logKey: NoteKey): Checkpoint {
+    const name = `${formatNoteKey(logKey)} ${formatNote(note)}`
+    return this.#memory.recall('checkpoint', name, () => openCheckpoint(this.crypto, note, logKey))
+  }
+
   /** The leaf hash, after the leaf was found to be for this envelope. */
   leafHash(receipt: UnverifiedReceipt): Hash {
     verifyLeaf(this.crypto, receipt.leaf, receipt.envelope, receipt.leaf.spki)
@@ -127,12 +133,14 @@ export class LinkedStatements {
   /** The head of the answer, whose quorum is met before this is made. */
   readonly #confirmedHead: string
   readonly #misbehaviour: readonly Misbehaviour[]
+  readonly #atMs: number
   readonly #receipts: readonly CarriedStatement[]
   /** What was opened, by roles and digest: several claims rest on the same statement. */
   readonly #opened = new Map<string, SignedStatement>()
 
-  constructor(prover: Prover, trust: Trust, dossier: UnverifiedDossier, misbehaviour: readonly Misbehaviour[]) {
+  constructor(prover: Prover, trust: Trust, dossier: UnverifiedDossier, { misbehaviour = [], atMs }: VerdictInput) {
     this.#misbehaviour = misbehaviour
+    this.#atMs = atMs
     this.#prover = prover
     this.#trust = trust
     this.#confirmedHead = formatNote(dossier.receipt.checkpoint)
@@ -215,7 +223,8 @@ export class LinkedStatements {
   /** What the answer's own head had to meet, every other head must: else a fork of the operator's could carry them. */
   #requireQuorum({ checkpoint }: UnverifiedReceipt): void {
     if (this.#trust.policy.quorum === 'none' || formatNote(checkpoint) === this.#confirmedHead) return
-    if (!meetsQuorum(this.#trust.policy, openConfirmations(this.#prover.crypto, checkpoint, this.#trust.policy))) {
+    const confirmations = openConfirmations(this.#prover.crypto, checkpoint, this.#trust.policy)
+    if (!meetsQuorum(this.#trust.policy, confirmationsAsOf(confirmations, this.#atMs))) {
       throw new CountersignError(
         'policy/quorum-unmet',
         'the head over this statement does not meet the policy’s quorum',

@@ -2,7 +2,13 @@
 import { equalBytes, parseHex, toHex } from '../bytes/bytes.ts'
 import { isProofFrom, type UnverifiedDossier } from '../dossier/dossier.ts'
 import { CountersignError } from '../errors.ts'
-import { type Confirmation, meetsQuorum, openConfirmations } from '../independence/confirmation.ts'
+import {
+  type Confirmation,
+  confirmationsAsOf,
+  MAX_CLOCK_SKEW_MS,
+  meetsQuorum,
+  openConfirmations,
+} from '../independence/confirmation.ts'
 import { type Checkpoint, parseCheckpoint } from '../log/checkpoint.ts'
 import type { Hash } from '../log/merkle.ts'
 import type { NoteKey, UnverifiedNote } from '../log/note.ts'
@@ -18,8 +24,6 @@ const DOES_NOT_PROVE = [
   'that the answer is right, or that the model and hardware are the ones named: see the other claims',
   'that nothing was left out of the log before this answer was given',
 ]
-/** How far the operator's clock may be ahead of the relying party's. */
-const MAX_CLOCK_SKEW_MS = 300_000
 const MS_PER_DAY = 86_400_000
 
 const NOBODY_ELSE = 'that anyone but the operator was shown this log: no witness confirmed a single history'
@@ -62,9 +66,10 @@ export function decideRecord(dossier: UnverifiedDossier, input: VerdictInput): R
     trusts: logKey === undefined ? [] : [`the operator of log ${logKey.name}`, ...names(confirmations)],
     doesNotProve: confirmations.length > 0 ? DOES_NOT_PROVE : [...DOES_NOT_PROVE, NOBODY_ELSE],
   })
-  if (row.status !== 'holds' || !trust || !inference || !operator || !head || !leafHash)
+  if (row.status !== 'holds' || !trust || !inference || !operator || !head || !leafHash) {
     return { row, answer: undefined }
-  const linked = new LinkedStatements(prover, trust, dossier, input.misbehaviour ?? [])
+  }
+  const linked = new LinkedStatements(prover, trust, dossier, input)
   const place = { index: receipt.index, leafHash, head }
   const answer = { inference, statement, ...place, operator, confirmations, content, linked }
   return { row, answer }
@@ -191,10 +196,10 @@ function checkOpenings(
   return content
 }
 
-function checkQuorum({ crypto, trust }: VerdictInput, note: UnverifiedNote): readonly Confirmation[] {
+function checkQuorum({ crypto, trust, atMs }: VerdictInput, note: UnverifiedNote): readonly Confirmation[] {
   if (trust === undefined)
     throw new CountersignError('policy/unknown-log', 'no trust file was given, so no policy either')
-  const confirmations = openConfirmations(crypto, note, trust.policy)
+  const confirmations = confirmationsAsOf(openConfirmations(crypto, note, trust.policy), atMs)
   if (meetsQuorum(trust.policy, confirmations)) return confirmations
   const quorum = JSON.stringify(trust.policy.quorum)
   throw new CountersignError(

@@ -25,6 +25,8 @@ export interface ExpectedRow {
 export interface Expectation {
   readonly satisfaction: Satisfaction
   readonly claims: { readonly [claim in ClaimName]: ExpectedRow }
+  /** Bounds of the time; when missing, there are none. */
+  readonly time?: { readonly notBeforeMs: number | null; readonly notAfterMs: number | null }
   /** Names of all checks that did not pass, in order. */
   readonly failing: readonly string[]
   /** The first check that shows something to be false. */
@@ -65,6 +67,9 @@ function rowOf(word: 'refuted' | 'unproven' | Grade): ExpectedRow {
   return word === 'refuted' || word === 'unproven' ? { status: word, grade: null } : { status: 'holds', grade: word }
 }
 
+/** What witnesses that cosign at the usual time say. */
+export const WITNESSED_TIME = { notBeforeMs: null, notAfterMs: NOW_MS + 999 }
+
 /** Expects the rows of the plain dossier, but for `rows`; all else unproven where the record does not hold. */
 export function expectRows(rows: Rows, failing: readonly string[], refutedBy?: string): Expectation {
   const recordHolds = rows.record !== 'refuted' && rows.record !== 'unproven'
@@ -75,7 +80,12 @@ export function expectRows(rows: Rows, failing: readonly string[], refutedBy?: s
     }),
   ) as Expectation['claims']
   const satisfaction = refutedBy !== undefined ? 'refuted' : recordHolds ? 'satisfied' : 'unproven'
-  return { satisfaction, claims, failing, ...(refutedBy === undefined ? {} : { refutedBy }) }
+  return {
+    ...{ satisfaction, claims },
+    ...(rows.record === 'witnessed' ? { time: WITNESSED_TIME } : {}),
+    failing,
+    ...(refutedBy === undefined ? {} : { refutedBy }),
+  }
 }
 
 /** Checks that do not pass in the plain dossier. */
@@ -132,11 +142,13 @@ function readExecution(value: Json): ExecutionResult {
 export function observed(verdict: Verdict, satisfaction: Satisfaction): Expectation {
   const checks = verdict.claims.flatMap((row) => row.checks)
   const refutedBy = checks.find((check) => check.result === 'fail')?.name
+  const { notBeforeMs, notAfterMs } = verdict.time
   return {
     satisfaction,
     claims: Object.fromEntries(
       verdict.claims.map(({ claim, status, grade }) => [claim, { status, grade }]),
     ) as Expectation['claims'],
+    ...(notBeforeMs === null && notAfterMs === null ? {} : { time: { notBeforeMs, notAfterMs } }),
     failing: checks.filter((check) => check.result !== 'pass').map((check) => check.name),
     ...(refutedBy === undefined ? {} : { refutedBy }),
   }

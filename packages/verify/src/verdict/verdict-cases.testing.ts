@@ -4,6 +4,7 @@ import { knownMisbehaviourCases } from './misbehaviour-cases.testing.ts'
 import { outputCases } from './output-cases.testing.ts'
 import { recordCases } from './record-cases.testing.ts'
 import { tamperedCases } from './tampered-cases.testing.ts'
+import { timeCases } from './time-cases.testing.ts'
 import { upstreamCases } from './upstream-cases.testing.ts'
 import type { VerdictCase } from './verdict-case.testing.ts'
 import { witnessCases } from './witness-cases.testing.ts'
@@ -13,6 +14,7 @@ export function verdictCases(): readonly VerdictCase[] {
   return [
     ...recordCases(),
     ...witnessCases(),
+    ...timeCases(),
     ...tamperedCases(),
     ...claimCases(),
     ...outputCases(),

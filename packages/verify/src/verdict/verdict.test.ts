@@ -77,6 +77,25 @@ test('reasons say what a reader must know', () => {
   assert.match(reasonOf('upstream-answer-run-again', 'output'), /nobody here loaded the weights/)
 })
 
+test('the time says what bounds it, and whether the operator’s own lies within', () => {
+  const timeOf = (name: string) => {
+    const found = cases.find((each) => each.name === name)
+    assert.ok(found, name)
+    return runVerdictCase(found, nodeCrypto).verdict.time
+  }
+  assert.match(timeOf('cut-log').reason, /the record does not hold/)
+  assert.match(timeOf('honest').reason, /only the operator says when/)
+  assert.match(timeOf('quorum-met').reason, /nothing in the dossier shows/)
+  assert.match(timeOf('time-when-clocks-differ').reason, /their clocks differ/)
+  assert.match(timeOf('time-from-the-cited-head').reason, /after that$/)
+  assert.match(timeOf('time-that-the-operator-contradicts').reason, /own time lies outside/)
+  assert.equal(timeOf('cut-log').operatorMs, null)
+  assert.equal(timeOf('honest').operatorMs, NOW_MS + 3)
+  assert.deepEqual(timeOf('honest').trusts, [])
+  assert.deepEqual(timeOf('time-by-the-second-of-three').trusts, ['witness b', 'witness c'])
+  assert.deepEqual(timeOf('time-from-the-cited-head').trusts, ['witness a', 'witness b', 'witness c'])
+})
+
 test('what is not run again in this release is said before anything is run', () => {
   const planned = (options: SceneOptions) => {
     const scene = buildScene(options)

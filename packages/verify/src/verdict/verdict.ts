@@ -14,6 +14,7 @@ import { decideIndependence } from './independence.ts'
 import { decideModel } from './model.ts'
 import { decideOutput } from './output.ts'
 import { decideRecord } from './record.ts'
+import { decideTime, type TimeInterval } from './time.ts'
 
 export const VERDICT_FORMAT = 'countersign-verdict/v1'
 
@@ -25,6 +26,8 @@ export interface Verdict {
   readonly statement: StatementDigest | null
   /** The time that the verdict is for. */
   readonly atMs: number
+  /** When the answer was recorded, as far as witnesses bound it. */
+  readonly time: TimeInterval
   /** One row per claim, in the order of `CLAIMS`. */
   readonly claims: readonly ClaimRow[]
 }
@@ -42,6 +45,7 @@ export function decideVerdict(dossier: UnverifiedDossier, input: VerdictInput): 
     receipt: dossier.receiptId,
     statement: answer?.statement ?? null,
     atMs: input.atMs,
+    time: decideTime(dossier, answer, input),
     claims,
   }
 }

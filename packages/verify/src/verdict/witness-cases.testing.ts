@@ -7,7 +7,7 @@ import { buildScene, logLine, sceneDossier, trustText } from '../scene.testing.t
 import { expectRows, NOT_RUN, PLAIN_FAILING, type VerdictCase } from './verdict-case.testing.ts'
 
 export function witnessCases(): readonly VerdictCase[] {
-  return [...quorumCases(), ...ownerCases(), unconfirmedManifest()]
+  return [...quorumCases(), ...sharedOwnerCases(), ...ownerCases(), unconfirmedManifest()]
 }
 
 const scene = buildScene()
@@ -78,20 +78,6 @@ function ownerCases(): readonly VerdictCase[] {
   const lone = lines.replace(/witness b .*\n/, '')
   return [
     {
-      ...build('one-owner-twice', 'Two witnesses of one owner count once.', 'both', [a, b], owner('A', 'a, b')),
-      expect: dependent,
-    },
-    {
-      ...build(
-        'one-owner-by-two-names',
-        'Two parties of one owner count once.',
-        'both',
-        [a, b],
-        owner('A', 'a', 'One Ltd') + owner('B', 'b', 'One Ltd'),
-      ),
-      expect: dependent,
-    },
-    {
       ...build(
         'operators-own-witness',
         'A witness of the operator’s owner counts for nothing.',
@@ -124,6 +110,45 @@ function ownerCases(): readonly VerdictCase[] {
         '',
       ),
       trust: trustText(`${lone}quorum a\n`, scene, owner('A', 'a')),
+      expect: dependent,
+    },
+  ]
+}
+
+function sharedOwnerCases(): readonly VerdictCase[] {
+  return [
+    {
+      ...build('one-owner-twice', 'Two witnesses of one owner count once.', 'both', [a, b], owner('A', 'a, b')),
+      expect: dependent,
+    },
+    {
+      ...build(
+        'one-owner-by-two-names',
+        'Two parties of one owner count once.',
+        'both',
+        [a, b],
+        owner('A', 'a', 'One Ltd') + owner('B', 'b', 'One Ltd'),
+      ),
+      expect: dependent,
+    },
+    {
+      ...build(
+        'one-owner-twice-allowed',
+        'The trust file lets two confirmations of one owner count.',
+        'both',
+        [a, b],
+        `${owner('A', 'a, b')}perOwner: 2\n`,
+      ),
+      expect: independent,
+    },
+    {
+      ...build(
+        'one-owner-by-a-party-between',
+        'A party whose owner is a party has that party’s owner.',
+        'both',
+        [a, b],
+        owner('A', 'a') + owner('B', 'b', 'A'),
+      ),
       expect: dependent,
     },
   ]

@@ -45,7 +45,7 @@ export class GatewayAccess {
 
   /** What the gateway gives for an entry. @throws {CountersignError} `watch/unreachable`, `watch/bad-answer` */
   entry(index: number, timeoutMs = this.#timeoutMs): Promise<GatewayReply> {
-    const headers: { [name: string]: string } = { prefer: 'wait=10' }
+    const headers: { [name: string]: string } = { prefer: 'wait=10, witnessed' }
     if (this.#apiKey !== undefined) headers.authorization = `Bearer ${this.#apiKey}`
     const request = { method: 'GET', path: `/audit/entries/${index}`, headers } as const
     return this.#send(request, MAX_DOSSIER_BYTES, Math.min(timeoutMs, this.#timeoutMs))

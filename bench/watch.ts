@@ -1,0 +1,16 @@
+/** What the roles cost that others run against an operator: one group of figures per role. */
+import type { Benchmark } from './result.ts'
+import { benchWitnesses } from './watch-witness.ts'
+
+/** Each group measures one role, and says how. */
+const GROUPS: readonly (() => Promise<Benchmark>)[] = [benchWitnesses]
+
+export async function benchWatch(): Promise<Benchmark> {
+  const groups: Benchmark[] = []
+  for (const bench of GROUPS) groups.push(await bench())
+  return {
+    method: groups.map(({ method }) => method).join('\n'),
+    figures: Object.assign({}, ...groups.map(({ figures }) => figures)),
+    goals: Object.assign({}, ...groups.map(({ goals }) => goals)),
+  }
+}

@@ -1,0 +1,69 @@
+/** Requests to one witness over HTTP. Whatever it does, there is an answer or a reason within the limits. */
+import { Client } from 'undici'
+import { MAX_ANSWER_BYTES, type Reply } from './answer.ts'
+
+/** Longest time for one request, its connection included. */
+export const REQUEST_TIMEOUT_MS = 10_000
+/** How long a connection is kept without a request: publications come once a second, while there are any. */
+const KEEP_ALIVE_MS = 30_000
+
+/** Codes of a connection that was closed by the other side. */
+const RESET: ReadonlySet<string> = /* @__PURE__ */ new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
+
+export interface WitnessClient {
+  /** Sends the body of an `add-checkpoint`. Never rejects. */
+  addCheckpoint(body: string): Promise<Reply>
+  /** Ends what is under way. */
+  close(): Promise<void>
+}
+
+/** Connects when there is something to ask. Follows no redirect; certificates are always checked. @param url without a slash at its end */
+export function createWitnessClient(url: string, timeoutMs = REQUEST_TIMEOUT_MS): WitnessClient {
+  const { origin, pathname } = new URL(url)
+  const path = `${pathname.replace(/\/+$/, '')}/add-checkpoint`
+  const client = new Client(origin, {
+    pipelining: 1,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    maxHeaderSize: MAX_ANSWER_BYTES,
+    maxResponseSize: MAX_ANSWER_BYTES,
+    connect: { timeout: timeoutMs, rejectUnauthorized: true },
+  })
+  const closing = new AbortController()
+  const request = async (body: string, signal: AbortSignal): Promise<Reply> => {
+    const reply = await client.request({ path, method: 'POST', body, signal })
+    return {
+      status: reply.statusCode,
+      retryAfter: textOf(reply.headers['retry-after']),
+      body: await reply.body.bytes(),
+    }
+  }
+  return {
+    async addCheckpoint(body) {
+      const signal = AbortSignal.any([closing.signal, AbortSignal.timeout(timeoutMs)])
+      try {
+        return await request(body, signal)
+      } catch (thrown) {
+        // Most likely it had been closed while it was idle. Asking twice does no harm.
+        const isReset = RESET.has(String((thrown as { code?: unknown }).code))
+        if (!isReset || signal.aborted) return { failure: failureOf(thrown) }
+        return await request(body, signal).catch((again: unknown) => ({ failure: failureOf(again) }))
+      }
+    },
+    async close() {
+      closing.abort()
+      await client.destroy()
+    },
+  }
+}
+
+function textOf(value: string | string[] | undefined): string | undefined {
+  return typeof value === 'string' ? value : undefined
+}
+
+/** A word for it: codes of the system and of the client, never what a witness sent. */
+function failureOf(thrown: unknown): string {
+  const { code, name } = (thrown ?? {}) as { readonly code?: unknown; readonly name?: unknown }
+  if (name === 'TimeoutError') return 'no answer in time'
+  if (code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE') return 'its answer is too large'
+  return typeof code === 'string' ? code : 'no answer'
+}
