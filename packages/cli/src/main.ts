@@ -17,6 +17,7 @@ const COMMANDS: { readonly [name: string]: () => Promise<(program: Command) => v
   verify: async () => (await import('./commands/verify.ts')).addVerify,
   independence: async () => (await import('./commands/independence.ts')).addIndependence,
   inspect: async () => (await import('./commands/inspect.ts')).addInspect,
+  audit: async () => (await import('./commands/audit.ts')).addAudit,
   witness: async () => (await import('./commands/witness.ts')).addWitness,
   log: async () => (await import('./commands/log.ts')).addLog,
   key: async () => (await import('./commands/key.ts')).addKey,

@@ -1,4 +1,5 @@
 /** Every parser of the package, with inputs that it accepts. */
+import { buildAudit } from './audit/audit-scene.testing.ts'
 import { parseBase64, parseBase64Url, toBase64 } from './bytes/base64.ts'
 import { parseHex, parseUtf8, utf8 } from './bytes/bytes.ts'
 import { FILE_LIMITS, type Json, PAYLOAD_LIMITS, parseJson } from './bytes/json.ts'
@@ -21,6 +22,9 @@ import { commonCases } from './misbehaviour/common-cases.testing.ts'
 import { misbehaviourCases, misbehaviourTrust } from './misbehaviour/misbehaviour-cases.testing.ts'
 import { parseMisbehaviour } from './misbehaviour/proof-file.ts'
 import { buildScene, REQUEST, RESPONSE, sceneDossier } from './scene.testing.ts'
+import { parseAuditCommitment } from './statement/audit-commitment.ts'
+import { parseAuditResult } from './statement/audit-result.ts'
+import { formatAuditEntries, parseAuditEntries } from './statement/audited-entry.ts'
 import { parseAcceptance, parseDeployment } from './statement/deployment.ts'
 import { parseEnvelope } from './statement/dsse.ts'
 import { erasureStatement, parseErasure } from './statement/erasure.ts'
@@ -128,6 +132,8 @@ function statementParsers(): readonly Parser[] {
   const erasure = formatStatement(
     erasureStatement([{ receipt: scene.receiptId, statement: scene.statement }], 'requested', NOW_MS),
   )
+  const audit = buildAudit()
+  const file = utf8(formatAuditEntries(parseAuditResult(parseStatement(audit.result.payload)).entries))
   const build = (
     name: string,
     samples: readonly Uint8Array[],
@@ -143,6 +149,9 @@ function statementParsers(): readonly Parser[] {
     build('parseAcceptance', [acceptance], parseAcceptance),
     build('parseModel', [model], (statement) => parseModel(crypto, statement)),
     build('parseErasure', [erasure], parseErasure),
+    build('parseAuditCommitment', [audit.commitment.payload], parseAuditCommitment),
+    build('parseAuditResult', [audit.result.payload], parseAuditResult),
+    { name: 'parseAuditEntries', takes: 'bytes', isJson: true, samples: [file], parse: parseAuditEntries },
     build('parseParty', [formatStatement(partyStatement(SAMPLE_PARTY))], parseParty),
     build('parseLogSuccessor', [jsonBytes(successorStatement())], (statement) => openLogSuccessor(crypto, statement)),
   ]

@@ -8,10 +8,13 @@ import {
   openEnvelope,
   openLogSuccessor,
   parseAcceptance,
+  parseAuditCommitment,
+  parseAuditResult,
   parseDeployment,
   parseErasure,
   parseInference,
   parseModel,
+  parseParty,
   parseStatement,
   type ReceiptId,
   type StatementDigest,
@@ -21,7 +24,7 @@ import {
 import { indexPrefix } from '../store/database.ts'
 import { CompactTree } from './compact-tree.ts'
 import type { Fsck } from './fsck-findings.ts'
-import type { StatementKind } from './sequencer.ts'
+import { FOREIGN_KINDS, type StatementKind } from './sequencer.ts'
 
 /** What the checks after this one need to know. */
 export interface CheckedEntries {
@@ -99,7 +102,8 @@ class EntryReader {
     const digest = crypto.sha256(payload)
     const leaf = hashLeaf(crypto, formatLeaf({ payloadHash: digest, signature, spki }))
     if (!equalBytes(leaf, row.leaf_hash)) findings.error('leaf', `entry ${idx} is not the leaf of its statement`)
-    if (kind !== 'acceptance' && statementSpki !== undefined && !equalBytes(spki, statementSpki)) {
+    const isForeign = FOREIGN_KINDS.some((each) => each === kind)
+    if (!isForeign && statementSpki !== undefined && !equalBytes(spki, statementSpki)) {
       findings.error('key', `entry ${idx} is signed with another key than the gateway's`)
     }
     if (row.digest_prefix !== String(indexPrefix(digest))) {
@@ -146,6 +150,15 @@ class EntryReader {
         return
       case 'acceptance':
         parseAcceptance(statement)
+        return
+      case 'party':
+        parseParty(statement)
+        return
+      case 'audit-commitment':
+        parseAuditCommitment(statement)
+        return
+      case 'audit-result':
+        parseAuditResult(statement)
     }
   }
 

@@ -85,14 +85,18 @@ export type Draft =
   | {
       /** A statement that somebody else signed. */
       readonly kind: 'foreign'
-      readonly type: StatementKind
+      readonly type: ForeignKind
       readonly name: string
       readonly payload: Uint8Array
       readonly signature: Uint8Array
       readonly spki: Uint8Array
     }
 
-export type StatementKind = 'inference' | 'deployment' | 'acceptance' | 'model' | 'erasure' | 'log-successor'
+/** Kinds of statements that others sign. */
+export const FOREIGN_KINDS = ['acceptance', 'party', 'audit-commitment', 'audit-result'] as const
+export type ForeignKind = (typeof FOREIGN_KINDS)[number]
+
+export type StatementKind = 'inference' | 'deployment' | 'model' | 'erasure' | 'log-successor' | ForeignKind
 
 /** What a committed statement got. */
 export interface Committed {

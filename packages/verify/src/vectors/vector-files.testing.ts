@@ -1,6 +1,7 @@
 /** All vectors as files: what `tools/make-vectors.ts` writes and the tests read back. */
 import type { Json } from '../bytes/json.ts'
 import { verdictCases } from '../verdict/verdict-cases.testing.ts'
+import { auditVectors } from './audit-vectors.testing.ts'
 import { byteVectors } from './byte-vectors.testing.ts'
 import type { FormatVectors } from './format-vector.testing.ts'
 import { independenceVectors } from './independence-vectors.testing.ts'
@@ -17,6 +18,7 @@ export function formatVectors(): readonly FormatVectors[] {
     ...byteVectors(),
     ...logVectors(),
     ...treeVectors(),
+    ...auditVectors(),
     ...trustVectors(),
     partyVectors(),
     successorVectors(),

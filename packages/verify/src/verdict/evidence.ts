@@ -38,6 +38,7 @@ export interface RecordedAnswer {
   readonly inference: Inference
   readonly statement: StatementDigest
   readonly index: number
+  readonly leafHash: Hash
   readonly operator: Party
   readonly head: Checkpoint
   readonly confirmations: readonly Confirmation[]
@@ -167,6 +168,12 @@ export class LinkedStatements {
     return this.#receipts.filter((each) => this.#claimsToBe(each, predicateType, subject)).map((each) => each.digest)
   }
 
+  /** Digests of carried statements that say they are of that type, each once, true or not. */
+  ofType(predicateType: string): readonly StatementDigest[] {
+    const found = this.#receipts.filter((each) => this.#claimsToBe(each, predicateType))
+    return [...new Set(found.map((each) => each.digest))]
+  }
+
   /**
    * The statement with that digest, after signature and inclusion were checked and its key found in the trust file with
    * one of `roles`.
@@ -236,12 +243,11 @@ export class LinkedStatements {
     }
   }
 
-  #claimsToBe({ digest, receipt }: CarriedStatement, predicateType: string, subject: StatementDigest): boolean {
+  #claimsToBe({ digest, receipt }: CarriedStatement, predicateType: string, subject?: StatementDigest): boolean {
     try {
       const statement = this.#prover.parseStatement(receipt.envelope.payload, digest)
-      return (
-        statement.predicateType === predicateType && statement.subjects.some((each) => each.digest.sha256 === subject)
-      )
+      const isAbout = subject === undefined || statement.subjects.some((each) => each.digest.sha256 === subject)
+      return statement.predicateType === predicateType && isAbout
     } catch {
       return false
     }

@@ -74,9 +74,12 @@ export function decideRecord(dossier: UnverifiedDossier, input: VerdictInput): R
       ...(head === undefined || list.failed !== undefined ? [] : standing.caveats(head.origin)),
     ],
   })
-  if (row.status !== 'holds' || !trust || !inference || !operator || !head) return { row, answer: undefined }
+  if (row.status !== 'holds' || !trust || !inference || !operator || !head || !leafHash) {
+    return { row, answer: undefined }
+  }
   const linked = new LinkedStatements(prover, trust, dossier, standing, input.atMs)
-  const answer = { inference, statement, index: receipt.index, operator, head, confirmations, content, linked }
+  const place = { index: receipt.index, leafHash, head }
+  const answer = { inference, statement, ...place, operator, confirmations, content, linked }
   return { row, answer }
 }
 

@@ -1,3 +1,4 @@
+import { auditCases } from './audit-cases.testing.ts'
 import { claimCases } from './claim-cases.testing.ts'
 import { knownMisbehaviourCases } from './misbehaviour-cases.testing.ts'
 import { outputCases } from './output-cases.testing.ts'
@@ -18,6 +19,7 @@ export function verdictCases(): readonly VerdictCase[] {
     ...tamperedCases(),
     ...claimCases(),
     ...outputCases(),
+    ...auditCases(),
     ...upstreamCases(),
     ...knownMisbehaviourCases(),
     ...standingCases(),
