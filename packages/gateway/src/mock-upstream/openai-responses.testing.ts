@@ -24,6 +24,10 @@ const DEFAULT_PAGE = 20
 
 export function answerResponse(call: Call, store: ResponseStore): Answer {
   const request = call.json as ResponseCreateParams
+  const previous = request.previous_response_id
+  if (typeof previous === 'string' && !store.has(previous)) {
+    return OPENAI.error(400, `Previous response with id '${previous}' not found.`, call.digest)
+  }
   const utterance = utter(call.scenario, promptOf(request))
   const response = responseOf(call, request, utterance)
   const text = toJson(response, call.scenario)

@@ -43,6 +43,7 @@ export class StatementReader {
   readonly #generation
   readonly #count
   readonly #upstream
+  readonly #kept
   readonly #first
 
   /** Without a lookup, finding by digest or receipt reads a few bytes of every statement. */
@@ -67,6 +68,7 @@ export class StatementReader {
       .prepare('SELECT request, receipt, status, content_type FROM first_answers WHERE scope = ? AND expires_ms >= ?')
       .raw()
     this.#upstream = database.prepare('SELECT upstream FROM upstream_objects WHERE id = ? AND key_id = ?').pluck()
+    this.#kept = database.prepare('SELECT 1 FROM upstream_objects WHERE id = ? LIMIT 1').pluck()
     this.#count = database
       .prepare(`SELECT count(*) FROM statements WHERE kind = 'acceptance' AND spki = ? AND cover_by >= ?`)
       .pluck()
@@ -122,6 +124,11 @@ export class StatementReader {
   /** Which upstream keeps an object of that id for that key. */
   upstreamOf(id: string, keyId: string): string | undefined {
     return this.#upstream.get(id, keyId) as string | undefined
+  }
+
+  /** Whether an upstream keeps an object of that id for anyone. */
+  isKept(id: string): boolean {
+    return this.#kept.get(id) !== undefined
   }
 
   /** How often the secret of a receipt was revoked. */
