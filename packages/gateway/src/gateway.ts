@@ -27,6 +27,7 @@ import { readBundledPrices } from './prices/prices.ts'
 import { Receipts } from './receipts/receipts.ts'
 import type { RecordingServices } from './recording/recording.ts'
 import { type AnswerCache, createAnswerCache } from './relay/answer-cache.ts'
+import { type ConversationsUnderWay, createConversations } from './relay/conversations.ts'
 import { createMarks, type MarksUnderWay } from './relay/marks.ts'
 import { settingsForRestart } from './reload.ts'
 import type { Services } from './services.ts'
@@ -67,6 +68,7 @@ export class Gateway implements Services {
   readonly access: Access
   readonly cache: AnswerCache = createAnswerCache()
   readonly marks: MarksUnderWay = createMarks()
+  readonly conversations: ConversationsUnderWay = createConversations()
   readonly version = VERSION
   readonly #folder: LockedDataFolder
   readonly #vaultKeys: KeyStore

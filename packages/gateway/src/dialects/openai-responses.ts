@@ -7,6 +7,7 @@ import {
   type FinishNames,
   type GrowingFacts,
   hasErrorIn,
+  idIn,
   itemsOf,
   noteError,
   noteFinish,
@@ -128,6 +129,7 @@ function readFrameFacts(frame: SseFrame, facts: GrowingFacts): void {
 function noteResponse(facts: GrowingFacts, response: ScannedObject): void {
   noteIdentity(facts, response)
   noteUsage(facts, USAGE, response)
+  facts.conversationId ??= idIn(childOf(response, 'conversation'), 'id')
   const status = textIn(response, 'status')
   if (status === 'completed') noteFinish(facts, FINISH, asksForTools(response) ? 'tools' : 'completed')
   if (status === 'incomplete') {

@@ -101,6 +101,7 @@ function responseOf(call: Call, request: ResponseCreateParams, utterance: Uttera
     created_at: CREATED_SECONDS,
     status: STATUSES[finish],
     background: false,
+    ...(request.conversation == null ? {} : { conversation: { id: conversationOf(request.conversation) } }),
     error: finish === 'failed' ? { code: 'server_error', message: 'The server had an error while answering.' } : null,
     incomplete_details: finish === 'length' ? { reason: 'max_output_tokens' } : null,
     instructions: request.instructions ?? null,
@@ -120,6 +121,10 @@ function responseOf(call: Call, request: ResponseCreateParams, utterance: Uttera
     truncation: 'disabled',
     ...(finish === 'failed' ? {} : { usage: usageOf(call, utterance) }),
   }
+}
+
+function conversationOf(named: string | { readonly id: string }): string {
+  return typeof named === 'string' ? named : named.id
 }
 
 function outputOf({ digest }: Call, { kind, pieces, calls, finish }: Utterance): ResponseOutputItem[] {

@@ -51,8 +51,10 @@ export async function admitRequest(services: Services, arrival: Arrival): Promis
   }
   if (scanned !== undefined) requireOneSpelling(scanned, decidingNames(deployment, dialect))
   if (key !== undefined) requireRight(key, 'infer', deployment.name)
-  const route = placesThatKeep(speaking, findKept(services, arrival, scanned), facts.model)
-  const request = { dialect, body, scanned, facts, deployment, route, key, nonce, subject }
+  const kept = findKept(services, arrival, scanned)
+  const route = placesThatKeep(speaking, kept, facts.model)
+  const { conversation } = kept
+  const request = { dialect, body, scanned, facts, deployment, route, conversation, key, nonce, subject }
   const nobody = { estimate: undefined, reservation: undefined, counted: { expected: 0, isSettled: true } }
   return { ...request, ...(key === undefined ? nobody : hold(services, key, request)) }
 }

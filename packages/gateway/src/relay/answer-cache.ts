@@ -61,7 +61,7 @@ export function createAnswerCache(): AnswerCache {
   return {
     find(admitted, nowMs) {
       const { cache } = admitted.deployment
-      if (cache === undefined || admitted.subject !== undefined) return undefined
+      if (cache === undefined || !mayBeRepeated(admitted)) return undefined
       sweep(nowMs)
       const name = nameOf(admitted)
       const entry = entries.get(name)
@@ -71,7 +71,7 @@ export function createAnswerCache(): AnswerCache {
     },
     keep(admitted, answer) {
       const { cache } = admitted.deployment
-      if (cache === undefined || admitted.subject !== undefined) return
+      if (cache === undefined || !mayBeRepeated(admitted)) return
       sweep(answer.atMs)
       if (answer.body.length > MAX_CACHED_ANSWER_BYTES) return
       const name = nameOf(admitted)
@@ -86,6 +86,11 @@ export function createAnswerCache(): AnswerCache {
       }
     },
   }
+}
+
+/** In a conversation the same bytes again are another request. */
+function mayBeRepeated({ subject, conversation }: AdmittedRequest): boolean {
+  return subject === undefined && conversation === undefined
 }
 
 /** Memory that an answer takes, roughly. */

@@ -5,13 +5,17 @@ import type { RouteTarget } from '../config/config.ts'
 import type { Dialect } from '../dialects/dialect.ts'
 import type { ScannedObject } from '../dialects/json-scan.ts'
 import { readReferences } from '../dialects/openai-responses.ts'
+import type { Services } from '../services.ts'
 import type { StatementReader } from '../store/statement-reader.ts'
-import { NO_KEY } from './admitted-request.ts'
+import { type AdmittedRequest, NO_KEY } from './admitted-request.ts'
+import { noConversation } from './conversations.ts'
 
 /** What a request goes on from. */
 export interface Kept {
   /** Upstreams that keep it: the request is for them alone. None where nobody here knows one. */
   readonly upstreams: readonly string[]
+  /** The conversation that it names. */
+  readonly conversation: string | undefined
 }
 
 interface Asking {
@@ -19,7 +23,7 @@ interface Asking {
   readonly key: ApiKey | undefined
 }
 
-const NOTHING: Kept = { upstreams: [] }
+const NOTHING: Kept = { upstreams: [], conversation: undefined }
 
 /** Of `false`. */
 const LETTER_F = 0x66
@@ -36,9 +40,33 @@ export function findKept(
 ): Kept {
   if (dialect.name !== 'openai-responses' || scanned === undefined) return NOTHING
   requireForeground(scanned)
-  const { previous } = readReferences(scanned)
-  const upstream = previous === undefined ? undefined : keeperOfAnswer(statements, previous, key)
-  return { upstreams: upstream === undefined ? [] : [upstream] }
+  const { previous, conversation } = readReferences(scanned)
+  const upstreams = [
+    previous === undefined ? undefined : keeperOfAnswer(statements, previous, key),
+    conversation === undefined ? undefined : keeperOfConversation(statements, conversation, key),
+  ]
+  return { upstreams: upstreams.filter((each) => each !== undefined), conversation }
+}
+
+/**
+ * Begins with the conversation of a request, where it names one; call what it returns when the request is over.
+ *
+ * @throws {CountersignError} `request/not-found` when it is somebody else's, or may become so
+ */
+export function beginConversation(
+  { conversations, statements }: Pick<Services, 'conversations' | 'statements'>,
+  { conversation, key }: Pick<AdmittedRequest, 'conversation' | 'key'>,
+): () => void {
+  if (conversation === undefined) return () => {}
+  const end = conversations.begin(conversation, key?.id ?? NO_KEY)
+  try {
+    // Once more: it may have become somebody's since the request was admitted.
+    keeperOfConversation(statements, conversation, key)
+  } catch (thrown) {
+    end()
+    throw thrown
+  }
+  return end
 }
 
 /**
@@ -74,4 +102,14 @@ function keeperOfAnswer(statements: StatementReader, id: string, key: ApiKey | u
   const upstream = statements.upstreamOf(id, key?.id ?? NO_KEY)
   if (upstream !== undefined || (key === undefined && !statements.isKept(id))) return upstream
   throw new CountersignError('request/not-found', `previous_response_id: no answer ${quote(id)} was given to this key`)
+}
+
+/**
+ * The upstream that keeps a conversation. Nobody says here whose it is, so it is theirs who have the first answer in it,
+ * and for everybody else it is none.
+ */
+function keeperOfConversation(statements: StatementReader, id: string, key: ApiKey | undefined): string | undefined {
+  const known = statements.conversation(id)
+  if (known === undefined || known.keyId === (key?.id ?? NO_KEY)) return known?.upstream
+  throw noConversation(id)
 }
