@@ -66,7 +66,7 @@ export class Gateway implements Services {
   readonly operatorToken: string
   readonly recording: RecordingServices
   readonly access: Access
-  readonly cache: AnswerCache = createAnswerCache()
+  readonly cache: AnswerCache
   readonly marks: MarksUnderWay = createMarks()
   readonly conversations: ConversationsUnderWay = createConversations()
   readonly version = VERSION
@@ -95,6 +95,7 @@ export class Gateway implements Services {
     this.operatorToken = parts.operatorToken
     this.#vaultKeys = parts.vaultKeys
     this.statements = new StatementReader(parts.crypto, parts.log.database, parts.log.lookup)
+    this.cache = createAnswerCache((receipt) => this.statements.latest('erasure', receipt) !== undefined)
     this.receipts = new Receipts({ ...parts, statements: this.statements })
     this.recording = { ...parts }
     this.access = parts.access
