@@ -119,7 +119,12 @@ function addReceiptRoutes(app: App, gateway: Services): void {
     const id = readReceiptId(c)
     authoriseOperator(c, gateway)
     const reason = readReason(c.req.query('reason'))
-    await gateway.log.perform({ kind: 'erase', receipt: id, reason })
+    try {
+      await gateway.log.perform({ kind: 'erase', receipt: id, reason })
+    } finally {
+      // Also where that was refused, or broke off: what the vault does not keep the cache may have.
+      forgetAnswer(gateway, id)
+    }
     return respond(reply(200, { receipt: id, erased: true }))
   })
   app.delete('/receipts/:id/secret', async (c) => {
@@ -129,6 +134,13 @@ function addReceiptRoutes(app: App, gateway: Services): void {
     await gateway.log.perform({ kind: 'revoke-secret', receipt: id })
     return respond(reply(200, { receipt: id, revoked: true }))
   })
+}
+
+/** Lets go of what the cache has of an answer: itself, or the one that it repeats. */
+function forgetAnswer({ cache, statements, receipts }: Services, id: string): void {
+  const row = statements.byReceipt(id)
+  const { repeats } = row === undefined ? {} : receipts.inference(row)
+  cache.forget(repeats === undefined ? [id] : [id, repeats])
 }
 
 function addStatementRoutes(app: App, gateway: Services): void {

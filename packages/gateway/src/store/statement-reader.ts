@@ -1,7 +1,7 @@
 /** Reads statements by index, digest, receipt or kind. */
 import { type Crypto, equalBytes, Fields, PAYLOAD_LIMITS, parseHex, parseJson } from '@countersign/verify'
 import { FOREIGN_KINDS, type StatementKind } from '../log/sequencer.ts'
-import { indexPrefix, type Sqlite } from './database.ts'
+import { conversationName, indexPrefix, type Sqlite } from './database.ts'
 import { type Lookup, type LookupKind, NO_LOOKUP } from './lookup.ts'
 
 /** A statement as it is kept. */
@@ -46,6 +46,8 @@ export class StatementReader {
   readonly #next
   readonly #names
   readonly #upstream
+  readonly #kept
+  readonly #holder
   readonly #first
 
   /** Without a lookup, finding by digest or receipt reads a few bytes of every statement. */
@@ -70,6 +72,8 @@ export class StatementReader {
       .prepare('SELECT request, receipt, status, content_type FROM first_answers WHERE scope = ? AND expires_ms >= ?')
       .raw()
     this.#upstream = database.prepare('SELECT upstream FROM upstream_objects WHERE id = ? AND key_id = ?').pluck()
+    this.#kept = database.prepare('SELECT 1 FROM upstream_objects WHERE id = ? LIMIT 1').pluck()
+    this.#holder = database.prepare('SELECT key_id AS keyId, upstream FROM upstream_objects WHERE id = ? LIMIT 1')
     this.#count = database
       .prepare(
         `SELECT count(*) FROM statements
@@ -133,6 +137,16 @@ export class StatementReader {
   /** Which upstream keeps an object of that id for that key. */
   upstreamOf(id: string, keyId: string): string | undefined {
     return this.#upstream.get(id, keyId) as string | undefined
+  }
+
+  /** Whether an upstream keeps an object of that id for anyone. */
+  isKept(id: string): boolean {
+    return this.#kept.get(id) !== undefined
+  }
+
+  /** Whose a conversation is, and which upstream keeps it; `undefined` as long as nobody had an answer in it. */
+  conversation(id: string): { readonly keyId: string; readonly upstream: string } | undefined {
+    return this.#holder.get(conversationName(id)) as { keyId: string; upstream: string } | undefined
   }
 
   /** How often the secret of a receipt was revoked. */
