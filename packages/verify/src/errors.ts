@@ -114,6 +114,10 @@ export const ERROR_CODES = [
   'vault/no-content',
   'vault/subject-key',
   'vault/wrong-key',
+  // watching
+  'watch/unreachable',
+  'watch/bad-answer',
+  'watch/not-found',
   // command line
   'usage/invalid',
   'file/unreadable',
