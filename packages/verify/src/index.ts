@@ -105,6 +105,7 @@ export {
   MISBEHAVIOUR_KINDS,
   type Misbehaviour,
   type MisbehaviourKind,
+  type UnverifiedHistory,
   type UnverifiedMisbehaviour,
   type UnverifiedPlace,
   verifyMisbehaviour,
@@ -206,7 +207,7 @@ export {
   type Requirement,
   reachesGrade,
 } from './trust/requirement.ts'
-export { type Party, parseTrustFile, parseYaml, ROLES, type Role, type Trust } from './trust/trust-file.ts'
+export { findSigner, type Party, parseTrustFile, parseYaml, ROLES, type Role, type Trust } from './trust/trust-file.ts'
 export type { Check, CheckResult, ClaimRow, ClaimStatus } from './verdict/checklist.ts'
 export type { RecordedAnswer, VerdictInput } from './verdict/evidence.ts'
 export { planExecution } from './verdict/output.ts'

@@ -10,7 +10,7 @@ import { CountersignError } from '../errors.ts'
 import { meetsQuorum, openConfirmations } from '../independence/confirmation.ts'
 import type { UnverifiedReceipt } from '../log/bundle.ts'
 import { openCheckpoint } from '../log/checkpoint.ts'
-import { type Hash, verifyInclusion } from '../log/merkle.ts'
+import { type Hash, verifyConsistency, verifyInclusion } from '../log/merkle.ts'
 import type { NoteKey, UnverifiedNote } from '../log/note.ts'
 import { type LogPromise, openPromise } from '../log/promise.ts'
 import { openReceipt } from '../log/receipt.ts'
@@ -20,6 +20,7 @@ import { findSigner, type Trust } from '../trust/trust-file.ts'
 
 export const MISBEHAVIOUR_KINDS = [
   'two-heads-of-one-size',
+  'head-of-another-history',
   'two-leaves-one-index',
   'promise-other-leaf',
   'promise-not-covered',
@@ -37,9 +38,19 @@ export interface UnverifiedPlace {
 
 type Pair<T> = readonly [T, T]
 
+/** Two heads, and the root that the tree under the newer one had when it was as large as the older. */
+export interface UnverifiedHistory {
+  readonly older: UnverifiedNote
+  readonly newer: UnverifiedNote
+  readonly root: Hash
+  /** Leads from that root to the newer head. */
+  readonly path: readonly Hash[]
+}
+
 /** A proof file as read; nothing in it is checked yet. */
 export type UnverifiedMisbehaviour =
   | { readonly kind: 'two-heads-of-one-size'; readonly heads: Pair<UnverifiedNote> }
+  | { readonly kind: 'head-of-another-history'; readonly history: UnverifiedHistory }
   | { readonly kind: 'two-leaves-one-index'; readonly index: number; readonly places: Pair<UnverifiedPlace> }
   | { readonly kind: 'promise-other-leaf'; readonly promise: UnverifiedNote; readonly place: UnverifiedPlace }
   | { readonly kind: 'promise-not-covered'; readonly promise: UnverifiedNote; readonly head: UnverifiedNote }
@@ -66,6 +77,8 @@ export function verifyMisbehaviour(crypto: Crypto, trust: Trust, proof: Unverifi
   switch (proof.kind) {
     case 'two-heads-of-one-size':
       return twoHeads(crypto, trust, proof.heads)
+    case 'head-of-another-history':
+      return anotherHistory(crypto, trust, proof.history)
     case 'two-leaves-one-index':
       return twoLeaves(crypto, trust, proof.index, proof.places)
     case 'promise-other-leaf':
@@ -84,6 +97,20 @@ function twoHeads(crypto: Crypto, trust: Trust, notes: Pair<UnverifiedNote>): Mi
   if (a.size !== b.size || equalBytes(a.root, b.root)) throw notProven('the heads do not contradict each other')
   const summary = `the log signed two heads of size ${a.size} with different roots`
   return { kind: 'two-heads-of-one-size', log: key.name, summary }
+}
+
+/**
+ * A consistency proof leads from one older root alone, as no other hashes to the newer one. So when it leads from another
+ * root than the older head's, the newer tree does not begin with the older.
+ */
+function anotherHistory(crypto: Crypto, trust: Trust, { older, newer, root, path }: UnverifiedHistory): Misbehaviour {
+  const key = logKeyOf(trust, older)
+  const [a, b] = [openCheckpoint(crypto, older, key), openCheckpoint(crypto, newer, key)]
+  if (a.size >= b.size) throw notProven('the heads are not of different sizes, in this order')
+  verifyConsistency(crypto, { size: a.size, root }, b, path)
+  if (equalBytes(root, a.root)) throw notProven('the newer head continues the older one')
+  const summary = `the log signed a head of size ${a.size} that its head of size ${b.size} does not continue`
+  return { kind: 'head-of-another-history', log: key.name, summary }
 }
 
 function twoLeaves(crypto: Crypto, trust: Trust, index: number, places: Pair<UnverifiedPlace>): Misbehaviour {

@@ -4,7 +4,12 @@ import { Fields } from '../bytes/shape.ts'
 import { parseBundle, readHash, type UnverifiedReceipt } from '../log/bundle.ts'
 import { MAX_PROOF_HASHES } from '../log/merkle.ts'
 import { readNote } from '../log/note.ts'
-import { MISBEHAVIOUR_KINDS, type UnverifiedMisbehaviour, type UnverifiedPlace } from './misbehaviour.ts'
+import {
+  MISBEHAVIOUR_KINDS,
+  type UnverifiedHistory,
+  type UnverifiedMisbehaviour,
+  type UnverifiedPlace,
+} from './misbehaviour.ts'
 
 export const MISBEHAVIOUR_FORMAT = 'countersign-misbehaviour/v1'
 
@@ -26,6 +31,8 @@ function readProof(fields: Fields): UnverifiedMisbehaviour {
   switch (kind) {
     case 'two-heads-of-one-size':
       return { kind, heads: [readNote(fields, 'first'), readNote(fields, 'second')] }
+    case 'head-of-another-history':
+      return { kind, history: readHistory(fields) }
     case 'two-leaves-one-index': {
       const places = [readPlace(fields.object('first')), readPlace(fields.object('second'))] as const
       return { kind, index: fields.integer('index'), places }
@@ -42,6 +49,15 @@ function readProof(fields: Fields): UnverifiedMisbehaviour {
 
 function readReceipt(fields: Fields, name: string): UnverifiedReceipt {
   return parseBundle(fields.required(name), fields.at(name))
+}
+
+function readHistory(fields: Fields): UnverifiedHistory {
+  return {
+    older: readNote(fields, 'older'),
+    newer: readNote(fields, 'newer'),
+    root: readHash(fields.required('root'), fields.at('root')),
+    path: fields.list('path', MAX_PROOF_HASHES, readHash),
+  }
 }
 
 function readPlace(fields: Fields): UnverifiedPlace {
