@@ -37,7 +37,14 @@ export function misbehaviourTrust(): string {
 
 export function misbehaviourCases(): readonly MisbehaviourCase[] {
   const scene = buildScene()
-  return [...headCases(scene), ...historyCases(scene), ...placeCases(scene), ...leafCases(scene), ...coverCases(scene), ...twiceCases()]
+  return [
+    ...headCases(scene),
+    ...historyCases(scene),
+    ...placeCases(scene),
+    ...leafCases(scene),
+    ...coverCases(scene),
+    ...twiceCases(),
+  ]
 }
 
 function proof(kind: MisbehaviourKind, parts: { readonly [name: string]: Json }): Json {

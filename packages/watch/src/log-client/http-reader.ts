@@ -1,8 +1,8 @@
 /** Reads over HTTP from servers that need not be honest: within a time, within a size, following no redirect. */
 import { CountersignError } from '@countersign/verify'
 import { type Dispatcher, Pool } from 'undici'
-import { pause } from './pause.ts'
 import { MAX_CONNECTIONS, MAX_HEADER_BYTES, MAX_RETRY_AFTER_MS, MAX_TRIES, REQUEST_TIMEOUT_MS } from './limits.ts'
+import { pause } from './pause.ts'
 
 export interface HttpReaderOptions {
   /** Scheme, host, port and the path that everything is below. */

@@ -77,7 +77,10 @@ export function decideLooked(decision: Decision, { atMs }: Of<'looked'>): void {
   const { waiting, stuck } = decision.state
   const isStuck = ({ root }: SignedHead) => stuck !== undefined && stuck.root === root && atMs < stuck.untilMs
   const served = waiting.filter((head) => head.source === LOG_SOURCE && !isStuck(head))
-  const target = served.reduce<WaitingHead | undefined>((a, b) => (a === undefined || b.size > a.size ? b : a), undefined)
+  const target = served.reduce<WaitingHead | undefined>(
+    (a, b) => (a === undefined || b.size > a.size ? b : a),
+    undefined,
+  )
   if (target === undefined) return
   const heads = waiting.filter(({ size }) => size < target.size).sort((a, b) => a.size - b.size)
   decision.do({ kind: 'extend', heads: [...heads, target] })
@@ -101,7 +104,8 @@ export function decideExtended(decision: Decision, observed: Of<'extended'>): vo
     decision.do({ kind: 'report', report: { event: 'verified', size: verified.size, root: verified.root, atMs } })
   }
   if (agreeing.some((head) => isSame(head, target))) decision.set({ stuck: undefined })
-  for (const head of differing) {
+  // Entries that are not under the log’s head say nothing about it.
+  for (const head of isRewritten ? [] : differing) {
     if (isSame(head, target)) becomeStuck(decision, target, atMs)
     // What the log serves leads to the target, if to anything: its tiles show what its history is.
     if (!isSame(head, target)) decision.do({ kind: 'compare', older: head, newer: target })

@@ -1,6 +1,7 @@
 /** The monitor's decisions: pure steps from what it knew and what it observed. @spec spec/monitor.md */
-import { Decision } from './decision.ts'
+
 import { decideCompared, decideExtended, decideHead, decideLooked, LOG_SOURCE, nameOf } from './decide-heads.ts'
+import { Decision } from './decision.ts'
 import { CLOCK_SKEW_SECONDS, MAX_PROMISES_PER_ROUND, MAX_WAITING_PROMISES } from './limits.ts'
 import type { MonitorState, WaitingPromise } from './monitor-state.ts'
 import type { Effect, MonitorTerms, Observation } from './observation.ts'
@@ -26,7 +27,8 @@ function decide(decision: Decision, observed: Observation): void {
     case 'fine':
       return decision.close(observed.finding, observed.subject, observed.atMs)
     case 'looked':
-      decideLooked(decision, observed)
+      return decideLooked(decision, observed)
+    case 'followed':
       return askForPromises(decision)
     case 'extended':
       return decideExtended(decision, observed)

@@ -99,7 +99,8 @@ export class EvidenceDesk {
       const about = { finding: 'evidence-unreadable', subject, atMs: this.#options.nowMs() } as const
       try {
         const { receipts, promises } = readEvidence(path)
-        for (const { receipt, bundle } of receipts) this.#takeReceipt(`file ${subject}`, receipt, bundle, heads, observations)
+        for (const { receipt, bundle } of receipts)
+          this.#takeReceipt(`file ${subject}`, receipt, bundle, heads, observations)
         for (const note of promises) observations.push(this.#readPromise(note))
         observations.push({ kind: 'fine', ...about })
       } catch (thrown) {
@@ -186,7 +187,12 @@ export class EvidenceDesk {
       const summary = `the receipt of statement ${digest} does not check: ${thrown.message}`
       observations.push({ kind: 'trouble', finding: 'statement-differs', subject: digest, summary, atMs: nowMs() })
     }
-    const opened: Pick<OpenedReceipt, 'payload' | 'statement' | 'keyId' | 'index'> = { payload, statement: digest, keyId, index }
+    const opened: Pick<OpenedReceipt, 'payload' | 'statement' | 'keyId' | 'index'> = {
+      payload,
+      statement: digest,
+      keyId,
+      index,
+    }
     const seen = readSeenStatement(trust, opened, logKey.name)
     if (seen !== undefined) observations.push(...this.#judge(seen, true))
   }

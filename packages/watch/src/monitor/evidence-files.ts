@@ -74,7 +74,8 @@ export function parseEvidence(bytes: Uint8Array): Evidence {
     return { receipts: [], promises: [note] }
   }
   const value = parseJson(bytes, FILE_LIMITS) as { readonly [name: string]: Json }
-  if (value.format !== DOSSIER_FORMAT) return { receipts: [{ receipt: parseBundle(value), bundle: value }], promises: [] }
+  if (value.format !== DOSSIER_FORMAT)
+    return { receipts: [{ receipt: parseBundle(value), bundle: value }], promises: [] }
   const { receipt, statements, promise } = parseDossier(bytes)
   const bundles = [value.bundle ?? null, ...(value.statements as readonly Json[])]
   return {
@@ -94,4 +95,3 @@ function readBounded(path: string): Uint8Array {
     throw new CountersignError('file/unreadable', `${path}: cannot be read (${(thrown as { code?: string }).code})`)
   }
 }
-

@@ -1,4 +1,4 @@
-import { type Crypto, CountersignError, type NoteKey, type Trust } from '@countersign/verify'
+import { CountersignError, type Crypto, type NoteKey, type Trust } from '@countersign/verify'
 import type { Report } from './observation.ts'
 
 export interface MonitorOptions {

@@ -103,7 +103,10 @@ export class MonitorStore implements TileSource {
       const state = JSON.stringify(initialState(toHex(emptyRoot(this.#crypto))))
       this.#sql.begin.run(logKey, state, new Uint8Array(0))
     } else if (row.log_key !== logKey) {
-      throw new CountersignError('usage/invalid', 'this folder has the state of another log; give each log its own --state')
+      throw new CountersignError(
+        'usage/invalid',
+        'this folder has the state of another log; give each log its own --state',
+      )
     }
   }
 
@@ -234,7 +237,10 @@ function readState(text: string): MonitorState {
   const known = isState ? { ...(value as { readonly [name: string]: unknown }) } : {}
   for (const [name, initial] of Object.entries(begun)) {
     const present = known[name]
-    if (initial !== undefined && (typeof present !== typeof initial || Array.isArray(present) !== Array.isArray(initial))) {
+    if (
+      initial !== undefined &&
+      (typeof present !== typeof initial || Array.isArray(present) !== Array.isArray(initial))
+    ) {
       throw damaged(`the kept state has no ${name}`)
     }
   }
@@ -246,7 +252,8 @@ function guarded<T>(work: () => T): T {
   try {
     return work()
   } catch (thrown) {
-    if (thrown instanceof CountersignError && thrown.code.startsWith('json/')) throw damaged('the kept state is no JSON')
+    if (thrown instanceof CountersignError && thrown.code.startsWith('json/'))
+      throw damaged('the kept state is no JSON')
     if (thrown instanceof CountersignError) throw thrown
     const { code } = (thrown ?? {}) as { readonly code?: unknown }
     if (typeof code !== 'string') throw thrown
@@ -254,7 +261,8 @@ function guarded<T>(work: () => T): T {
       throw new CountersignError('data/locked', 'another monitor has this state')
     }
     if (code === 'SQLITE_FULL') throw new CountersignError('disk/full', 'there is no space for the state')
-    if (!code.startsWith('SQLITE_')) throw new CountersignError('file/unreadable', `the state cannot be opened (${code})`)
+    if (!code.startsWith('SQLITE_'))
+      throw new CountersignError('file/unreadable', `the state cannot be opened (${code})`)
     throw damaged(`the state cannot be read (${code})`)
   }
 }

@@ -25,9 +25,9 @@ import { MonitorStore } from './monitor-store.ts'
 import type { Effect, Observation, PromiseCheck, ProofDraft } from './observation.ts'
 import { makeProof, writeProof } from './proof-file.ts'
 import { recheckTiles } from './tile-recheck.ts'
-import { findForkedLeaf } from './tree-forks.ts'
-import { extendTree } from './tree-extension.ts'
 import type { TreeEdge } from './tree-edge.ts'
+import { extendTree } from './tree-extension.ts'
+import { findForkedLeaf } from './tree-forks.ts'
 import { Webhook } from './webhook.ts'
 
 /** Waits of `once` between two looks while something is missing. */
@@ -137,7 +137,11 @@ export class Monitor {
 
   async close(): Promise<void> {
     this.stop()
-    await Promise.all([this.#webhook?.close(CLOSE_MS), this.#desk.close(), ...this.#witnesses.map((each) => each.close())])
+    await Promise.all([
+      this.#webhook?.close(CLOSE_MS),
+      this.#desk.close(),
+      ...this.#witnesses.map((each) => each.close()),
+    ])
     this.#save()
     this.#store.close()
   }
@@ -148,6 +152,7 @@ export class Monitor {
     await this.#askWitnesses()
     for (const batch of this.#desk.readFiles()) await this.#take(batch)
     await this.#observe({ kind: 'looked', atMs: this.#now() })
+    await this.#observe({ kind: 'followed', atMs: this.#now() })
     for (const seen of await recheckTiles(this.#crypto, this.#client, this.#state.findings, this.#now())) {
       await this.#observe(seen)
     }

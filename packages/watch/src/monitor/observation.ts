@@ -84,9 +84,16 @@ export type Observation =
       readonly summary: string
       readonly atMs: number
     }
-  | { readonly kind: 'fine'; readonly finding: MissingKind | WarningKind; readonly subject: string; readonly atMs: number }
+  | {
+      readonly kind: 'fine'
+      readonly finding: MissingKind | WarningKind
+      readonly subject: string
+      readonly atMs: number
+    }
   /** Everyone was asked for heads. */
   | { readonly kind: 'looked'; readonly atMs: number }
+  /** The log was followed as far as it could be. */
+  | { readonly kind: 'followed'; readonly atMs: number }
   /** Entries were taken in, up to the target or as far as they were to be had. */
   | {
       readonly kind: 'extended'

@@ -67,7 +67,14 @@ export function judgeStatement(
   const before = ledger.before(series, index)
   const after = ledger.after(series, index)
   return [
-    ...contradiction(ledger, 'two-statements-one-receipt', receipt, seen, ledger.ofReceipt(receipt, operator, digest), atMs),
+    ...contradiction(
+      ledger,
+      'two-statements-one-receipt',
+      receipt,
+      seen,
+      ledger.ofReceipt(receipt, operator, digest),
+      atMs,
+    ),
     ...contradiction(
       ledger,
       'two-statements-one-sequence-number',

@@ -20,8 +20,8 @@ import {
 } from '@countersign/verify'
 import type { HttpReader } from '../log-client/http-reader.ts'
 import type { LogClient } from '../log-client/log-client.ts'
-import { MAX_STATEMENT_BYTES } from './limits.ts'
 import type { KeptTree } from './kept-tree.ts'
+import { MAX_STATEMENT_BYTES } from './limits.ts'
 import { TreeEdge } from './tree-edge.ts'
 
 /** What the gateway said of one entry's statement. */
@@ -81,8 +81,11 @@ async function checkEntries(
   for (const entry of entries) edge.append(hashLeaf(crypto, entry), () => undefined)
   const isFull = entries.length === TILE_WIDTH
   const own = isFull ? edge.partial(1) : edge.partial(0)
-  const known = isFull ? await hashAbove(tree, bundle) : await tree.fetchTile({ level: 0, index: bundle, width: entries.length })
-  if (!equalBytes(own, known)) throw new CountersignError('watch/bad-answer', `bundle ${bundle} has other entries than before`)
+  const known = isFull
+    ? await hashAbove(tree, bundle)
+    : await tree.fetchTile({ level: 0, index: bundle, width: entries.length })
+  if (!equalBytes(own, known))
+    throw new CountersignError('watch/bad-answer', `bundle ${bundle} has other entries than before`)
 }
 
 /** The root of a full tile of leaves stands in the tile above it, and those are all kept. */

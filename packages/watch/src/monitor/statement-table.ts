@@ -53,7 +53,9 @@ export class StatementTable implements StatementLedger {
       ),
       trimReceipts: database.prepare('DELETE FROM receipts WHERE number <= (SELECT max(number) FROM receipts) - ?'),
       receipt: database.prepare('SELECT bundle FROM receipts WHERE digest = ? LIMIT 1').pluck(),
-      receiptsUnder: database.prepare('SELECT bundle FROM receipts WHERE head_root = ? AND head_size = ? LIMIT ?').pluck(),
+      receiptsUnder: database
+        .prepare('SELECT bundle FROM receipts WHERE head_root = ? AND head_size = ? LIMIT ?')
+        .pluck(),
       next: database.prepare('SELECT next FROM reading').pluck(),
       setNext: database.prepare('INSERT OR REPLACE INTO reading (id, next) VALUES (1, ?)'),
     }

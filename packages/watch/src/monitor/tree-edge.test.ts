@@ -65,11 +65,16 @@ test('leaves of a bundle are hashed as verify does, and nothing but whole entrie
       hashes.push(hash)
     })
     const tile = tree.tile({ level: 0, index: 0, width }) ?? new Uint8Array(0)
-    assert.deepEqual(hashes.map((hash) => Buffer.from(hash)), parseTile(tile).map((hash) => Buffer.from(hash)))
+    assert.deepEqual(
+      hashes.map((hash) => Buffer.from(hash)),
+      parseTile(tile).map((hash) => Buffer.from(hash)),
+    )
   }
   const bad = [bundle().subarray(1), bundle().subarray(0, -1), Uint8Array.of(1), new Uint8Array(0), new Uint8Array(600)]
   for (const bytes of bad) {
-    assert.throws(() => visitLeaves(crypto, bytes, { index: 0, width: 200 }, () => undefined), { code: 'watch/bad-answer' })
+    assert.throws(() => visitLeaves(crypto, bytes, { index: 0, width: 200 }, () => undefined), {
+      code: 'watch/bad-answer',
+    })
   }
   assert.deepEqual(hashRange(crypto, { start: 0, end: 256 }, tree.read), tree.root())
 })

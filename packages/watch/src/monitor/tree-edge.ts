@@ -51,7 +51,8 @@ export class TreeEdge {
       tiles.push(bytes.subarray(offset, offset + length))
       offset += length
     }
-    if (offset !== bytes.length) throw new CountersignError('data/damaged', 'the kept edge is not of a tree of its size')
+    if (offset !== bytes.length)
+      throw new CountersignError('data/damaged', 'the kept edge is not of a tree of its size')
     return new TreeEdge(crypto, size, tiles)
   }
 

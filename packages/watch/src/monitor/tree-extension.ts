@@ -134,6 +134,7 @@ class Pass {
     const width = this.#widthOf(index)
     const heads = this.#options.heads
     let nextHead = heads.findIndex(({ size }) => size > Math.max(this.#edge.size, this.#options.from.size))
+    const before = { agreeing: this.#agreeing.length, differing: this.#differing.length, verified: this.#verified }
     let leaves: Uint8Array | undefined
     try {
       visitLeaves(this.#options.crypto, bundle, { index, width }, (leafHash, entry) => {
@@ -152,7 +153,13 @@ class Pass {
       return this.#fail(index, thrown instanceof Error ? thrown.message : 'not a bundle')
     }
     leaves ??= this.#edge.partial(0).slice()
-    if (this.#isRewritten(index, leaves)) return
+    if (this.#isRewritten(index, leaves)) {
+      // Whatever these entries lead to, it is not what was verified.
+      this.#agreeing.length = before.agreeing
+      this.#differing.length = before.differing
+      this.#verified = before.verified
+      return
+    }
     await this.#compareLeafTile({ level: 0, index, width }, leaves, tile)
     if (this.#failure === undefined) await this.#compareFullTiles()
   }

@@ -21,7 +21,11 @@ export interface ForkedLeaf {
  * The first leaf that is another one in each tree, by the first source of each. `undefined` as far as what was kept, and what
  * is served, does not allow it: that the histories differ is proven without it.
  */
-export async function findForkedLeaf(crypto: Crypto, a: ReadableHead, b: ReadableHead): Promise<ForkedLeaf | undefined> {
+export async function findForkedLeaf(
+  crypto: Crypto,
+  a: ReadableHead,
+  b: ReadableHead,
+): Promise<ForkedLeaf | undefined> {
   const [first, second] = [a.sources[0], b.sources[0]]
   if (first === undefined || second === undefined) return undefined
   const index = await findDifference({ source: first, size: a.head.size }, { source: second, size: b.head.size })
