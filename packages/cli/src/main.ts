@@ -11,6 +11,7 @@ import { addInfer } from './commands/infer.ts'
 import { addInspect } from './commands/inspect.ts'
 import { addKey } from './commands/key.ts'
 import { addLog } from './commands/log.ts'
+import { addMonitor } from './commands/monitor.ts'
 import { addServe } from './commands/serve.ts'
 import { addUsage } from './commands/usage.ts'
 import { addVerify } from './commands/verify.ts'
@@ -25,6 +26,7 @@ const COMMANDS = [
   addVerify,
   addInspect,
   addLog,
+  addMonitor,
   addKey,
   addUsage,
   addErase,

@@ -21,31 +21,44 @@ export function decideObservation(
 function decide(decision: Decision, observed: Observation): void {
   switch (observed.kind) {
     case 'head':
-      return decideHead(decision, observed)
+      decideHead(decision, observed)
+      return
     case 'trouble':
-      return decision.open(observed.finding, observed.subject, observed.summary, observed.atMs)
+      decision.open(observed.finding, observed.subject, observed.summary, observed.atMs)
+      return
     case 'fine':
-      return decision.close(observed.finding, observed.subject, observed.atMs)
+      decision.close(observed.finding, observed.subject, observed.atMs)
+      return
     case 'looked':
-      return decideLooked(decision, observed)
+      decideLooked(decision, observed)
+      return
     case 'followed':
-      return askForPromises(decision)
+      askForPromises(decision)
+      return
     case 'extended':
-      return decideExtended(decision, observed)
+      decideExtended(decision, observed)
+      return
     case 'compared':
-      return decideCompared(decision, observed)
+      decideCompared(decision, observed)
+      return
     case 'promise':
-      return decidePromise(decision, observed)
+      decidePromise(decision, observed)
+      return
     case 'promise-checked':
-      return decidePromiseChecked(decision, observed)
+      decidePromiseChecked(decision, observed)
+      return
     case 'contradiction':
-      return decision.prove(observed.draft)
+      decision.prove(observed.draft)
+      return
     case 'proven':
-      return decideProven(decision, observed)
+      decideProven(decision, observed)
+      return
     case 'delivered':
-      return decision.set({ alerts: decision.state.alerts.filter(({ id }) => id !== observed.id) })
+      decision.set({ alerts: decision.state.alerts.filter(({ id }) => id !== observed.id) })
+      return
     case 'tick':
-      return decideTick(decision, observed)
+      decideTick(decision, observed)
+      return
   }
 }
 
@@ -116,7 +129,10 @@ function decideTick(decision: Decision, { atMs, terms }: Of<'tick'>): void {
 /** A promise whose time is over, and that no head covers, is not kept as far as we can see. Our own clock proves nothing. */
 function judgeCover(decision: Decision, { index, coverBySeconds, receipt }: WaitingPromise, atMs: number): void {
   const { servedSize } = decision.state
-  if (index < servedSize) return decision.close('promise-uncovered', receipt, atMs)
+  if (index < servedSize) {
+    decision.close('promise-uncovered', receipt, atMs)
+    return
+  }
   if (atMs / 1000 <= coverBySeconds + CLOCK_SKEW_SECONDS) return
   const summary = `entry ${index} was promised by ${coverBySeconds}, and the log serves ${servedSize} entries`
   decision.open('promise-uncovered', receipt, summary, atMs)
@@ -128,7 +144,10 @@ function judgeFreshness(decision: Decision, { maximumAgeMs, hasQuorum }: Monitor
   if (maximumAgeMs === undefined || served === undefined) return
   const quorumMs = cosigned.map((each) => each.quorumSeconds * 1000)
   const newestMs = hasQuorum ? Math.max(0, ...quorumMs) : served.grewAtMs
-  if (atMs - newestMs <= maximumAgeMs) return decision.close('stale', undefined, atMs)
+  if (atMs - newestMs <= maximumAgeMs) {
+    decision.close('stale', undefined, atMs)
+    return
+  }
   const basis = hasQuorum ? 'a quorum cosigned none since' : 'it has not grown since'
   const when = newestMs === 0 ? 'ever' : new Date(newestMs).toISOString()
   decision.open('stale', 'head', `the log’s head of ${served.size} entries is too old: ${basis} ${when}`, atMs)

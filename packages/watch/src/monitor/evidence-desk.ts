@@ -108,7 +108,9 @@ export class EvidenceDesk {
         observations.push({ kind: 'trouble', summary: `${thrown.code}: ${thrown.message}`, ...about })
       }
     }
-    const finish = () => files.forEach(({ path, stamp }) => store.setStamp(path, stamp))
+    const finish = () => {
+      for (const { path, stamp } of files) store.setStamp(path, stamp)
+    }
     return { heads, observations, finish }
   }
 

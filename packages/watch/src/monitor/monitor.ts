@@ -1,33 +1,22 @@
 /** A monitor: observes a log and whoever else saw it, decides, and does what was decided. @spec spec/monitor.md */
-import {
-  type Crypto,
-  codeOf,
-  equalBytes,
-  formatNoteKey,
-  type NoteKey,
-  parseHex,
-  toHex,
-  type UnverifiedNote,
-} from '@countersign/verify'
+import { type Crypto, codeOf, formatNoteKey, type NoteKey, toHex, type UnverifiedNote } from '@countersign/verify'
 import { LogClient } from '../log-client/log-client.ts'
 import { pause } from '../log-client/pause.ts'
-import type { TileSource } from '../log-client/tile-proofs.ts'
-import { isSame } from './decide-heads.ts'
+import { Comparer, type VerifiedTree } from './comparer.ts'
 import { decideObservation } from './decide-observation.ts'
 import { type EvidenceBatch, EvidenceDesk } from './evidence-desk.ts'
 import { isMissing } from './finding.ts'
-import { compareHeads, findPlace, treeHeadOf } from './head-comparison.ts'
+import { treeHeadOf } from './head-comparison.ts'
 import { openHeadNote, quorumTimeOf, WitnessReader } from './head-reader.ts'
 import { KeptTree } from './kept-tree.ts'
 import { findLogKey, type MonitorOptions } from './monitor-options.ts'
-import type { MonitorState, SignedHead, WaitingHead, WaitingPromise } from './monitor-state.ts'
+import type { MonitorState, SignedHead, WaitingHead } from './monitor-state.ts'
 import { MonitorStore } from './monitor-store.ts'
-import type { Effect, Observation, PromiseCheck, ProofDraft } from './observation.ts'
+import type { Effect, Observation, ProofDraft } from './observation.ts'
 import { makeProof, writeProof } from './proof-file.ts'
 import { recheckTiles } from './tile-recheck.ts'
 import type { TreeEdge } from './tree-edge.ts'
 import { extendTree } from './tree-extension.ts'
-import { findForkedLeaf } from './tree-forks.ts'
 import { Webhook } from './webhook.ts'
 
 /** Waits of `once` between two looks while something is missing. */
@@ -54,6 +43,7 @@ export class Monitor {
   readonly #client: LogClient
   readonly #witnesses: readonly WitnessReader[]
   readonly #desk: EvidenceDesk
+  readonly #comparer: Comparer
   readonly #webhook: Webhook | undefined
   readonly #over = new AbortController()
   #state: MonitorState
@@ -89,6 +79,7 @@ export class Monitor {
       this.#edge = kept.edge
       this.#progress = kept.progress
       this.#desk = new EvidenceDesk({ ...options, store: this.#store, client: this.#client, logKey: this.#logKey })
+      this.#comparer = new Comparer({ ...options, client: this.#client, desk: this.#desk })
     } catch (thrown) {
       this.#store.close()
       throw thrown
@@ -156,7 +147,7 @@ export class Monitor {
     for (const seen of await recheckTiles(this.#crypto, this.#client, this.#state.findings, this.#now())) {
       await this.#observe(seen)
     }
-    await this.#take(await this.#desk.readStatements(new KeptTree(this.#store, this.#edge), this.#over.signal))
+    await this.#take(await this.#desk.readStatements(this.#verifiedTree().kept, this.#over.signal))
     const { graceMs, maximumAgeMs, trust } = this.#options
     const terms = { graceMs, maximumAgeMs, hasQuorum: trust.policy.quorum !== 'none' }
     await this.#observe({ kind: 'tick', atMs: this.#now(), terms })
@@ -262,20 +253,26 @@ export class Monitor {
 
   async #perform(effects: readonly Effect[]): Promise<void> {
     const settled = effects.flatMap((effect) => (effect.kind === 'settle' ? [effect.head] : []))
-    if (settled.length > 0) this.#store.transaction(() => settled.forEach((head) => this.#store.settleHead(head)))
+    if (settled.length > 0) {
+      this.#store.transaction(() => {
+        for (const head of settled) this.#store.settleHead(head)
+      })
+    }
     for (const effect of effects) {
       switch (effect.kind) {
         case 'extend':
           await this.#extend(effect.heads)
           break
         case 'compare':
-          await this.#compare(effect.older, effect.newer)
+          await this.#observe(await this.#comparer.compare(this.#verifiedTree(), effect.older, effect.newer))
           break
         case 'locate':
-          await this.#locate(effect.older, effect.newer)
+          for (const seen of await this.#comparer.locate(this.#verifiedTree(), effect.older, effect.newer)) {
+            await this.#observe(seen)
+          }
           break
         case 'check-promise':
-          await this.#checkPromise(effect.promise)
+          await this.#observe(await this.#comparer.checkPromise(this.#verifiedTree(), effect.promise))
           break
         case 'prove':
           await this.#prove(effect.draft)
@@ -341,44 +338,8 @@ export class Monitor {
     await this.#observe({ kind: 'trouble', finding: 'leaf-malformed', subject: 'log', summary, atMs: this.#now() })
   }
 
-  /** Where the tree of a head can be read: of the verified one, what was kept; of all, what the log serves now. */
-  #sourcesOf(head: SignedHead): readonly TileSource[] {
-    return isSame(head, this.#state.verified) ? [new KeptTree(this.#store, this.#edge), this.#client] : [this.#client]
-  }
-
-  async #compare(older: SignedHead, newer: SignedHead): Promise<void> {
-    const comparison = await compareHeads(this.#crypto, this.#sourcesOf(newer), older, newer)
-    await this.#observe({ kind: 'compared', older, newer, comparison, atMs: this.#now() })
-  }
-
-  /** Finds a leaf that is another one in each of two trees: by tiles where both are there, or by a receipt of one. */
-  async #locate(older: SignedHead, newer: SignedHead): Promise<void> {
-    const readable = (head: SignedHead) => ({ head, sources: this.#sourcesOf(head) })
-    const forked = [
-      // Of a head that was verified and is no more, only what was kept is left.
-      isSame(older, this.#state.verified) && (await findForkedLeaf(this.#crypto, readable(older), readable(newer))),
-      await this.#desk.findOtherLeaf(older, readable(newer)),
-      await this.#desk.findOtherLeaf(newer, readable(older)),
-    ]
-    for (const leaf of forked) {
-      if (!leaf) continue
-      const draft = { kind: 'two-leaves-one-index', subject: String(leaf.index), ...leaf } as const
-      await this.#observe({ kind: 'contradiction', draft, atMs: this.#now() })
-    }
-  }
-
-  async #checkPromise(promise: WaitingPromise): Promise<void> {
-    const { verified } = this.#state
-    let check: PromiseCheck
-    try {
-      const place = await findPlace(this.#crypto, this.#sourcesOf(verified), promise.index, verified)
-      const isKept = equalBytes(place.leafHash, parseHex(promise.leafHash, 32))
-      check = isKept ? { outcome: 'kept' } : { outcome: 'broken', place }
-    } catch (thrown) {
-      if (codeOf(thrown) === undefined) throw thrown
-      check = { outcome: 'unknown', reason: thrown instanceof Error ? thrown.message : 'no tiles' }
-    }
-    await this.#observe({ kind: 'promise-checked', promise, check, atMs: this.#now() })
+  #verifiedTree(): VerifiedTree {
+    return { head: this.#state.verified, kept: new KeptTree(this.#store, this.#edge) }
   }
 
   async #prove(draft: ProofDraft): Promise<void> {
