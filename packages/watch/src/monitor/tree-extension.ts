@@ -6,7 +6,6 @@ import {
   equalBytes,
   formatTilePath,
   HASH_BYTES,
-  parseLeaf,
   TILE_WIDTH,
   type TileName,
   type TreeHead,
@@ -17,6 +16,7 @@ import {
 import type { LogClient } from '../log-client/log-client.ts'
 import { proveInclusion } from '../log-client/tile-proofs.ts'
 import { visitLeaves } from './bundle-leaves.ts'
+import { LeafCheck } from './leaf-check.ts'
 import { BUNDLES_AHEAD, BUNDLES_PER_SAVE, MAX_PROBLEMS } from './limits.ts'
 import type { TreeProblem } from './observation.ts'
 import type { TileSink, TreeEdge } from './tree-edge.ts'
@@ -71,6 +71,7 @@ class Pass {
   readonly #agreeing: TreeHead[] = []
   readonly #differing: TreeHead[] = []
   readonly #problems: TreeProblem[] = []
+  readonly #leaves = new LeafCheck()
   /** Full tiles of this bundle that are still to be compared. */
   #full: { readonly name: TileName; readonly bytes: Uint8Array }[] = []
   #verified: TreeEdge | undefined
@@ -165,11 +166,8 @@ class Pass {
   }
 
   #checkLeaf(entry: Uint8Array): void {
-    try {
-      parseLeaf(entry)
-    } catch {
-      if (this.#malformed.count++ === 0) this.#malformed.firstIndex = this.#edge.size
-    }
+    if (this.#leaves.isLeaf(entry)) return
+    if (this.#malformed.count++ === 0) this.#malformed.firstIndex = this.#edge.size
   }
 
   #compareRoot(head: TreeHead | undefined): void {
