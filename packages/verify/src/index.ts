@@ -9,7 +9,6 @@ export type { Crypto, RunningSha256 } from './crypto/crypto.ts'
 export { parseP256Signature, parseP256Spki, verifyP256 } from './crypto/keys.ts'
 export { createNobleCrypto, startNobleSha256 } from './crypto/noble-provider.ts'
 export {
-  type ConsistencyProof,
   DOSSIER_FORMAT,
   type DossierOpening,
   type DossierParts,
@@ -51,6 +50,7 @@ export {
   openCosignature,
   parseCheckpoint,
 } from './log/checkpoint.ts'
+export type { ConsistencyProof } from './log/consistency-proof.ts'
 export { formatLeaf, type Leaf, parseLeaf, verifyLeaf } from './log/leaf.ts'
 export {
   emptyRoot,
@@ -101,6 +101,7 @@ export {
   tileWidth,
 } from './log/tile.ts'
 export { parseTlogPolicy, type TlogPolicy } from './log/tlog-policy.ts'
+export type { CommonHistory, UnverifiedCommon } from './misbehaviour/common-history.ts'
 export {
   MISBEHAVIOUR_KINDS,
   type Misbehaviour,

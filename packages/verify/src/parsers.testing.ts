@@ -15,6 +15,7 @@ import { parseNote, parseNoteKey } from './log/note.ts'
 import { parsePromise, parsePromiseHeader } from './log/promise.ts'
 import { formatEntries, parseEntries, parseTile, parseTilePath } from './log/tile.ts'
 import { parseTlogPolicy } from './log/tlog-policy.ts'
+import { commonCases } from './misbehaviour/common-cases.testing.ts'
 import { misbehaviourCases, misbehaviourTrust } from './misbehaviour/misbehaviour-cases.testing.ts'
 import { parseMisbehaviour } from './misbehaviour/proof-file.ts'
 import { buildScene, REQUEST, RESPONSE, sceneDossier } from './scene.testing.ts'
@@ -58,7 +59,8 @@ function byteParsers(): readonly Parser[] {
   const dossier = jsonBytes(sceneDossier(scene))
   const trust = utf8(scene.trustText)
   const small = [utf8('{"a":[1,"b\\u0061",{"c":null}],"d":-1.5e3}')]
-  const proofs = misbehaviourCases().map(({ proof }) => jsonBytes(proof))
+  const histories = commonCases().filter(({ error }) => error === undefined)
+  const proofs = [...misbehaviourCases(), ...histories].map(({ proof }) => jsonBytes(proof))
   return [
     { name: 'parseUtf8', takes: 'bytes', samples: [utf8('text — with more')], parse: parseUtf8 },
     {

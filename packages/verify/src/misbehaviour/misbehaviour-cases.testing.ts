@@ -20,14 +20,18 @@ export interface MisbehaviourCase {
   readonly proof: Json
   /** Why it proves nothing; when missing, it does. */
   readonly error?: ErrorCode
+  /** The kind that it proves, where that is not its name. */
+  readonly kind?: MisbehaviourKind
+  /** How many entries it shows to be common; none when missing. */
+  readonly commonSize?: number
 }
 
 const crypto = createNobleCrypto()
 
-const COVER_BY_SECONDS = NOW_MS / 1000 + 60
+export const COVER_BY_SECONDS = NOW_MS / 1000 + 60
 const OTHER_RECEIPT = 'ff'.repeat(16)
 
-const witness = witnessSigner('witness.example/a')
+export const witness = witnessSigner('witness.example/a')
 
 /** A trust file that knows the log and one witness. */
 export function misbehaviourTrust(): string {
@@ -47,7 +51,7 @@ export function misbehaviourCases(): readonly MisbehaviourCase[] {
   ]
 }
 
-function proof(kind: MisbehaviourKind, parts: { readonly [name: string]: Json }): Json {
+export function proof(kind: MisbehaviourKind, parts: { readonly [name: string]: Json }): Json {
   return { format: MISBEHAVIOUR_FORMAT, kind, ...parts }
 }
 
@@ -154,7 +158,7 @@ function historyCases(scene: Scene): readonly MisbehaviourCase[] {
 }
 
 /** Where a log holds an entry, under one of its heads. */
-function placeOf(log: TestLog, index: number, size = log.size): Json {
+export function placeOf(log: TestLog, index: number, size = log.size): Json {
   const entry = valueAt(log.bundle(index, size), ['verificationMaterial', 'tlogEntries', 0])
   return {
     leafHash: toBase64(hashLeaf(crypto, log.entry(index).leaf)),

@@ -2,6 +2,7 @@ import { claimCases } from './claim-cases.testing.ts'
 import { knownMisbehaviourCases } from './misbehaviour-cases.testing.ts'
 import { outputCases } from './output-cases.testing.ts'
 import { recordCases } from './record-cases.testing.ts'
+import { standingCases } from './standing-cases.testing.ts'
 import { tamperedCases } from './tampered-cases.testing.ts'
 import { upstreamCases } from './upstream-cases.testing.ts'
 import type { VerdictCase } from './verdict-case.testing.ts'
@@ -17,5 +18,6 @@ export function verdictCases(): readonly VerdictCase[] {
     ...outputCases(),
     ...upstreamCases(),
     ...knownMisbehaviourCases(),
+    ...standingCases(),
   ]
 }
