@@ -2,13 +2,14 @@
 import { type Crypto, codeOf, equalBytes, parseHex } from '@countersign/verify'
 import type { LogClient } from '../log-client/log-client.ts'
 import type { TileSource } from '../log-client/tile-proofs.ts'
+import { type CommonHead, findCommonHead } from './common-head.ts'
 import { isSame } from './decide-heads.ts'
 import type { EvidenceDesk } from './evidence-desk.ts'
 import { compareHeads, findPlace } from './head-comparison.ts'
 import type { KeptTree } from './kept-tree.ts'
 import type { SignedHead, WaitingPromise } from './monitor-state.ts'
 import type { Observation, PromiseCheck } from './observation.ts'
-import { findForkedLeaf } from './tree-forks.ts'
+import { type ForkedLeaf, findForkedLeaf } from './tree-forks.ts'
 
 /** The verified head, and what was kept of its tree. */
 export interface VerifiedTree {
@@ -38,11 +39,10 @@ export class Comparer {
 
   /** Leaves that are others in each of two trees: by tiles where both are there, or by a receipt of one. */
   async locate(tree: VerifiedTree, older: SignedHead, newer: SignedHead): Promise<readonly Observation[]> {
-    const { crypto, desk, nowMs } = this.#options
+    const { desk, nowMs } = this.#options
     const readable = (head: SignedHead) => ({ head, sources: this.#sourcesOf(tree, head) })
     const forked = [
-      // Of a head that was verified, and that the log serves no more, what was kept is all that there is.
-      isSame(older, tree.head) ? await findForkedLeaf(crypto, readable(older), readable(newer)) : undefined,
+      await this.#findForkedLeaf(tree, older, newer),
       await desk.findOtherLeaf(older, readable(newer)),
       await desk.findOtherLeaf(newer, readable(older)),
     ]
@@ -51,6 +51,24 @@ export class Comparer {
       const draft = { kind: 'two-leaves-one-index', subject: String(leaf.index), ...leaf } as const
       return [{ kind: 'contradiction', draft, atMs: nowMs() } as const]
     })
+  }
+
+  /** Of the verified tree, which the log may serve no more, what was kept is all that there is. The other is what it serves. */
+  async #findForkedLeaf(tree: VerifiedTree, older: SignedHead, newer: SignedHead): Promise<ForkedLeaf | undefined> {
+    const { crypto, client } = this.#options
+    const other = isSame(older, tree.head) ? newer : isSame(newer, tree.head) ? older : undefined
+    if (other === undefined) return undefined
+    return findForkedLeaf(crypto, { head: tree.head, sources: [tree.kept] }, { head: other, sources: [client] })
+  }
+
+  /** The largest of the verified heads that all heads of a proof continue. */
+  findCommonHead(
+    tree: VerifiedTree,
+    heads: readonly SignedHead[],
+    candidates: readonly SignedHead[],
+  ): Promise<CommonHead | undefined> {
+    const readable = heads.map((head) => ({ head, sources: this.#sourcesOf(tree, head) }))
+    return findCommonHead(this.#options.crypto, readable, candidates)
   }
 
   async checkPromise(tree: VerifiedTree, promise: WaitingPromise): Promise<Observation> {
@@ -70,6 +88,7 @@ export class Comparer {
   }
 
   #sourcesOf({ head, kept }: VerifiedTree, of: SignedHead): readonly TileSource[] {
-    return isSame(of, head) ? [kept, this.#options.client] : [this.#options.client]
+    // What was kept is also the tree of every smaller head of its history.
+    return of.size <= head.size ? [kept, this.#options.client] : [this.#options.client]
   }
 }

@@ -150,6 +150,11 @@ export class MonitorStore implements TileSource {
     return rows.map(({ root, note, is_settled }) => ({ size, root, note, isSettled: is_settled === 1 }))
   }
 
+  /** Heads of the verified history up to a size, in the order of their sizes. */
+  settledHeads(size: number): readonly SignedHead[] {
+    return this.#sql.settledHeads.all(size) as SignedHead[]
+  }
+
   settleHead({ size, root }: SignedHead): void {
     this.#sql.settleHead.run(size, root)
   }
@@ -220,6 +225,9 @@ function prepare(database: Database.Database) {
     addHead: database.prepare('INSERT OR IGNORE INTO heads (size, root, note, is_settled) VALUES (?, ?, ?, 0)'),
     trimHeads: database.prepare('DELETE FROM heads WHERE number <= (SELECT max(number) FROM heads) - ?'),
     headsOfSize: database.prepare('SELECT root, note, is_settled FROM heads WHERE size = ?'),
+    settledHeads: database.prepare(
+      'SELECT size, root, note FROM heads WHERE is_settled = 1 AND size BETWEEN 1 AND ? ORDER BY size',
+    ),
     settleHead: database.prepare('UPDATE heads SET is_settled = 1 WHERE size = ? AND root = ?'),
     addTile: database.prepare('INSERT OR REPLACE INTO tiles (level, idx, bytes) VALUES (?, ?, ?)'),
     dropTile: database.prepare('DELETE FROM tiles WHERE level = 0 AND idx = ?'),

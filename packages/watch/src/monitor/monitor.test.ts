@@ -19,7 +19,7 @@ beforeEach(async () => {
 })
 afterEach(() => scene.end())
 
-const NOTHING = { missing: [], warnings: [], proven: [] }
+const NOTHING = { missing: [], warnings: [], proven: [], common: [] }
 
 /** The same log, with another entry at an index, and others after it as they were. */
 function rewritten(log: TestLog, index: number): TestLog {
@@ -141,6 +141,19 @@ test('a log that rewrites an entry is proven to, and the entry is named', async 
   }
 })
 
+test('a proof shows how far the histories are one: the largest head that we saw and that both continue', async () => {
+  const { server } = scene
+  for (const size of [100, 180, 260, 300, 420]) {
+    server.log.grow(size - server.log.tree.size)
+    await scene.look()
+  }
+  server.log = rewritten(server.log, 270)
+  server.log.grow(1, 'later')
+  const { proven, common } = await scene.look()
+  assert.deepEqual(proven, ['head-of-another-history', 'two-leaves-one-index'])
+  assert.deepEqual(common, [260, 260])
+})
+
 test('a log that rewrites without growing signs two heads of one size', async () => {
   scene.server.log.grow(300)
   await scene.look()
@@ -162,7 +175,7 @@ test('a log that goes back is found; when it goes back to another history, that 
   server.publishedSize = 800
   const { missing, proven } = await scene.look()
   assert.deepEqual(missing, ['head-went-back'])
-  assert.deepEqual(proven, ['head-of-another-history'])
+  assert.deepEqual(proven, ['head-of-another-history', 'two-leaves-one-index'])
 })
 
 test('a log that shows one history to us and another to a witness is proven to, at one size and at two', async () => {
@@ -200,7 +213,7 @@ test('a witness that is silent or shows something else is a warning, not the log
   const witness = await scene.witness(() => stranger.checkpoint())
   const silent = await scene.witness(() => undefined)
   assert.deepEqual(await scene.look({ witnessUrls: [witness, silent, 'http://127.0.0.1:1'] }), {
-    ...{ missing: [], proven: [], size: 10 },
+    ...{ missing: [], proven: [], common: [], size: 10 },
     warnings: ['witness-invalid', 'witness-silent', 'witness-silent'],
   })
 })

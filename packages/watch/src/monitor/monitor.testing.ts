@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
   formatPromise,
+  type Misbehaviour,
   type NoteKey,
   parseMisbehaviour,
   parseTrustFile,
@@ -49,6 +50,8 @@ export interface Look {
   /** Kinds of all proof files, each verified with nothing but the trust file. */
   readonly proven: readonly string[]
   readonly size: number
+  /** Entries that the proofs show to be common, in the same order. */
+  readonly common: readonly number[]
 }
 
 export async function startScene(log?: TestLog): Promise<MonitorScene> {
@@ -92,7 +95,8 @@ export async function startScene(log?: TestLog): Promise<MonitorScene> {
       return {
         missing: kinds.filter((kind) => !isWarning(kind)),
         warnings: kinds.filter(isWarning),
-        proven: files,
+        proven: files.map(({ kind }) => kind),
+        common: files.map(({ commonSize }) => commonSize),
         size: monitor.state.verified.size,
       }
     },
@@ -106,20 +110,16 @@ export async function startScene(log?: TestLog): Promise<MonitorScene> {
   return scene
 }
 
-/** Kinds of the proofs in a folder, after a stranger verified each. */
-export function provenIn(folder: string, trust: Trust): readonly string[] {
+/** The proofs in a folder, after a stranger verified each. */
+export function provenIn(folder: string, trust: Trust): readonly Misbehaviour[] {
   let names: string[] = []
   try {
     names = readdirSync(folder)
   } catch {
     return []
   }
-  return names
-    .map(
-      (name) =>
-        verifyMisbehaviour(crypto, trust, parseMisbehaviour(new Uint8Array(readFileSync(join(folder, name))))).kind,
-    )
-    .sort()
+  const proofs = names.map((name) => parseMisbehaviour(new Uint8Array(readFileSync(join(folder, name)))))
+  return proofs.map((proof) => verifyMisbehaviour(crypto, trust, proof)).sort((a, b) => (a.kind < b.kind ? -1 : 1))
 }
 
 /** A promise that a log signed for an entry, kept or not. */

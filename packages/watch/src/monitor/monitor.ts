@@ -1,7 +1,17 @@
 /** A monitor: observes a log and whoever else saw it, decides, and does what was decided. @spec spec/monitor.md */
-import { type Crypto, codeOf, formatNoteKey, type NoteKey, toHex, type UnverifiedNote } from '@countersign/verify'
+import {
+  type Crypto,
+  codeOf,
+  formatNoteKey,
+  type NoteKey,
+  parseNote,
+  toHex,
+  type UnverifiedNote,
+  utf8,
+} from '@countersign/verify'
 import { LogClient } from '../log-client/log-client.ts'
 import { pause } from '../log-client/pause.ts'
+import { type CommonHead, headNotesOf } from './common-head.ts'
 import { Comparer, type VerifiedTree } from './comparer.ts'
 import { decideObservation } from './decide-observation.ts'
 import { type EvidenceBatch, EvidenceDesk } from './evidence-desk.ts'
@@ -345,7 +355,7 @@ export class Monitor {
   async #prove(draft: ProofDraft): Promise<void> {
     const atMs = this.#now()
     try {
-      const proof = makeProof(this.#crypto, this.#options.trust, draft)
+      const proof = makeProof(this.#crypto, this.#options.trust, draft, await this.#commonOf(draft))
       writeProof(this.#options.proofFolder, proof)
       const { name: file, digest, misbehaviour } = proof
       const { kind, summary } = misbehaviour
@@ -359,6 +369,17 @@ export class Monitor {
       const summary = `a contradiction (${draft.kind}) could not be proven: ${code}`
       await this.#observe({ kind: 'trouble', finding: 'proof-failed', subject: draft.subject, summary, atMs })
     }
+  }
+
+  /** How far the histories of a proof are one, where trees that show it are to be had. */
+  #commonOf(draft: ProofDraft): Promise<CommonHead | undefined> {
+    const { notes, contested } = headNotesOf(draft)
+    const heads = notes.map((note) => openHeadNote(this.#crypto, parseNote(utf8(note)), this.#logKey))
+    const upTo = Math.min(
+      contested ?? Number.MAX_SAFE_INTEGER,
+      ...heads.map(({ size }) => size - (contested === undefined ? 1 : 0)),
+    )
+    return this.#comparer.findCommonHead(this.#verifiedTree(), heads, this.#store.settledHeads(upTo))
   }
 
   #save(): void {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import {
   CountersignError,
   type Crypto,
+  type Hash,
   type Json,
   MISBEHAVIOUR_FORMAT,
   type Misbehaviour,
@@ -14,6 +15,7 @@ import {
   utf8,
   verifyMisbehaviour,
 } from '@countersign/verify'
+import type { CommonHead } from './common-head.ts'
 import type { ProofDraft, ProvenPlace } from './observation.ts'
 
 /** A proof that checks, with the name that its file has wherever it is made. */
@@ -30,9 +32,10 @@ export interface ProofFile {
  *
  * @throws {CountersignError} what reading and verifying it throws: then the draft proves nothing
  */
-export function makeProof(crypto: Crypto, trust: Trust, draft: ProofDraft): ProofFile {
+export function makeProof(crypto: Crypto, trust: Trust, draft: ProofDraft, common?: CommonHead): ProofFile {
   const { kind } = draft
-  const bytes = utf8(`${JSON.stringify({ format: MISBEHAVIOUR_FORMAT, kind, ...partsOf(draft) }, null, 2)}\n`)
+  const parts = { ...partsOf(draft), ...(common === undefined ? {} : { common: commonJson(common) }) }
+  const bytes = utf8(`${JSON.stringify({ format: MISBEHAVIOUR_FORMAT, kind, ...parts }, null, 2)}\n`)
   const misbehaviour = verifyMisbehaviour(crypto, trust, parseMisbehaviour(bytes))
   const digest = toHex(crypto.sha256(bytes))
   return { name: `${kind}-${digest.slice(0, 16)}.json`, bytes, digest, misbehaviour }
@@ -83,6 +86,11 @@ function partsOf(draft: ProofDraft): { readonly [name: string]: Json } {
     case 'two-statements-one-sequence-number':
       return { first: draft.receipts[0], second: draft.receipts[1] }
   }
+}
+
+function commonJson({ head, paths: [first, second] }: CommonHead): Json {
+  const to = (path: readonly Hash[] | undefined) => (path ?? []).map(toBase64)
+  return { head: head.note, first: to(first), ...(second === undefined ? {} : { second: to(second) }) }
 }
 
 function placeJson({ leafHash, path, head }: ProvenPlace): Json {
