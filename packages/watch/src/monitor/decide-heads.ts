@@ -42,7 +42,6 @@ export function decideHead(decision: Decision, observed: Of<'head'>): void {
 
 function noteServed(decision: Decision, head: SignedHead, atMs: number): void {
   const { served } = decision.state
-  for (const kind of ['log-silent', 'checkpoint-invalid'] as const) decision.close(kind, undefined, atMs)
   if (served !== undefined && head.size < served.size) {
     const summary = `the log serves a head of ${head.size} entries after it served one of ${served.size}`
     decision.open('head-went-back', String(served.size), summary, atMs)

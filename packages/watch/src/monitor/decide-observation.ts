@@ -143,12 +143,12 @@ function judgeFreshness(decision: Decision, { maximumAgeMs, hasQuorum }: Monitor
   const { served, cosigned } = decision.state
   if (maximumAgeMs === undefined || served === undefined) return
   const quorumMs = cosigned.map((each) => each.quorumSeconds * 1000)
-  const newestMs = hasQuorum ? Math.max(0, ...quorumMs) : served.grewAtMs
+  const newestMs = hasQuorum ? Math.max(Number.NEGATIVE_INFINITY, ...quorumMs) : served.grewAtMs
   if (atMs - newestMs <= maximumAgeMs) {
     decision.close('stale', undefined, atMs)
     return
   }
   const basis = hasQuorum ? 'a quorum cosigned none since' : 'it has not grown since'
-  const when = newestMs === 0 ? 'ever' : new Date(newestMs).toISOString()
+  const when = Number.isFinite(newestMs) ? new Date(newestMs).toISOString() : 'ever'
   decision.open('stale', 'head', `the log’s head of ${served.size} entries is too old: ${basis} ${when}`, atMs)
 }

@@ -9,7 +9,6 @@ import {
   hashLeaf,
   type Json,
   type NoteKey,
-  type OpenedReceipt,
   openPromise,
   openReceipt,
   parseBundle,
@@ -17,6 +16,7 @@ import {
   toHex,
   type UnverifiedNote,
   type UnverifiedReceipt,
+  utf8,
 } from '@countersign/verify'
 import { HttpReader } from '../log-client/http-reader.ts'
 import type { LogClient } from '../log-client/log-client.ts'
@@ -72,6 +72,8 @@ export class EvidenceDesk {
     const { url: baseUrl, apiKey } = statements
     const headers = apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }
     this.#gateway = new HttpReader({ baseUrl, timeoutMs, headers })
+    // The key itself is kept nowhere.
+    this.#table.begin(apiKey === undefined ? 'anyone' : toHex(options.crypto.sha256(utf8(apiKey))).slice(0, 16))
   }
 
   async close(): Promise<void> {
@@ -184,19 +186,13 @@ export class EvidenceDesk {
     const { payload, keyId, receipt } = answer
     try {
       if (receipt !== undefined) this.#takeReceipt('statement', receipt.receipt, receipt.bundle, heads, [])
+      const seen = readSeenStatement(trust, { payload, statement: digest, keyId, index }, logKey.name)
+      if (seen !== undefined) observations.push(...this.#judge(seen, true))
     } catch (thrown) {
       if (!(thrown instanceof CountersignError)) throw thrown
-      const summary = `the receipt of statement ${digest} does not check: ${thrown.message}`
+      const summary = `the statement ${digest} of entry ${index}, or its receipt, does not check: ${thrown.message}`
       observations.push({ kind: 'trouble', finding: 'statement-differs', subject: digest, summary, atMs: nowMs() })
     }
-    const opened: Pick<OpenedReceipt, 'payload' | 'statement' | 'keyId' | 'index'> = {
-      payload,
-      statement: digest,
-      keyId,
-      index,
-    }
-    const seen = readSeenStatement(trust, opened, logKey.name)
-    if (seen !== undefined) observations.push(...this.#judge(seen, true))
   }
 
   /** A leaf that a receipt shows under one head, and that is another one under the other. */

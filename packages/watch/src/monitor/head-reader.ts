@@ -25,6 +25,23 @@ export function openHeadNote(crypto: Crypto, note: UnverifiedNote, logKey: NoteK
   return { size, root: toHex(root), note: formatNote(note) }
 }
 
+/** The head in an answer, or the error in its place. What is no error of ours is thrown. */
+export function openAnswer(
+  crypto: Crypto,
+  answer: unknown,
+  logKey: NoteKey,
+): { readonly head: SignedHead; readonly note: UnverifiedNote } | CountersignError {
+  if (answer instanceof CountersignError) return answer
+  if (answer instanceof Error) throw answer
+  try {
+    const note = answer as UnverifiedNote
+    return { head: openHeadNote(crypto, note, logKey), note }
+  } catch (thrown) {
+    if (thrown instanceof CountersignError) return thrown
+    throw thrown
+  }
+}
+
 /** When a quorum of the policy had seen a head, at the latest time that its cosignatures show. */
 export interface QuorumTime {
   readonly quorumSeconds: number | undefined

@@ -82,7 +82,7 @@ export class MonitorStore implements TileSource {
    * @throws {CountersignError} `data/locked`, `data/newer-version`, `data/damaged`; `usage/invalid` for another log's
    */
   static open(crypto: Crypto, folder: string, logKey: string): MonitorStore {
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    guarded(() => mkdirSync(folder, { recursive: true, mode: 0o700 }))
     const path = join(folder, 'monitor.db')
     const database = guarded(() => new Database(path, { timeout: 0 }))
     try {
@@ -269,7 +269,7 @@ function guarded<T>(work: () => T): T {
       throw new CountersignError('data/locked', 'another monitor has this state')
     }
     if (code === 'SQLITE_FULL') throw new CountersignError('disk/full', 'there is no space for the state')
-    if (!code.startsWith('SQLITE_'))
+    if (!code.startsWith('SQLITE_') || /^SQLITE_(CANTOPEN|READONLY|PERM|IOERR)/.test(code))
       throw new CountersignError('file/unreadable', `the state cannot be opened (${code})`)
     throw damaged(`the state cannot be read (${code})`)
   }

@@ -13,11 +13,12 @@ import { LogClient } from '../log-client/log-client.ts'
 import { pause } from '../log-client/pause.ts'
 import { type CommonHead, headNotesOf } from './common-head.ts'
 import { Comparer, type VerifiedTree } from './comparer.ts'
+import { LOG_SOURCE } from './decide-heads.ts'
 import { decideObservation } from './decide-observation.ts'
 import { type EvidenceBatch, EvidenceDesk } from './evidence-desk.ts'
 import { isMissing } from './finding.ts'
 import { treeHeadOf } from './head-comparison.ts'
-import { openHeadNote, quorumTimeOf, WitnessReader } from './head-reader.ts'
+import { openAnswer, openHeadNote, quorumTimeOf, WitnessReader } from './head-reader.ts'
 import { KeptTree } from './kept-tree.ts'
 import { findLogKey, type MonitorOptions } from './monitor-options.ts'
 import type { MonitorState, SignedHead, WaitingHead } from './monitor-state.ts'
@@ -32,7 +33,14 @@ import { Webhook } from './webhook.ts'
 /** Waits of `once` between two looks while something is missing. */
 const LOOK_AGAIN_MS = 1000
 /** Time for alerts that are left when the monitor ends. */
-const CLOSE_MS = 5000
+const CLOSE_MS = 2000
+
+/** Findings about a source that shows no head. */
+interface SourceKinds {
+  readonly silent: 'log-silent' | 'witness-silent'
+  readonly invalid: 'checkpoint-invalid' | 'witness-invalid'
+  readonly subject: string
+}
 
 /** What a monitor has to say for itself. */
 export interface MonitorSummary {
@@ -170,49 +178,34 @@ export class Monitor {
   }
 
   async #askLog(): Promise<void> {
-    try {
-      await this.#showNote('log', await this.#client.fetchCheckpoint())
-    } catch (thrown) {
-      const code = codeOf(thrown)
-      if (code === undefined) throw thrown
-      const isSilent = code === 'watch/unreachable' || code === 'watch/not-found'
-      const finding = isSilent ? 'log-silent' : 'checkpoint-invalid'
-      const summary = `${code}: ${thrown instanceof Error ? thrown.message : ''}`
-      await this.#observe({ kind: 'trouble', finding, subject: 'log', summary, atMs: this.#now() })
-    }
-  }
-
-  async #askWitnesses(): Promise<void> {
-    const asked = await Promise.all(
-      this.#witnesses.map(async (witness) => ({
-        name: witness.name,
-        answer: await witness.fetchCheckpoint().catch((thrown: unknown) => thrown),
-      })),
-    )
-    for (const { name, answer } of asked) await this.#hearWitness(name, answer)
+    const answer = await this.#client.fetchCheckpoint().catch((thrown: unknown) => thrown)
+    await this.#hear(LOG_SOURCE, answer, { silent: 'log-silent', invalid: 'checkpoint-invalid', subject: 'log' })
   }
 
   /** What a witness says wrongly is the witness’s fault. */
-  async #hearWitness(name: string, answer: unknown): Promise<void> {
-    try {
-      if (answer instanceof Error) throw answer
-      await this.#showNote(`witness ${name}`, answer as UnverifiedNote)
-      for (const finding of ['witness-silent', 'witness-invalid'] as const) {
-        await this.#observe({ kind: 'fine', finding, subject: name, atMs: this.#now() })
-      }
-    } catch (thrown) {
-      const code = codeOf(thrown)
-      if (code === undefined) throw thrown
-      const isSilent = code === 'watch/unreachable' || code === 'watch/not-found'
-      const finding = isSilent ? 'witness-silent' : 'witness-invalid'
-      const summary = `${code}: ${thrown instanceof Error ? thrown.message : ''}`
-      await this.#observe({ kind: 'trouble', finding, subject: name, summary, atMs: this.#now() })
+  async #askWitnesses(): Promise<void> {
+    const ask = (witness: WitnessReader) => witness.fetchCheckpoint().catch((thrown: unknown) => thrown)
+    const answers = await Promise.all(this.#witnesses.map(ask))
+    for (const [i, { name: subject }] of this.#witnesses.entries()) {
+      const kinds = { silent: 'witness-silent', invalid: 'witness-invalid', subject } as const
+      await this.#hear(`witness ${subject}`, answers[i], kinds)
     }
   }
 
-  /** @throws {CountersignError} `note/*`, `checkpoint/*` when the log did not sign it */
-  async #showNote(source: string, note: UnverifiedNote): Promise<void> {
-    await this.#showHead(source, openHeadNote(this.#crypto, note, this.#logKey), note)
+  /** Takes in a note that somebody showed, or why there is none. */
+  async #hear(source: string, answer: unknown, kinds: SourceKinds): Promise<void> {
+    const { silent, invalid, subject } = kinds
+    const opened = openAnswer(this.#crypto, answer, this.#logKey)
+    if ('code' in opened) {
+      const isSilent = opened.code === 'watch/unreachable' || opened.code === 'watch/not-found'
+      const [finding, summary] = [isSilent ? silent : invalid, `${opened.code}: ${opened.message}`]
+      await this.#observe({ kind: 'trouble', finding, subject, summary, atMs: this.#now() })
+      return
+    }
+    for (const finding of [silent, invalid]) {
+      await this.#observe({ kind: 'fine', finding, subject, atMs: this.#now() })
+    }
+    await this.#showHead(source, opened.head, opened.note)
   }
 
   async #showHead(source: string, head: SignedHead, note: UnverifiedNote): Promise<void> {

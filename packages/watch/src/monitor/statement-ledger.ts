@@ -1,6 +1,5 @@
 /** Contradictions and gaps among statements: what two of them, or their places in the log, say of those between. */
 import {
-  codeOf,
   findSigner,
   INFERENCE_TYPE,
   type Json,
@@ -33,24 +32,22 @@ export interface StatementLedger {
   receiptOf(digest: string): Json | undefined
 }
 
-/** The statement, when it is an answer's and signed by an operator of the trust file. */
+/**
+ * The statement, when it is an answer's and signed by an operator of the trust file.
+ *
+ * @throws {CountersignError} `shape/*`, `json/*`, `bytes/*` when an operator signed what cannot be read
+ */
 export function readSeenStatement(
   trust: Trust,
   { payload, statement: digest, keyId, index }: Pick<OpenedReceipt, 'payload' | 'statement' | 'keyId' | 'index'>,
   origin: string,
 ): SeenStatement | undefined {
   const signer = findSigner(trust, keyId, 'operator', { origin, index })
-  if (signer === undefined) return undefined
-  try {
-    const statement = parseStatement(payload)
-    if (statement.predicateType !== INFERENCE_TYPE) return undefined
-    const { receipt, deployment, epoch, sequence } = parseInference(statement)
-    const operator = signer.party.name
-    return { digest, index, operator, receipt, series: `${operator}\n${deployment.name}\n${epoch}`, sequence }
-  } catch (thrown) {
-    if (codeOf(thrown) === undefined) throw thrown
-    return undefined
-  }
+  const statement = signer === undefined ? undefined : parseStatement(payload)
+  if (signer === undefined || statement?.predicateType !== INFERENCE_TYPE) return undefined
+  const { receipt, deployment, epoch, sequence } = parseInference(statement)
+  const operator = signer.party.name
+  return { digest, index, operator, receipt, series: `${operator}\n${deployment.name}\n${epoch}`, sequence }
 }
 
 /**

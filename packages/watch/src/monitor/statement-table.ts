@@ -28,7 +28,7 @@ CREATE TABLE receipts (
   UNIQUE (digest, head_root)
 ) STRICT;
 CREATE INDEX receipts_head ON receipts (head_root);
-CREATE TABLE reading (id INTEGER PRIMARY KEY CHECK (id = 1), next INTEGER NOT NULL) STRICT;
+CREATE TABLE reading (id INTEGER PRIMARY KEY CHECK (id = 1), next INTEGER NOT NULL, reader TEXT NOT NULL) STRICT;
 `
 
 /** Receipts under one head that are looked through for a leaf that is another one elsewhere. */
@@ -57,7 +57,9 @@ export class StatementTable implements StatementLedger {
         .prepare('SELECT bundle FROM receipts WHERE head_root = ? AND head_size = ? LIMIT ?')
         .pluck(),
       next: database.prepare('SELECT next FROM reading').pluck(),
-      setNext: database.prepare('INSERT OR REPLACE INTO reading (id, next) VALUES (1, ?)'),
+      reader: database.prepare('SELECT reader FROM reading').pluck(),
+      begin: database.prepare('INSERT OR REPLACE INTO reading (id, next, reader) VALUES (1, 0, ?)'),
+      setNext: database.prepare('UPDATE reading SET next = ?'),
     }
   }
 
@@ -96,6 +98,14 @@ export class StatementTable implements StatementLedger {
   receiptsUnder({ size, root }: SignedHead): readonly Json[] {
     const texts = this.#sql.receiptsUnder.all(root, size, MAX_RECEIPTS_OF_HEAD) as string[]
     return texts.map((text) => JSON.parse(text) as Json)
+  }
+
+  /**
+   * Begins to read as somebody: anew when it was somebody else before, who may have been refused what this one may read.
+   * Else numbers would seem to be missing.
+   */
+  begin(reader: string): void {
+    if (this.#sql.reader.get() !== reader) this.#sql.begin.run(reader)
   }
 
   /** Index of the first entry whose statement was not asked for yet. */
