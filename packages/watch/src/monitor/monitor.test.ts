@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, test } from 'node:test'
-import { hashLeaf } from '@countersign/verify'
+import { hashLeaf, NOTE_COSIGNATURE } from '@countersign/verify'
 import { createNodeCrypto } from '@countersign/verify/crypto/node'
 import {
   createNoteSigner,
@@ -8,6 +8,7 @@ import {
   type Misdeed,
   TestLog,
   type TestTree,
+  trustTextOf,
 } from '../log-client/log-server.testing.ts'
 import { type MonitorScene, promiseNote, startScene } from './monitor.testing.ts'
 
@@ -290,4 +291,33 @@ test('promises: kept, given to another entry, never covered; and covered late as
   server.log.grow(1)
   const covered = await scene.look()
   assert.deepEqual([covered.missing, covered.proven], [[], ['promise-other-leaf', 'promise-other-leaf']])
+})
+
+test('a quorum of witnesses says when a head was seen: too old, too late for a promise, or in time that has not come', async () => {
+  const { server } = scene
+  const [a, b] = ['witness.example/a', 'witness.example/b'].map((name) => createNoteSigner(name, NOTE_COSIGNATURE))
+  assert.ok(a && b)
+  scene.trustText = trustTextOf(server.log.signer, { witnesses: [[a.key], [b.key]] })
+  server.log.grow(20)
+  const now = Math.floor(scene.nowMs / 1000)
+  const signed = (first: number, second: number) => [
+    (text: string) => a.sign(text, first),
+    (text: string) => b.sign(text, second),
+  ]
+  server.cosign = signed(now, now - 500)
+  const stale = (maximumAgeMs: number) => scene.look({ maximumAgeMs })
+  assert.deepEqual((await stale(600_000)).missing, [])
+  assert.deepEqual((await stale(400_000)).missing, ['stale'], 'one of two is no quorum')
+  server.cosign = signed(now, now)
+  assert.deepEqual((await stale(400_000)).missing, [])
+  const leafHash = hashLeaf(crypto, inventedLeaf('never to be'))
+  scene.give('late.promise', promiseNote(server.log, { index: 20, leafHash, coverBySeconds: now - 1 }))
+  assert.deepEqual((await scene.look()).proven, ['promise-not-covered'])
+  server.cosign = signed(now + 1000, now + 1000)
+  server.log.grow(1)
+  const { warnings } = await scene.look()
+  assert.deepEqual(warnings, ['cosignature-ahead', 'cosignature-ahead'])
+  server.cosign = [(text) => a.sign(`${text}not this`, now)]
+  server.log.grow(1)
+  assert.ok((await scene.look()).warnings.includes('witness-invalid'))
 })

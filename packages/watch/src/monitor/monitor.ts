@@ -226,6 +226,7 @@ export class Monitor {
         const summary = `witness ${subject} signed a head at a time that has not come yet`
         await this.#observe({ kind: 'trouble', finding: 'cosignature-ahead', subject, summary, atMs })
       }
+      await this.#observe({ kind: 'fine', finding: 'witness-invalid', subject: source, atMs })
       return quorumSeconds
     } catch (thrown) {
       if (codeOf(thrown) === undefined) throw thrown
