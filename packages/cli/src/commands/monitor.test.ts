@@ -48,7 +48,8 @@ function monitor(...args: readonly string[]) {
   return countersign('monitor', `${url}/log`, ...common, ...args)
 }
 
-const endOf = (stdout: string) => JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as { readonly [name: string]: unknown }
+const endOf = (stdout: string) =>
+  JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as { readonly [name: string]: unknown }
 
 test('an honest gateway: every entry, dossier and statement is checked, and nothing is found', async () => {
   const statements = ['--statements', url, '--api-key-file', keyPaths(join(at('data'), 'keys')).operatorToken]

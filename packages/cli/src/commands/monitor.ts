@@ -183,14 +183,21 @@ function printReport(report: Report): void {
     case 'alert-dropped':
       warn(`${time}  an alert was dropped, as too many wait: ${report.alert.summary}`)
       return
-    default: {
-      const { kind, summary } = report.finding
-      const about = isMissing(report.finding) ? paint('yellow', 'missing') : 'warning'
-      const state =
-        report.event === 'opened' ? about : report.event === 'due' ? `${about}, counts` : paint('green', 'resolved')
-      print(`${time}  ${state}  ${kind}: ${summary}`)
-    }
+    default:
+      printFinding(time, report)
   }
+}
+
+/** Something that is not there yet is no news; that it is still not there after the grace is. */
+function printFinding(time: string, { event, finding }: Extract<Report, { readonly finding: unknown }>): void {
+  const { kind, summary } = finding
+  if (!isMissing(finding)) {
+    if (event === 'opened') print(`${time}  warning  ${kind}: ${summary}`)
+    return
+  }
+  const about =
+    event === 'opened' ? 'not there yet' : event === 'due' ? paint('yellow', 'missing') : paint('green', 'resolved')
+  print(`${time}  ${about}  ${kind}: ${summary}`)
 }
 
 function printEnd({ origin, size, proven, missing, warnings }: MonitorSummary): void {

@@ -48,7 +48,13 @@ export interface Finding {
 }
 
 /** Kinds that are about the past, and so stay whatever is served from now on. */
-const LASTING: ReadonlySet<string> = new Set(['sequence-gap', 'sequence-disorder', 'statement-differs', 'cosignature-ahead', 'leaf-malformed'])
+const LASTING: ReadonlySet<string> = new Set([
+  'sequence-gap',
+  'sequence-disorder',
+  'statement-differs',
+  'cosignature-ahead',
+  'leaf-malformed',
+])
 
 export function isMissing({ kind }: Pick<Finding, 'kind'>): boolean {
   return (MISSING_KINDS as readonly string[]).includes(kind)

@@ -263,8 +263,9 @@ class Pass {
     this.#failure = { path: this.#bundlePath(index), reason }
   }
 
+  /** The bundle's name once it is full: it is one bundle, however far it has grown. */
   #bundlePath(index: number): string {
-    return formatTilePath({ level: 'entries', index, width: this.#widthOf(index) })
+    return formatTilePath({ level: 'entries', index, width: TILE_WIDTH })
   }
 }
 
