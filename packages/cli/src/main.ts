@@ -19,6 +19,7 @@ const COMMANDS: { readonly [name: string]: () => Promise<(program: Command) => v
   inspect: async () => (await import('./commands/inspect.ts')).addInspect,
   audit: async () => (await import('./commands/audit.ts')).addAudit,
   witness: async () => (await import('./commands/witness.ts')).addWitness,
+  monitor: async () => (await import('./commands/monitor.ts')).addMonitor,
   log: async () => (await import('./commands/log.ts')).addLog,
   key: async () => (await import('./commands/key.ts')).addKey,
   usage: async () => (await import('./commands/usage.ts')).addUsage,

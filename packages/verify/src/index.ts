@@ -155,6 +155,7 @@ export {
   MISBEHAVIOUR_KINDS,
   type Misbehaviour,
   type MisbehaviourKind,
+  type UnverifiedHistory,
   type UnverifiedMisbehaviour,
   type UnverifiedPlace,
   verifyMisbehaviour,

@@ -38,7 +38,14 @@ export function forkProof(scene: Scene, size = COMMON_SIZE, more: { readonly [na
 
 export function commonCases(): readonly MisbehaviourCase[] {
   const scene = buildScene()
-  return [...forkCases(scene), ...placeCases(scene), ...promiseCases(scene), ...falseHeads(scene), ...falsePaths(scene)]
+  return [
+    ...forkCases(scene),
+    ...historyCases(scene),
+    ...placeCases(scene),
+    ...promiseCases(scene),
+    ...falseHeads(scene),
+    ...falsePaths(scene),
+  ]
 }
 
 function shows(
@@ -65,6 +72,28 @@ function forkCases(scene: Scene): readonly MisbehaviourCase[] {
       COMMON_SIZE,
       'Other heads are shown to agree with the common one.',
       forkProof(scene, COMMON_SIZE, { older: [from(1), from(4), from(COMMON_SIZE)], newer: [to(6), to(log.size)] }),
+    ),
+  ]
+}
+
+function historyCases(scene: Scene): readonly MisbehaviourCase[] {
+  const { log } = scene
+  const fork = forkAfter(scene, COMMON_SIZE)
+  const older = COMMON_SIZE + 2
+  const { root, path } = fork.consistency(older)
+  const common = {
+    head: log.checkpoint(COMMON_SIZE),
+    first: pathBetween(log, COMMON_SIZE, older),
+    second: pathBetween(fork, COMMON_SIZE),
+  }
+  const history = { older: log.checkpoint(older), newer: fork.checkpoint(), root: toBase64(root) }
+  return [
+    shows(
+      'another-history-common-prefix',
+      'head-of-another-history',
+      COMMON_SIZE,
+      'The head that is not continued, and the one that does not continue it, both continue an older one.',
+      proof('head-of-another-history', { ...history, path: path.map(toBase64), common }),
     ),
   ]
 }

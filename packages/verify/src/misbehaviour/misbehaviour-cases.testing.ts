@@ -41,7 +41,14 @@ export function misbehaviourTrust(): string {
 
 export function misbehaviourCases(): readonly MisbehaviourCase[] {
   const scene = buildScene()
-  return [...headCases(scene), ...placeCases(scene), ...leafCases(scene), ...coverCases(scene), ...twiceCases()]
+  return [
+    ...headCases(scene),
+    ...historyCases(scene),
+    ...placeCases(scene),
+    ...leafCases(scene),
+    ...coverCases(scene),
+    ...twiceCases(),
+  ]
 }
 
 export function proof(kind: MisbehaviourKind, parts: { readonly [name: string]: Json }): Json {
@@ -99,6 +106,53 @@ function headCases(scene: Scene): readonly MisbehaviourCase[] {
       description: 'The trust file does not know the log.',
       proof: heads(another.checkpoint(), another.checkpoint()),
       error: 'policy/unknown-log',
+    },
+  ]
+}
+
+function historyCases(scene: Scene): readonly MisbehaviourCase[] {
+  const { log } = scene
+  const fork = forkOf(scene)
+  const older = log.size - 3
+  const history = (older: string, newer: string, { root, path }: ReturnType<TestLog['consistency']>) =>
+    proof('head-of-another-history', { older, newer, root: toBase64(root), path: path.map(toBase64) })
+  const own = fork.consistency(older)
+  const forged = forkOf(scene, logSigner(ORIGIN, 'forger'))
+  return [
+    {
+      name: 'head-of-another-history',
+      description: 'The newer tree had another root when it was as large as the older head.',
+      proof: history(log.checkpoint(older), fork.checkpoint(), own),
+    },
+    {
+      name: 'head-of-the-same-history',
+      description: 'The newer head continues the older one.',
+      proof: history(log.checkpoint(older), log.checkpoint(), log.consistency(older)),
+      error: NOT_PROVEN,
+    },
+    {
+      name: 'history-of-one-head',
+      description: 'Both heads have one size, for which there is another kind.',
+      proof: history(log.checkpoint(), fork.checkpoint(), fork.consistency(log.size)),
+      error: NOT_PROVEN,
+    },
+    {
+      name: 'history-of-another-size',
+      description: 'The path leads from another size than the older head’s.',
+      proof: history(log.checkpoint(older - 1), fork.checkpoint(), own),
+      error: 'proof/wrong-length',
+    },
+    {
+      name: 'history-made-up',
+      description: 'The root is one that the path does not lead from.',
+      proof: history(log.checkpoint(older), log.checkpoint(), { ...log.consistency(older), root: own.root }),
+      error: 'proof/root-mismatch',
+    },
+    {
+      name: 'history-forged',
+      description: 'The newer head is signed with another key.',
+      proof: history(log.checkpoint(older), forged.checkpoint(), forged.consistency(older)),
+      error: 'note/no-known-signature',
     },
   ]
 }

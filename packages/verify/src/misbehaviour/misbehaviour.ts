@@ -10,7 +10,7 @@ import { CountersignError } from '../errors.ts'
 import { meetsQuorum, openConfirmations } from '../independence/confirmation.ts'
 import type { UnverifiedReceipt } from '../log/bundle.ts'
 import { type Checkpoint, openCheckpoint } from '../log/checkpoint.ts'
-import { type Hash, verifyInclusion } from '../log/merkle.ts'
+import { type Hash, verifyConsistency, verifyInclusion } from '../log/merkle.ts'
 import type { NoteKey, UnverifiedNote } from '../log/note.ts'
 import { type LogPromise, openPromise } from '../log/promise.ts'
 import { openReceipt } from '../log/receipt.ts'
@@ -21,6 +21,7 @@ import { type CommonHistory, NO_COMMON_HISTORY, type UnverifiedCommon, verifyCom
 
 export const MISBEHAVIOUR_KINDS = [
   'two-heads-of-one-size',
+  'head-of-another-history',
   'two-leaves-one-index',
   'promise-other-leaf',
   'promise-not-covered',
@@ -38,9 +39,19 @@ export interface UnverifiedPlace {
 
 type Pair<T> = readonly [T, T]
 
+/** Two heads, and the root that the tree under the newer one had when it was as large as the older. */
+export interface UnverifiedHistory {
+  readonly older: UnverifiedNote
+  readonly newer: UnverifiedNote
+  readonly root: Hash
+  /** Leads from that root to the newer head. */
+  readonly path: readonly Hash[]
+}
+
 /** Kinds that show a history, so that a common beginning of it may be shown as well. */
 type UnverifiedHistories = { readonly common: UnverifiedCommon | undefined } & (
   | { readonly kind: 'two-heads-of-one-size'; readonly heads: Pair<UnverifiedNote> }
+  | { readonly kind: 'head-of-another-history'; readonly history: UnverifiedHistory }
   | { readonly kind: 'two-leaves-one-index'; readonly index: number; readonly places: Pair<UnverifiedPlace> }
   | { readonly kind: 'promise-other-leaf'; readonly promise: UnverifiedNote; readonly place: UnverifiedPlace }
   | { readonly kind: 'promise-not-covered'; readonly promise: UnverifiedNote; readonly head: UnverifiedNote }
@@ -95,6 +106,8 @@ function contradictionOf(crypto: Crypto, trust: Trust, proof: UnverifiedHistorie
   switch (proof.kind) {
     case 'two-heads-of-one-size':
       return twoHeads(crypto, trust, proof.heads)
+    case 'head-of-another-history':
+      return anotherHistory(crypto, trust, proof.history)
     case 'two-leaves-one-index':
       return twoLeaves(crypto, trust, proof.index, proof.places)
     case 'promise-other-leaf':
@@ -110,6 +123,21 @@ function twoHeads(crypto: Crypto, trust: Trust, notes: Pair<UnverifiedNote>): Co
   const [a, b] = heads
   if (a.size !== b.size || equalBytes(a.root, b.root)) throw notProven('the heads do not contradict each other')
   const summary = `the log signed two heads of size ${a.size} with different roots`
+  return { key, summary, heads, firstDoubtful: a.size - 1 }
+}
+
+/**
+ * A consistency proof leads from one older root alone, as no other hashes to the newer one. So when it leads from another
+ * root than the older head's, the newer tree does not begin with the older.
+ */
+function anotherHistory(crypto: Crypto, trust: Trust, { older, newer, root, path }: UnverifiedHistory): Contradiction {
+  const key = logKeyOf(trust, older)
+  const heads = [openCheckpoint(crypto, older, key), openCheckpoint(crypto, newer, key)] as const
+  const [a, b] = heads
+  if (a.size >= b.size) throw notProven('the heads are not of different sizes, in this order')
+  verifyConsistency(crypto, { size: a.size, root }, b, path)
+  if (equalBytes(root, a.root)) throw notProven('the newer head continues the older one')
+  const summary = `the log signed a head of size ${a.size} that its head of size ${b.size} does not continue`
   return { key, summary, heads, firstDoubtful: a.size - 1 }
 }
 

@@ -6,7 +6,12 @@ import { readConsistency } from '../log/consistency-proof.ts'
 import { MAX_PROOF_HASHES } from '../log/merkle.ts'
 import { readNote } from '../log/note.ts'
 import type { UnverifiedCommon } from './common-history.ts'
-import { MISBEHAVIOUR_KINDS, type UnverifiedMisbehaviour, type UnverifiedPlace } from './misbehaviour.ts'
+import {
+  MISBEHAVIOUR_KINDS,
+  type UnverifiedHistory,
+  type UnverifiedMisbehaviour,
+  type UnverifiedPlace,
+} from './misbehaviour.ts'
 
 export const MISBEHAVIOUR_FORMAT = 'countersign-misbehaviour/v1'
 
@@ -31,6 +36,8 @@ function readProof(fields: Fields): UnverifiedMisbehaviour {
   switch (kind) {
     case 'two-heads-of-one-size':
       return { kind, heads: [readNote(fields, 'first'), readNote(fields, 'second')], common: readCommon(fields, 2) }
+    case 'head-of-another-history':
+      return { kind, history: readHistory(fields), common: readCommon(fields, 2) }
     case 'two-leaves-one-index': {
       const places = [readPlace(fields.object('first')), readPlace(fields.object('second'))] as const
       return { kind, index: fields.integer('index'), places, common: readCommon(fields, 2) }
@@ -69,6 +76,15 @@ function readCommon(fields: Fields, heads: 1 | 2): UnverifiedCommon | undefined 
 
 function readReceipt(fields: Fields, name: string): UnverifiedReceipt {
   return parseBundle(fields.required(name), fields.at(name))
+}
+
+function readHistory(fields: Fields): UnverifiedHistory {
+  return {
+    older: readNote(fields, 'older'),
+    newer: readNote(fields, 'newer'),
+    root: readHash(fields.required('root'), fields.at('root')),
+    path: fields.list('path', MAX_PROOF_HASHES, readHash),
+  }
 }
 
 function readPlace(fields: Fields): UnverifiedPlace {

@@ -2,6 +2,7 @@
 import { CountersignError } from '@countersign/verify'
 import { type Dispatcher, Pool } from 'undici'
 import { MAX_CONNECTIONS, MAX_HEADER_BYTES, MAX_RETRY_AFTER_MS, MAX_TRIES, REQUEST_TIMEOUT_MS } from './limits.ts'
+import { pause } from './pause.ts'
 
 export interface HttpReaderOptions {
   /** Scheme, host, port and the path that everything is below. */
@@ -65,7 +66,7 @@ export class HttpReader {
     for (let tries = 1; ; tries++) {
       const { retryAfterMs, ...answer } = await this.#askOnce(path, maxBytes)
       if (retryAfterMs === undefined || tries === MAX_TRIES) return answer
-      await this.#wait(path, retryAfterMs)
+      await pause(retryAfterMs, this.#over.signal)
     }
   }
 
@@ -93,22 +94,6 @@ export class HttpReader {
     } catch (thrown) {
       throw failureOf(path, thrown, this.#timeoutMs)
     }
-  }
-
-  #wait(path: string, ms: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const { signal } = this.#over
-      const stop = () => {
-        clearTimeout(timer)
-        reject(new CountersignError('watch/unreachable', `${path}: no longer wanted`))
-      }
-      const timer = setTimeout(() => {
-        signal.removeEventListener('abort', stop)
-        resolve()
-      }, ms)
-      if (signal.aborted) stop()
-      else signal.addEventListener('abort', stop, { once: true })
-    })
   }
 }
 
