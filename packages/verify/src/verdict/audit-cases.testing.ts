@@ -242,34 +242,36 @@ function unavailable(scene: Scene): VerdictCase {
   }
 }
 
+const witness = witnessSigner('witness.example/a')
+
+/** A case whose record a witness confirmed, too. */
+function witnessed(
+  name: string,
+  description: string,
+  { says, parties = '' }: Words,
+  rows: Rows,
+  failing: readonly string[],
+  by?: string,
+): VerdictCase {
+  const scene = buildScene()
+  const policy = `${logLine(scene.log)}\nwitness a ${formatNoteKey(witness.key)}\nquorum a\n`
+  const added = logAudits(scene, says)
+  const note = scene.log.checkpoint(scene.log.size, [(text) => witness.cosign(text, NOW_MS / 1000)])
+  return verdictCase(name, description, {
+    trust: trustText(policy, scene, parties),
+    dossier: sceneDossier({ ...scene, linked: [...scene.linked, ...added] }, note),
+    expect: expectRows({ record: 'witnessed', ...rows }, failing, by),
+  })
+}
+
 /** Auditors beside a witness: whose owners count for `independence`. */
 function ownerCases(): readonly VerdictCase[] {
-  const witness = witnessSigner('witness.example/a')
   const second = statementSigner('second auditor')
   const two = `${TRUSTED}${partyText('Second Auditor', 'auditor', second)}`
   const oneOwner = two.replace('Second Auditor Ltd', 'Example Auditor Ltd')
   const bySecond = { signer: second } as const
   const differed = { entry: { outcome: 'differed' } } as const
   const witnessOf = (owner: string) => `- name: A\n  owner: ${owner}\n  witnesses: [a]\n`
-  const witnessed = (
-    name: string,
-    description: string,
-    words: Words,
-    rows: Rows,
-    failing: readonly string[],
-    by?: string,
-  ) => {
-    const scene = buildScene()
-    const { parties = '' } = words
-    const policy = `${logLine(scene.log)}\nwitness a ${formatNoteKey(witness.key)}\nquorum a\n`
-    const added = logAudits(scene, words.says)
-    const note = scene.log.checkpoint(scene.log.size, [(text) => witness.cosign(text, NOW_MS / 1000)])
-    return verdictCase(name, description, {
-      trust: trustText(policy, scene, parties),
-      dossier: sceneDossier({ ...scene, linked: [...scene.linked, ...added] }, note),
-      expect: expectRows({ record: 'witnessed', ...rows }, failing, by),
-    })
-  }
   const confirmed = { ...holds, independence: 'auditor-re-executed' } as const
   return [
     witnessed(

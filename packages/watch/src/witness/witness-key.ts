@@ -12,7 +12,7 @@ import {
   noteKey,
   uint64BigEndian,
 } from '@countersign/verify'
-import { writeDurably } from './durable-file.ts'
+import { writeDurably } from '../durable-file.ts'
 
 const MAX_KEY_FILE_BYTES = 16_384
 const PUBLIC_KEY_BYTES = 32
