@@ -1,6 +1,15 @@
 /** Checks what Countersign hands out: bytes in, verdict out. Pure, synchronous, safe in browsers. */
 export { verifyAcceptance } from './accountability/acceptance.ts'
 export { type AuditEvidence, boundOf, countOutcomes, type VerifiedAudit, verifyAudit } from './audit/audit.ts'
+export {
+  AUDIT_PROOF_FORMAT,
+  type AuditProof,
+  type CheckedAudit,
+  formatAuditProof,
+  parseAuditProof,
+  type UnverifiedAudit,
+  verifyAuditFiles,
+} from './audit/audit-files.ts'
 export { excludedFraud, samplesNeeded } from './audit/binomial.ts'
 export { type ConfirmedHead, openConfirmedHead } from './audit/confirmed-head.ts'
 export { createDraw, type Draw, type DrawnEntry, drawEntries, SEED_BYTES } from './audit/selection.ts'

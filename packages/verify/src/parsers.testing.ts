@@ -1,4 +1,5 @@
 /** Every parser of the package, with inputs that it accepts. */
+import { formatAuditProof, parseAuditProof } from './audit/audit-files.ts'
 import { buildAudit } from './audit/audit-scene.testing.ts'
 import { parseBase64, parseBase64Url, toBase64 } from './bytes/base64.ts'
 import { parseHex, parseUtf8, utf8 } from './bytes/bytes.ts'
@@ -152,6 +153,10 @@ function statementParsers(): readonly Parser[] {
     build('parseAuditCommitment', [audit.commitment.payload], parseAuditCommitment),
     build('parseAuditResult', [audit.result.payload], parseAuditResult),
     { name: 'parseAuditEntries', takes: 'bytes', isJson: true, samples: [file], parse: parseAuditEntries },
+    {
+      ...{ name: 'parseAuditProof', takes: 'bytes', isJson: true, parse: parseAuditProof },
+      samples: [utf8(formatAuditProof(audit))],
+    },
     build('parseParty', [formatStatement(partyStatement(SAMPLE_PARTY))], parseParty),
     build('parseLogSuccessor', [jsonBytes(successorStatement())], (statement) => openLogSuccessor(crypto, statement)),
   ]

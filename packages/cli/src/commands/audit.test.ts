@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -145,6 +145,38 @@ test('an auditor that was let in finds an honest operator honest, and its word t
   const { results } = JSON.parse(verified.stdout)
   const row = results[0].verdict.claims.find(({ claim }: { claim: string }) => claim === 'output')
   assert.deepEqual([row.status, row.grade, row.trusts], ['holds', 'auditor-re-executed', ['auditor Test Auditor']])
+})
+
+test('a stranger checks an audit from the files that the auditor kept', async () => {
+  const [name = ''] = readdirSync(at('state/audits'))
+  const check = (folder: string, trust: string, ...more: readonly string[]) => {
+    return countersign('audit', 'check', folder, '--trust', trust, ...more)
+  }
+  const kept = join(at('state/audits'), name)
+  const said = await check(kept, at('trust.yaml'))
+  assert.equal(said.code, 0, said.stderr + said.stdout)
+  assert.match(said.stdout, /^holds: auditor Test Auditor looked at every entry/)
+  assert.match(said.stdout, /6 selected: agreed 6\n/)
+  const report = JSON.parse((await check(kept, at('trust.yaml'), '--json')).stdout)
+  assert.deepEqual([report.format, report.status, report.sampled], ['countersign-audit-check/v1', 'holds', 6])
+
+  const trust = readFileSync(at('trust.yaml'), 'utf8')
+  writeFileSync(at('no-auditor.yaml'), trust.replace('roles: [auditor]', 'roles: [arbiter]'))
+  const unproven = await check(kept, at('no-auditor.yaml'), '--json')
+  assert.equal(unproven.code, 3, unproven.stdout)
+  assert.equal(JSON.parse(unproven.stdout).error.code, 'signature/unknown-key')
+
+  const proof = JSON.parse(readFileSync(join(kept, 'proof.json'), 'utf8')) as { leafHashes: string }
+  cpSync(kept, at('changed'), { recursive: true })
+  const leaves = Buffer.from(proof.leafHashes, 'base64')
+  leaves[40] = (leaves[40] ?? 0) ^ 1
+  writeFileSync(at('changed/proof.json'), JSON.stringify({ ...proof, leafHashes: leaves.toString('base64') }))
+  const refuted = await check(at('changed'), at('trust.yaml'))
+  assert.equal(refuted.code, 1, refuted.stdout)
+  assert.match(refuted.stdout, /^refuted: proof\/root-mismatch/)
+  rmSync(at('changed/checkpoint'))
+  assert.equal((await check(at('changed'), at('trust.yaml'))).code, 2)
+  assert.equal((await countersign('audit', 'check', kept)).code, 2)
 })
 
 test('what was erased before it could be looked at is refused, and counts', async () => {

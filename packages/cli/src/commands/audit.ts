@@ -18,6 +18,7 @@ import { bundledModels, readInput } from '../files.ts'
 import { parseMoney } from '../money.ts'
 import { parseShare } from '../share.ts'
 import { print, warn } from '../terminal.ts'
+import { addAuditCheck } from './audit-check.ts'
 import { addAuditPlan } from './audit-plan.ts'
 
 interface AuditOptions {
@@ -81,6 +82,7 @@ export function addAudit(program: Command): void {
       process.exitCode = await runAudits(gateway, requireOptions(options))
     })
   addAuditPlan(audit)
+  addAuditCheck(audit)
 }
 
 /** The command line’s own check would ask for them in the subcommand, too. */

@@ -7,7 +7,9 @@ import {
   CountersignError,
   type Crypto,
   createMemory,
+  formatAuditProof,
   formatEnvelope,
+  formatNote,
   formatStatement,
   openEnvelope,
   preAuthEncoding,
@@ -15,6 +17,7 @@ import {
   statementDigest,
   type Trust,
   toHex,
+  type UnverifiedNote,
 } from '@countersign/verify'
 import type { LogClient } from '../log-client/log-client.ts'
 import { type AskingOptions, settleEntries } from './asked-entries.ts'
@@ -28,8 +31,15 @@ import {
   type SignedPayload,
 } from './decide-audit.ts'
 import { evidenceFiles } from './evidence-files.ts'
-import { type GatewayAccess, type GatewayReply, readPlace, refusalOf } from './gateway-access.ts'
-import { FIRST_RETRY_MS, LATE_TIMEOUT_MS, MAX_PROOFS_REMEMBERED, MAX_RETRY_MS } from './limits.ts'
+import { type GatewayAccess, type GatewayReply, isConfirmedReceipt, readPlace, refusalOf } from './gateway-access.ts'
+import {
+  FIRST_RETRY_MS,
+  LATE_TIMEOUT_MS,
+  MAX_PROOFS_REMEMBERED,
+  MAX_RETRY_MS,
+  POLL_MS,
+  RECEIPT_TRIES,
+} from './limits.ts'
 import { LogWatch } from './log-watch.ts'
 import { pause } from './pause.ts'
 import { buildResult, type ResultTerms } from './result.ts'
@@ -104,7 +114,8 @@ class Auditor {
   constructor(options: AuditorOptions) {
     this.#options = options
     this.#now = options.now ?? Date.now
-    this.#watch = new LogWatch({ ...options, now: this.#now })
+    const onHead = (note: UnverifiedNote) => void this.#keep('checkpoint', formatNote(note))
+    this.#watch = new LogWatch({ ...options, now: this.#now, onHead })
     this.#state = options.folder.load(options.crypto)
   }
 
@@ -227,12 +238,13 @@ class Auditor {
   }
 
   async #signResult(): Promise<readonly AuditEvent[]> {
-    const { crypto, key, confidenceMillionths, price, folder } = this.#options
+    const { crypto, key, confidenceMillionths, price } = this.#options
     const { state } = this.#known('signing')
     const evidence = await this.#watch.readEpoch(state, key)
     const terms: ResultTerms = { crypto, key, confidenceMillionths, price, nowMs: this.#now() }
     const { statement, resultsFile } = buildResult(state, evidence, terms)
-    if (resultsFile !== undefined) folder.write(`${this.#folderName()}/entries.json`, resultsFile)
+    this.#keep('proof.json', formatAuditProof(evidence.leaves))
+    if (resultsFile !== undefined) this.#keep('entries.json', resultsFile)
     return [{ type: 'result-signed', result: signStatement(statement, key), nowMs: this.#now() }]
   }
 
@@ -285,11 +297,23 @@ class Auditor {
     this.#options.folder.write(`${this.#folderName()}/${what}.json`, `${JSON.stringify(envelope)}\n`)
   }
 
-  /** Not having it is no failure: the statement is at hand, and the receipt can be asked for again. */
+  /**
+   * Waits a little for a receipt under a head that the policy's witnesses confirmed. Not having it is no failure: the
+   * statement is at hand, and the receipt can be asked for again.
+   */
   async #keepReceipt(what: string, digest: string): Promise<void> {
-    const reply = await this.#options.access.statement(digest).catch(passUnreachable)
-    if (reply?.status !== 200) return
-    this.#options.folder.write(`${this.#folderName()}/${what}.receipt.json`, Buffer.from(reply.body).toString('utf8'))
+    const { access, crypto, trust, signal, pollMs = POLL_MS } = this.#options
+    for (let tries = 0; tries < RECEIPT_TRIES; tries++) {
+      if (tries > 0) await pause(pollMs, signal)
+      const reply = await access.statement(digest).catch(passUnreachable)
+      if (reply?.status !== 200) return
+      this.#keep(`${what}.receipt.json`, Buffer.from(reply.body).toString('utf8'))
+      if (signal.aborted || isConfirmedReceipt(crypto, trust, reply.body)) return
+    }
+  }
+
+  #keep(name: string, text: string): void {
+    this.#options.folder.write(`${this.#folderName()}/${name}`, text)
   }
 
   /** Files of one audit stand together, by its commitment. */

@@ -1,5 +1,17 @@
 /** What an auditor asks of a gateway. Within a time and a size, following no redirect; the key goes nowhere else. */
-import { CountersignError, FILE_LIMITS, Fields, formatEnvelope, type Json, parseJson } from '@countersign/verify'
+import {
+  CountersignError,
+  type Crypto,
+  FILE_LIMITS,
+  Fields,
+  formatEnvelope,
+  type Json,
+  meetsQuorum,
+  openConfirmations,
+  parseBundle,
+  parseJson,
+  type Trust,
+} from '@countersign/verify'
 import { type Dispatcher, Pool } from 'undici'
 import { parseBaseUrl } from '../log-client/http-reader.ts'
 import { MAX_CONNECTIONS, MAX_HEADER_BYTES } from '../log-client/limits.ts'
@@ -138,4 +150,15 @@ function codeIn(status: number, body: Uint8Array): string | undefined {
 function retryAfter(header: string | readonly string[] | undefined): number | undefined {
   const seconds = typeof header === 'string' && /^\d{1,6}$/.test(header) ? Number(header) : undefined
   return seconds === undefined ? undefined : Math.min(seconds * 1000, MAX_RETRY_MS)
+}
+
+/** Whether a gateway's reply has a receipt under a head that meets the policy's quorum. What it proves is for others to check. */
+export function isConfirmedReceipt(crypto: Crypto, { policy }: Trust, body: Uint8Array): boolean {
+  try {
+    const bundle = new Fields(parseJson(body, FILE_LIMITS), 'statement').required('bundle')
+    return meetsQuorum(policy, openConfirmations(crypto, parseBundle(bundle, 'bundle').checkpoint, policy))
+  } catch (thrown) {
+    if (thrown instanceof CountersignError) return false
+    throw thrown
+  }
 }

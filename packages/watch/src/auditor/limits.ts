@@ -37,3 +37,6 @@ export const MAX_REPORTED_ENTRIES = 1000
 
 /** Proofs remembered between dossiers. */
 export const MAX_PROOFS_REMEMBERED = 256
+
+/** How often a receipt is asked for until witnesses have confirmed it. */
+export const RECEIPT_TRIES = 20

@@ -13,6 +13,7 @@ import {
   parseHex,
   type Trust,
   toHex,
+  type UnverifiedNote,
   verifyConsistency,
 } from '@countersign/verify'
 import type { LogClient } from '../log-client/log-client.ts'
@@ -29,6 +30,8 @@ export interface LogWatchOptions {
   readonly signal: AbortSignal
   readonly now: () => number
   readonly pollMs?: number
+  /** A head is about to be told of: its note is what others will check it by. */
+  onHead(note: UnverifiedNote): void
   onProgress(line: string): void
 }
 
@@ -38,6 +41,11 @@ export interface ReadEpoch {
   readonly sampled: readonly SampledEntry[]
   /** The commitment as the log holds it. */
   readonly commitment: OpenedReceipt
+}
+
+interface FetchedHead {
+  readonly head: SeenHead
+  readonly note: UnverifiedNote
 }
 
 /** A place of an epoch whose end is known. */
@@ -72,15 +80,18 @@ export class LogWatch {
    * @throws {CountersignError} `proof/*`, `note/*`, `checkpoint/*` when the log contradicts itself
    */
   async nextHead(state: Extract<AuditState, { phase: 'running' }>): Promise<SeenHead | undefined> {
-    const { signal, pollMs = POLL_MS } = this.#options
+    const { signal, onHead, pollMs = POLL_MS } = this.#options
     const { untilMs } = state.epoch.commitment.epoch
     for (; !signal.aborted; await pause(pollMs, signal)) {
-      const head = await this.#fetchHead(state.epoch.commitment.log)
-      if (head === undefined) continue
+      const fetched = await this.#fetchHead(state.epoch.commitment.log)
+      if (fetched === undefined) continue
+      const { head, note } = fetched
       await this.#requireContinuation(state.head, head)
       const isLate = untilMs !== undefined && head.confirmedAtSeconds * 1000 >= untilMs
       const isNews = state.to === undefined ? head.size > (state.head?.size ?? 0) || isLate : head.size >= state.to
-      if (isNews) return head
+      if (!isNews) continue
+      onHead(note)
+      return head
     }
     return undefined
   }
@@ -115,14 +126,14 @@ export class LogWatch {
   }
 
   /** A head that the policy's quorum confirmed; where it asks for none, one that was seen now. */
-  async #fetchHead(origin: string): Promise<SeenHead | undefined> {
+  async #fetchHead(origin: string): Promise<FetchedHead | undefined> {
     const { log, crypto, trust, now } = this.#options
     const note = await this.#untilReached(() => log.fetchCheckpoint())
     const { size, root, confirmedAtSeconds } = openConfirmedHead(crypto, trust.policy, origin, note)
     const isOpen = trust.policy.quorum === 'none'
     const at = isOpen ? Math.floor(now() / 1000) : confirmedAtSeconds
     if (at === undefined || at * 1000 > now() + MAX_CLOCK_SKEW_MS) return undefined
-    return { size, root: toHex(root), confirmedAtSeconds: at }
+    return { head: { size, root: toHex(root), confirmedAtSeconds: at }, note }
   }
 
   async #requireContinuation(older: SeenHead | undefined, newer: SeenHead): Promise<void> {
