@@ -61,7 +61,7 @@ async function demo(out: string): Promise<ExitCode> {
   const independence = await reportIndependence(out)
   printHonest(results.honest)
   printTampered(results.tampered, last)
-  printSecondHistory(results.secondHistory, last, second)
+  printSecondHistory(results.secondHistory, last, second, out)
   printIndependence(independence, out, first)
   const seconds = (performance.now() - startedMs) / 1000
   const isGood = writeSummary(out, results, independence, seconds)

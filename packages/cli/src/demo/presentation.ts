@@ -50,7 +50,12 @@ export function printTampered(outcomes: readonly Outcome[], { name }: Kept): voi
   printOutcomes(outcomes)
 }
 
-export function printSecondHistory(outcomes: readonly Outcome[], honest: Kept, second: SecondHistory): void {
+export function printSecondHistory(
+  outcomes: readonly Outcome[],
+  honest: Kept,
+  second: SecondHistory,
+  out: string,
+): void {
   const { told, size, answers } = second
   const refused = answers.filter(({ status }) => status === 409).length
   const decision = (kept: Kept) => `${kept.name} ${kept.isApproved ? 'approved' : 'declined'}, ${size} entries`
@@ -59,12 +64,14 @@ export function printSecondHistory(outcomes: readonly Outcome[], honest: Kept, s
   print(`    └── … ── ${decision(told)}:  refused by ${refused} of ${answers.length} witnesses`)
   print()
   say(
-    'The operator went on from a copy of its data, gave all answers again but for the last, and signed with the same keys: nothing in it is forged. Then one of the witnesses gave in, and lent the operator its key. Whoever is shown the second history finds its record,',
+    'The operator went on from a copy of its data, gave all answers again but for the last, and signed with the same keys: nothing in it is forged. Then one of the witnesses gave in, and lent the operator its key. For whoever is shown the second history, its record is',
   )
   print()
   printOutcomes(outcomes)
   print()
-  say(`The proof is the two heads of one size that the operator has signed, as a witness kept them: ${PROOF_FILE}`)
+  say(
+    `The proof is the two heads of one size that the operator signed, as a witness kept them: ${join(out, PROOF_FILE)}`,
+  )
 }
 
 function printOutcomes(outcomes: readonly Outcome[]): void {
@@ -98,6 +105,7 @@ export function printEnd(isGood: boolean, seconds: number, out: string, { receip
   print(`  npx countersign verify ${dossierPath(out, receipt)} ${trust} --execute`)
   print(`  npx countersign verify ${second} ${trust}`)
   print(`  npx countersign verify ${second} --trust ${join(out, TRUST_WITHOUT_WITNESSES)} --execute`)
+  print(`  npx countersign verify ${second} ${trust} --misbehaviour ${join(out, PROOF_FILE)}`)
   print(`  npx countersign independence ${join(out, 'dossiers')} ${trust}`)
 }
 
