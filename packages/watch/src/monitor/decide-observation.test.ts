@@ -116,6 +116,37 @@ test('a head that nothing leads to is tried again later and later, and holds up 
   assert.deepEqual(first.missing, ['head-unexplained'])
 })
 
+test('a head that could not be compared is compared again until it can be', () => {
+  const verified = headOf(9)
+  const reached: Observation = {
+    ...{ kind: 'extended', target: verified, agreeing: [verified], differing: [], problems: [] },
+    ...{ failure: undefined, atMs: 0 },
+  }
+  const compared = (comparison: Extract<Observation, { kind: 'compared' }>['comparison']): Observation => ({
+    ...{ kind: 'compared', older: headOf(5), newer: verified, comparison, atMs: 0 },
+  })
+  const looked: Observation = { kind: 'looked', atMs: 0 }
+  const older = seen(headOf(5), { source: 'file f' })
+  const unknown = play([seen(verified), reached, older, compared({ outcome: 'unknown', reason: 'r' }), looked])
+  assert.deepEqual(unknown.missing, ['consistency-missing'])
+  assert.equal(unknown.effects.filter(({ kind }) => kind === 'compare').length, 2)
+  const known = play([compared({ outcome: 'agrees' }), looked], unknown.state)
+  assert.deepEqual(
+    [known.missing, known.state.waiting, known.effects.map(({ kind }) => kind)],
+    [[], [], ['settle', 'report']],
+  )
+})
+
+test('promises that cannot be looked up do not hold up others', () => {
+  const promises = [promiseOf(1, 9), promiseOf(2, 9)]
+  const [first] = promises
+  assert.ok(first)
+  const given = promises.map((promise): Observation => ({ kind: 'promise', promise, atMs: 0 }))
+  const check = { outcome: 'unknown', reason: 'r' } as const
+  const { state, missing } = play([...given, { kind: 'promise-checked', promise: first, check, atMs: 0 }])
+  assert.deepEqual([missing, state.promises.map(({ index }) => index)], [['promise-unchecked'], [2, 1]])
+})
+
 const sizes = fc.integer({ min: 0, max: 20 })
 const heads = fc
   .record({ size: sizes, root: fc.constantFrom('aa', 'bb', 'cc') })

@@ -89,6 +89,9 @@ function decidePromise(decision: Decision, { promise, atMs }: Of<'promise'>): vo
 function decidePromiseChecked(decision: Decision, { promise, check, atMs }: Of<'promise-checked'>): void {
   if (check.outcome === 'unknown') {
     decision.open('promise-unchecked', promise.receipt, `the promised entry cannot be looked up: ${check.reason}`, atMs)
+    // Others come first the next time.
+    const others = decision.state.promises.filter(({ note }) => note !== promise.note)
+    decision.set({ promises: [...others, promise] })
     return
   }
   forget(decision, promise, atMs)

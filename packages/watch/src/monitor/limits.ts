@@ -3,6 +3,9 @@
 /** Signed heads that wait until the log reaches them, or until they can be compared. */
 export const MAX_WAITING_HEADS = 1024
 
+/** Heads below the verified one that are compared again in one round. */
+export const MAX_COMPARED_PER_ROUND = 16
+
 /** Promises that wait to be kept. */
 export const MAX_WAITING_PROMISES = 2000
 
