@@ -53,7 +53,7 @@ const VERIFY_TIERS: readonly (readonly string[])[] = [
   ['log'],
   ['trust'],
   ['attestation', 'execution', 'independence', 'accountability'],
-  ['dossier', 'misbehaviour'],
+  ['dossier', 'misbehaviour', 'audit'],
   ['verdict'],
 ]
 

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import {
   findIdentityAt,
   keyPaths,
+  listArchives,
   loadLogKey,
   parseWitnessPolicy,
   quorumNames,
@@ -33,6 +34,8 @@ export function readGatewayKeys(dataFolder: string) {
     log: formatNoteKey(loadLogKey(paths.log, origin, false).note),
     operator: readP256PublicKey(paths.statement),
     accountablePath: paths.exampleAccountable,
+    /** Of logs that ended, oldest first. */
+    ended: listArchives(dataFolder).map(({ key }) => key),
   }
 }
 
@@ -40,6 +43,13 @@ export function readGatewayKeys(dataFolder: string) {
 export interface TrustedWitnesses {
   readonly lines: readonly string[]
   readonly quorum: string
+}
+
+/** What the policy of a trust file has besides the log's own key. */
+export interface TrustedLogs {
+  /** Keys of logs that ended. */
+  readonly ended?: readonly string[]
+  readonly witnesses?: TrustedWitnesses
 }
 
 const NO_WITNESSES: TrustedWitnesses = { lines: [], quorum: 'none' }
@@ -67,7 +77,7 @@ export function formatTrustFile(
   logKey: string,
   parties: readonly TrustedParty[],
   more = '',
-  { lines, quorum } = NO_WITNESSES,
+  { ended = [], witnesses: { lines, quorum } = NO_WITNESSES }: TrustedLogs = {},
 ): string {
   return `# Whom you trust. Get these keys from the parties themselves, not from the gateway that they are to check.
 format: countersign-trust/v1
@@ -75,9 +85,14 @@ format: countersign-trust/v1
 # Which log, and whose confirmation a head of it needs: "none" means that the operator's word is enough.
 policy: |
   log ${logKey}
-${[...lines, `quorum ${quorum}`].map((line) => `  ${line.trim()}\n`).join('')}
+${ended.map(formatEnded).join('')}${[...lines, `quorum ${quorum}`].map((line) => `  ${line.trim()}\n`).join('')}
 parties:
 ${parties.map(formatParty).join('')}${more}`
+}
+
+/** A log that ended stays trusted for what it holds; the first entry of the one that follows says how far it is whole. */
+function formatEnded(key: string): string {
+  return `  # This log has ended. Take the line away to stop relying on it.\n  log ${key}\n`
 }
 
 function formatParty({ name, owner, role, spki, witnesses, cloud, software }: TrustedParty): string {

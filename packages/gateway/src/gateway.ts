@@ -28,6 +28,7 @@ import { readBundledPrices } from './prices/prices.ts'
 import { Receipts } from './receipts/receipts.ts'
 import type { RecordingServices } from './recording/recording.ts'
 import { type AnswerCache, createAnswerCache } from './relay/answer-cache.ts'
+import { type ConversationsUnderWay, createConversations } from './relay/conversations.ts'
 import { createMarks, type MarksUnderWay } from './relay/marks.ts'
 import { settingsForRestart } from './reload.ts'
 import type { Services } from './services.ts'
@@ -38,7 +39,7 @@ import type { Upstream } from './upstreams/upstream.ts'
 import type { KeyStore } from './vault/key-store.ts'
 import type { Witnessing } from './witnesses/witnessing.ts'
 
-export const VERSION = '0.2.0'
+export const VERSION = '0.3.0'
 
 export interface GatewayOptions extends PartsOptions {
   /** Where a line for each answer and refusal goes; nowhere when it is missing. */
@@ -68,8 +69,9 @@ export class Gateway implements Services {
   readonly operatorToken: string
   readonly recording: RecordingServices
   readonly access: Access
-  readonly cache: AnswerCache = createAnswerCache()
+  readonly cache: AnswerCache
   readonly marks: MarksUnderWay = createMarks()
+  readonly conversations: ConversationsUnderWay = createConversations()
   readonly version = VERSION
   readonly #folder: LockedDataFolder
   readonly #vaultKeys: KeyStore
@@ -97,6 +99,7 @@ export class Gateway implements Services {
     this.#vaultKeys = parts.vaultKeys
     this.witnessing = parts.witnessing
     this.statements = new StatementReader(parts.crypto, parts.log.database, parts.log.lookup)
+    this.cache = createAnswerCache((receipt) => this.statements.latest('erasure', receipt) !== undefined)
     this.receipts = new Receipts({ ...parts, statements: this.statements })
     this.recording = { ...parts }
     this.access = parts.access

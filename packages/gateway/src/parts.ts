@@ -117,7 +117,7 @@ function markUsed(path: string): void {
 function missingEntries(): CountersignError {
   return new CountersignError(
     'log/head-behind-published',
-    'this log has signed heads, and the database with its entries is not there; put it back, or start with a new data folder',
+    'this log has signed heads, and the database with its entries is not there; put it back, or end this log and begin another with "countersign log recover"',
   )
 }
 

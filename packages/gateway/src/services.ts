@@ -9,6 +9,7 @@ import type { LogService } from './log/log-service.ts'
 import type { Receipts } from './receipts/receipts.ts'
 import type { RecordingServices } from './recording/recording.ts'
 import type { AnswerCache } from './relay/answer-cache.ts'
+import type { ConversationsUnderWay } from './relay/conversations.ts'
 import type { MarksUnderWay } from './relay/marks.ts'
 import type { StatementReader } from './store/statement-reader.ts'
 import type { Telemetry } from './telemetry/telemetry.ts'
@@ -19,6 +20,8 @@ export interface Services {
   readonly config: Config
   readonly crypto: Crypto
   readonly version: string
+  /** The data folder. */
+  readonly dataRoot: string
   readonly log: LogService
   readonly statements: StatementReader
   readonly receipts: Receipts
@@ -27,6 +30,7 @@ export interface Services {
   readonly recording: RecordingServices
   readonly cache: AnswerCache
   readonly marks: MarksUnderWay
+  readonly conversations: ConversationsUnderWay
   readonly access: { readonly budgets: Budgets; readonly rates: RateLimits }
   readonly writers: readonly Writer[]
   /** Receipt secrets are derived from it. */

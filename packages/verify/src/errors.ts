@@ -58,6 +58,10 @@ export const ERROR_CODES = [
   'independence/too-many',
   'misbehaviour/not-proven',
   'misbehaviour/proven',
+  'audit/other-seed',
+  'audit/epoch-moved',
+  'audit/other-sample',
+  'audit/wrong-count',
   // execution
   'execution/unsupported',
   'execution/model-not-found',
@@ -83,6 +87,7 @@ export const ERROR_CODES = [
   'log/head-behind-published',
   'log/head-changed',
   'log/closed',
+  'log/recovering',
   'clock/went-backwards',
   'disk/full',
   'queue/full',
@@ -117,6 +122,10 @@ export const ERROR_CODES = [
   'vault/no-content',
   'vault/subject-key',
   'vault/wrong-key',
+  // watching
+  'watch/unreachable',
+  'watch/bad-answer',
+  'watch/not-found',
   // command line
   'usage/invalid',
   'file/unreadable',

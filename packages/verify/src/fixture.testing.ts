@@ -92,6 +92,13 @@ export class TestLog {
     return this.#entries.length
   }
 
+  /** Another log under the same key, with the same first `size` entries. */
+  fork(size: number): TestLog {
+    const fork = new TestLog(this.signer)
+    fork.#entries.push(...this.#entries.slice(0, size))
+    return fork
+  }
+
   /** Signs and appends; the entry's index and the statement's digest. */
   append(statement: Statement, signer: StatementSigner): { index: number; digest: string; leafHash: Hash } {
     return this.appendPayload(formatStatement(statement), signer)

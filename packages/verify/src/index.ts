@@ -1,5 +1,9 @@
 /** Checks what Countersign hands out: bytes in, verdict out. Pure, synchronous, safe in browsers. */
 export { verifyAcceptance } from './accountability/acceptance.ts'
+export { type AuditEvidence, boundOf, countOutcomes, type VerifiedAudit, verifyAudit } from './audit/audit.ts'
+export { excludedFraud, samplesNeeded } from './audit/binomial.ts'
+export { type ConfirmedHead, confirmedAt, openConfirmedHead } from './audit/confirmed-head.ts'
+export { createDraw, type Draw, type DrawnEntry, drawEntries, SEED_BYTES } from './audit/selection.ts'
 export { parseBase64, parseBase64Url, toBase64, toBase64Url } from './bytes/base64.ts'
 export { concat, equalBytes, parseHex, parseUtf8, toHex, uint64BigEndian, utf8 } from './bytes/bytes.ts'
 export { FILE_LIMITS, type Json, type JsonLimits, PAYLOAD_LIMITS, parseJson } from './bytes/json.ts'
@@ -10,7 +14,6 @@ export { parseP256Signature, parseP256Spki, verifyP256 } from './crypto/keys.ts'
 export { createNobleCrypto, startNobleSha256 } from './crypto/noble-provider.ts'
 export {
   CHECKPOINT_MEDIA_TYPE,
-  type ConsistencyProof,
   DOSSIER_FORMAT,
   type DossierOpening,
   type DossierParts,
@@ -86,7 +89,9 @@ export {
   openCosignature,
   parseCheckpoint,
 } from './log/checkpoint.ts'
+export type { ConsistencyProof } from './log/consistency-proof.ts'
 export { formatLeaf, type Leaf, parseLeaf, verifyLeaf } from './log/leaf.ts'
+export { surroundingRanges, verifyLeafRange } from './log/leaf-range.ts'
 export {
   emptyRoot,
   HASH_BYTES,
@@ -123,6 +128,7 @@ export {
   parsePromiseHeader,
 } from './log/promise.ts'
 export { type OpenedReceipt, openReceipt } from './log/receipt.ts'
+export { type OpenedLogSuccessor, openLogSuccessor } from './log/successor.ts'
 export {
   formatEntries,
   formatTilePath,
@@ -144,15 +150,44 @@ export {
   parseAddCheckpoint,
   parseCosignatureLines,
 } from './log/witness-protocol.ts'
+export type { CommonHistory, UnverifiedCommon } from './misbehaviour/common-history.ts'
 export {
   MISBEHAVIOUR_KINDS,
   type Misbehaviour,
   type MisbehaviourKind,
+  type UnverifiedHistory,
   type UnverifiedMisbehaviour,
   type UnverifiedPlace,
   verifyMisbehaviour,
 } from './misbehaviour/misbehaviour.ts'
 export { MISBEHAVIOUR_FORMAT, parseMisbehaviour } from './misbehaviour/proof-file.ts'
+export {
+  AUDIT_COMMITMENT_TYPE,
+  type AuditCommitment,
+  auditCommitmentStatement,
+  MAX_ANSWER_SECONDS,
+  MAX_EPOCH_ENTRIES,
+  MAX_EXPECTED_SAMPLE,
+  MILLION,
+  parseAuditCommitment,
+} from './statement/audit-commitment.ts'
+export {
+  AUDIT_RESULT_TYPE,
+  type AuditCounts,
+  type AuditResult,
+  auditResultStatement,
+  MAX_RESULT_ENTRIES,
+  parseAuditResult,
+} from './statement/audit-result.ts'
+export {
+  AUDIT_OUTCOMES,
+  type AuditedEntry,
+  type AuditOutcome,
+  formatAuditEntries,
+  MAX_AUDITED_ENTRIES,
+  parseAuditEntries,
+  readAuditedEntry,
+} from './statement/audited-entry.ts'
 export {
   COMMITMENT_ALGORITHM,
   commit,
@@ -211,6 +246,13 @@ export {
   type Reported,
   type Usage,
 } from './statement/inference.ts'
+export {
+  LOG_SUCCESSOR_TYPE,
+  type LogSuccessor,
+  logSuccessorStatement,
+  MAX_INTERRUPTED,
+  parseLogSuccessor,
+} from './statement/log-successor.ts'
 export {
   MODEL_TYPE,
   type Model,

@@ -1,4 +1,5 @@
 /** Every parser of the package, with inputs that it accepts. */
+import { buildAudit } from './audit/audit-scene.testing.ts'
 import { parseBase64, parseBase64Url, toBase64 } from './bytes/base64.ts'
 import { parseHex, parseUtf8, utf8 } from './bytes/bytes.ts'
 import { FILE_LIMITS, type Json, PAYLOAD_LIMITS, parseJson } from './bytes/json.ts'
@@ -13,12 +14,17 @@ import { parseCheckpoint } from './log/checkpoint.ts'
 import { parseLeaf } from './log/leaf.ts'
 import { parseNote, parseNoteKey } from './log/note.ts'
 import { parsePromise, parsePromiseHeader } from './log/promise.ts'
+import { openLogSuccessor } from './log/successor.ts'
 import { formatEntries, parseEntries, parseTile, parseTilePath } from './log/tile.ts'
 import { parseTlogPolicy } from './log/tlog-policy.ts'
 import { parseAddCheckpoint, parseCosignatureLines } from './log/witness-protocol.ts'
+import { commonCases } from './misbehaviour/common-cases.testing.ts'
 import { misbehaviourCases, misbehaviourTrust } from './misbehaviour/misbehaviour-cases.testing.ts'
 import { parseMisbehaviour } from './misbehaviour/proof-file.ts'
 import { buildScene, REQUEST, RESPONSE, sceneDossier } from './scene.testing.ts'
+import { parseAuditCommitment } from './statement/audit-commitment.ts'
+import { parseAuditResult } from './statement/audit-result.ts'
+import { formatAuditEntries, parseAuditEntries } from './statement/audited-entry.ts'
 import { parseAcceptance, parseDeployment } from './statement/deployment.ts'
 import { parseEnvelope } from './statement/dsse.ts'
 import { erasureStatement, parseErasure } from './statement/erasure.ts'
@@ -29,6 +35,7 @@ import { parseParty, partyStatement } from './statement/party.ts'
 import { formatStatement, parseStatement } from './statement/statement.ts'
 import { parseRequirements } from './trust/requirement.ts'
 import { parseTrustFile, parseYaml } from './trust/trust-file.ts'
+import { successorStatement } from './vectors/successor-vectors.testing.ts'
 import { upstreamScene } from './verdict/upstream-cases.testing.ts'
 
 /** A parser of bytes, of a text, or of a JSON value. `isJson` says that its bytes are JSON. */
@@ -64,7 +71,8 @@ function byteParsers(): readonly Parser[] {
   const dossier = jsonBytes(sceneDossier(scene))
   const trust = utf8(scene.trustText)
   const small = [utf8('{"a":[1,"b\\u0061",{"c":null}],"d":-1.5e3}')]
-  const proofs = misbehaviourCases().map(({ proof }) => jsonBytes(proof))
+  const histories = commonCases().filter(({ error }) => error === undefined)
+  const proofs = [...misbehaviourCases(), ...histories].map(({ proof }) => jsonBytes(proof))
   return [
     { name: 'parseUtf8', takes: 'bytes', samples: [utf8('text — with more')], parse: parseUtf8 },
     {
@@ -124,6 +132,8 @@ function statementParsers(): readonly Parser[] {
   const erasure = formatStatement(
     erasureStatement([{ receipt: scene.receiptId, statement: scene.statement }], 'requested', NOW_MS),
   )
+  const audit = buildAudit()
+  const file = utf8(formatAuditEntries(parseAuditResult(parseStatement(audit.result.payload)).entries))
   const build = (
     name: string,
     samples: readonly Uint8Array[],
@@ -139,7 +149,11 @@ function statementParsers(): readonly Parser[] {
     build('parseAcceptance', [acceptance], parseAcceptance),
     build('parseModel', [model], (statement) => parseModel(crypto, statement)),
     build('parseErasure', [erasure], parseErasure),
+    build('parseAuditCommitment', [audit.commitment.payload], parseAuditCommitment),
+    build('parseAuditResult', [audit.result.payload], parseAuditResult),
+    { name: 'parseAuditEntries', takes: 'bytes', isJson: true, samples: [file], parse: parseAuditEntries },
     build('parseParty', [formatStatement(partyStatement(SAMPLE_PARTY))], parseParty),
+    build('parseLogSuccessor', [jsonBytes(successorStatement())], (statement) => openLogSuccessor(crypto, statement)),
   ]
 }
 

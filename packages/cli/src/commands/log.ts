@@ -8,11 +8,13 @@ import { EXIT } from '../exit-codes.ts'
 import { formatJson, writeOutput } from '../files.ts'
 import { createProgress, paint, print } from '../terminal.ts'
 import { formatTrustFile, readGatewayKeys, readTrustedWitnesses } from '../trust-file-text.ts'
+import { addRecover } from './log-recover.ts'
 
 interface LogOptions {
   readonly data: string
   readonly out?: string
   readonly json?: boolean
+  readonly archive?: string
 }
 
 interface TrustOptions extends LogOptions {
@@ -40,7 +42,9 @@ export function addLog(program: Command): void {
     })
   log
     .command('trust')
-    .description('print a trust file with the operator’s public keys, for relying parties to complete')
+    .description(
+      'print a trust file with the operator’s public keys and those of logs that ended, for relying parties to complete',
+    )
     .option('--data <folder>', 'data folder of the gateway', 'countersign-data')
     .option('--name <name>', 'what relying parties call the operator', 'The operator')
     .option('--policy <file>', 'witnesses that must confirm the log: the policy that the gateway asks them by')
@@ -48,32 +52,38 @@ export function addLog(program: Command): void {
     .option('--out <file>', 'write it there')
     .addHelpText('after', TRUST_EXAMPLES)
     .action((options: TrustOptions) => {
-      const { log: key, operator } = readGatewayKeys(requireData(options))
+      const { log: key, operator, ended } = readGatewayKeys(requireData(options))
       const { name, policy, quorum } = options
       if (policy === undefined && quorum !== undefined) {
         throw new CountersignError('usage/invalid', '--quorum is the name of a witness or group: pass --policy with it')
       }
       const witnesses = policy === undefined ? undefined : readTrustedWitnesses(policy, quorum)
-      const text = formatTrustFile(key, [{ name, owner: name, role: 'operator', spki: operator }], '', witnesses)
+      const text = formatTrustFile(key, [{ name, owner: name, role: 'operator', spki: operator }], '', {
+        ended,
+        ...(witnesses === undefined ? {} : { witnesses }),
+      })
       hand(text, options)
     })
   log
     .command('fsck')
     .description('check every entry, signature, head and tile of a stopped gateway; changes nothing')
     .option('--data <folder>', 'data folder of the gateway', 'countersign-data')
+    .option('--archive <number>', 'check a log that ended, by its number in the folder archive')
     .option('--json', 'print JSON')
     .addHelpText(
       'after',
       '\nExamples:\n  countersign log fsck --data countersign-data\n\nExit codes: 0 clean; 1 errors found; 2 cannot be checked.',
     )
     .action((options: LogOptions) => {
-      process.exitCode = fsck(requireData(options), options.json ?? false)
+      process.exitCode = fsck(requireData(options), options)
     })
+  addRecover(log)
 }
 
-function fsck(data: string, json: boolean): number {
+function fsck(data: string, { json = false, archive }: LogOptions): number {
   let progress: ReturnType<typeof createProgress> | undefined
   const report = checkLog(data, {
+    ...(archive === undefined ? {} : { archive: readArchiveNumber(archive) }),
     onProgress: (done, total) => {
       progress ??= createProgress('checking', total)
       progress.update(done)
@@ -90,6 +100,11 @@ function fsck(data: string, json: boolean): number {
     )
   }
   return errors.length === 0 ? EXIT.ok : EXIT.refuted
+}
+
+function readArchiveNumber(text: string): number {
+  if (!/^[1-9][0-9]{0,2}$/.test(text)) throw new CountersignError('usage/invalid', `--archive: ${text} is not a number`)
+  return Number(text)
 }
 
 /** Writes text to the file that was asked for, else to standard output. */

@@ -25,7 +25,8 @@ interface UsageOptions {
 }
 
 const EXAMPLES = `
-Requests of which nobody knows the usage count with what was set aside for them, and are told apart.
+Requests of which nobody knows the usage count with what was set aside for them, and are told apart. What was answered
+without a key is under the key "open".
 
 Examples:
   countersign usage

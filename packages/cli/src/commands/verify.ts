@@ -1,4 +1,4 @@
-/** `countersign verify`: dossiers in, verdicts out. */
+/** `countersign verify`: dossiers and proofs of misbehaviour in, verdicts out. */
 import { createModelStore, type ModelStore, reexecute } from '@countersign/engines'
 import {
   assessVerdict,
@@ -26,6 +26,13 @@ import { createNodeCrypto } from '@countersign/verify/crypto/node'
 import type { Command } from 'commander'
 import { EXIT, type ExitCode, errorJson, exitCodeOf, gravest } from '../exit-codes.ts'
 import { bundledModels, formatJson, readInput } from '../files.ts'
+import {
+  formatMisbehaviour,
+  type MisbehaviourReport,
+  type ProofResult,
+  readProofFiles,
+  requireTrust,
+} from '../proof-files.ts'
 import { createProgress, paint, print } from '../terminal.ts'
 import { readTime } from '../time-option.ts'
 import { formatVerdict } from '../verdict-table.ts'
@@ -45,6 +52,7 @@ interface VerifyOptions {
 /** What came of one file. */
 type FileResult =
   | { readonly file: string; readonly satisfaction: Satisfaction; readonly verdict: Verdict }
+  | { readonly file: string; readonly misbehaviour: MisbehaviourReport }
   | { readonly file: string; readonly error: { readonly code: string; readonly message: string } }
 
 const EXAMPLES = `
@@ -52,15 +60,21 @@ Examples:
   countersign verify answer.json --trust trust.yaml
   countersign verify *.json --trust trust.yaml --execute --require output:re-executed,accountable
   countersign verify old.json --trust trust.yaml --at 2026-01-31T00:00:00Z --json
+  countersign verify fork.json --trust trust.yaml
+  countersign verify answer.json --trust trust.yaml --misbehaviour fork.json
 
-Exit codes: 0 the record and all required claims hold; 1 something is refuted; 3 a required claim is unproven;
-2 bad usage, or a file that cannot be read. With several files the gravest wins: 1, then 2, then 3.`
+Among the files may be proofs of misbehaviour. They count in the verdicts of the dossiers beside them, as those of
+--misbehaviour do.
+
+Exit codes: 0 the record and all required claims hold; 1 something is refuted, or one of the files proves misbehaviour;
+3 a required claim is unproven; 2 bad usage, or a file that cannot be read or proves nothing. With several files the
+gravest wins: 1, then 2, then 3.`
 
 export function addVerify(program: Command): void {
   program
     .command('verify')
-    .description('check dossiers offline and say, claim by claim, what holds')
-    .argument('<dossier...>', 'dossier files')
+    .description('check dossiers offline and say, claim by claim, what holds; check proofs of misbehaviour')
+    .argument('<file...>', 'dossiers, proofs of misbehaviour')
     .option('--trust <file>', 'whom you trust: log keys, policy, parties (YAML); without it nothing holds')
     .option('--require <claims>', 'claims that must hold, as claim[:grade],…; adds to those of the trust file')
     .option('--execute', 'run the model again and compare the output')
@@ -78,7 +92,8 @@ async function verifyFiles(files: readonly string[], options: VerifyOptions): Pr
   const crypto = createNodeCrypto()
   const trust = options.trust === undefined ? undefined : parseTrustFile(crypto, readInput(options.trust))
   const requirements = [...(trust?.requirements ?? []), ...parseRequirements(options.require ?? '')]
-  const misbehaviour = readProofs(options, trust)
+  const proofs = readProofFiles(crypto, trust, files)
+  const misbehaviour = readMisbehaviour(options, trust, proofs)
   const models = options.execute ? createModelStore({ folders: [options.models ?? bundledModels()] }) : undefined
   const input = {
     crypto,
@@ -90,14 +105,21 @@ async function verifyFiles(files: readonly string[], options: VerifyOptions): Pr
   const results: FileResult[] = []
   const progress = createProgress('verifying', files.length)
   for (const file of files) {
-    results.push(await verifyFile(file, input, requirements, models))
+    const proof = proofs.get(file)
+    if (proof === undefined) results.push(await verifyFile(file, input, requirements, models))
+    else results.push('error' in proof ? { file, ...proof } : { file, misbehaviour: proof.report })
     progress.update(results.length)
   }
   await models?.close()
-  const exitCode = gravest(results.map((each) => ('error' in each ? EXIT.usage : exitCodeOf(each.satisfaction))))
+  const exitCode = gravest(results.map(exitCodeOfFile))
   if (options.json) print(formatJson({ format: REPORT_FORMAT, results, exitCode }).trimEnd())
   else printResults(results, trust)
   return exitCode
+}
+
+function exitCodeOfFile(result: FileResult): ExitCode {
+  if ('error' in result) return EXIT.usage
+  return 'misbehaviour' in result ? EXIT.refuted : exitCodeOf(result.satisfaction)
 }
 
 async function verifyFile(
@@ -133,18 +155,25 @@ async function execute(
   }
 }
 
-function readProofs({ misbehaviour }: VerifyOptions, trust: Trust | undefined): readonly Misbehaviour[] | undefined {
-  if (misbehaviour === undefined) return undefined
-  if (trust === undefined)
-    throw new CountersignError('usage/invalid', '--misbehaviour needs --trust: whose keys bind whom?')
+/** Everything that was proven; `undefined` when nobody looked. */
+function readMisbehaviour(
+  { misbehaviour }: VerifyOptions,
+  trust: Trust | undefined,
+  proofs: ReadonlyMap<string, ProofResult>,
+): readonly Misbehaviour[] | undefined {
+  const beside = [...proofs.values()].flatMap((each) => ('proven' in each ? [each.proven] : []))
+  if (misbehaviour === undefined) return proofs.size === 0 ? undefined : beside
   const crypto = createNodeCrypto()
-  return misbehaviour.map((file) => verifyMisbehaviour(crypto, trust, parseMisbehaviour(readInput(file))))
+  const trusted = requireTrust(trust, '--misbehaviour')
+  const named = misbehaviour.map((file) => verifyMisbehaviour(crypto, trusted, parseMisbehaviour(readInput(file))))
+  return [...named, ...beside]
 }
 
 function printResults(results: readonly FileResult[], trust: Trust | undefined): void {
   for (const result of results) {
     print(paint('bold', result.file))
     if ('error' in result) print(`${paint('red', 'cannot be read')}  ${result.error.code}: ${result.error.message}\n`)
+    else if ('misbehaviour' in result) print(formatMisbehaviour(result.misbehaviour))
     else print(formatVerdict(result.verdict))
   }
   if (trust === undefined)

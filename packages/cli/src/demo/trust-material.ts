@@ -49,12 +49,9 @@ export function writeTrustMaterial(dataFolder: string, witnesses: readonly Witne
   const watching = witnesses.map(({ name }): TrustedParty => {
     return { name: `${name} (demonstration)`, owner: OWNER, witnesses: [name], ...FACTS }
   })
-  const text = formatTrustFile(
-    log,
-    [...answering, ...watching],
-    ONE_OWNER + required('witnessed'),
-    trustedWitnesses(witnesses),
-  )
+  const text = formatTrustFile(log, [...answering, ...watching], ONE_OWNER + required('witnessed'), {
+    witnesses: trustedWitnesses(witnesses),
+  })
   writeOutput(join(out, TRUST_FILE), text)
   writeOutput(join(out, TRUST_WITHOUT_WITNESSES), formatTrustFile(log, answering, required('any')))
 }

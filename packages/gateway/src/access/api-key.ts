@@ -2,7 +2,7 @@
 import { CountersignError, Fields, type Json, quote, readText, ShapeError } from '@countersign/verify'
 
 /** What a key may do, each named alone: no right includes another. */
-export const RIGHTS = ['infer', 'receipts', 'usage', 'erase'] as const
+export const RIGHTS = ['infer', 'receipts', 'usage', 'erase', 'audit'] as const
 export type Right = (typeof RIGHTS)[number]
 
 /** An amount of one currency. Amounts of two currencies never add up. */

@@ -3,7 +3,15 @@ import { readFileSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { CountersignError, Fields, type Json, type Path, quote, ShapeError } from '@countersign/verify'
 import { isMap, isNode, isSeq, LineCounter, parseDocument, visit } from 'yaml'
-import { type Config, DEFAULT_LIMITS, DEFAULT_LISTEN, DEFAULT_TELEMETRY, type WriterConfig } from './config.ts'
+import {
+  type Config,
+  DEFAULT_LIMITS,
+  DEFAULT_LISTEN,
+  DEFAULT_TELEMETRY,
+  WRITER_ROLES,
+  type WriterConfig,
+  type WriterRole,
+} from './config.ts'
 import { readDeployments } from './deployments.ts'
 import { checkExposure, readCors, readListen, readTls, readTrustedProxies } from './exposure.ts'
 import { readLimits } from './limits.ts'
@@ -127,11 +135,22 @@ function readWriter(item: Json, path: Path, folder: string): WriterConfig {
   const fields = new Fields(item, path)
   const writer = {
     party: fields.text('party', { maxLength: 128 }),
+    roles: fields.optional('roles', () => readWriterRoles(fields)) ?? (['accountable'] as const),
     publicKeyFile: resolve(folder, fields.text('publicKey')),
     perDay: fields.optional('perDay', () => fields.integer('perDay', 1, 1_000_000)) ?? 100,
   }
   fields.end()
   return writer
+}
+
+function readWriterRoles(fields: Fields): readonly WriterRole[] {
+  const roles = fields.list('roles', WRITER_ROLES.length, (item, path) => {
+    const role = WRITER_ROLES.find((known) => known === item)
+    if (role === undefined) throw new ShapeError('shape/bad-value', path, `expected one of ${WRITER_ROLES.join(', ')}`)
+    return role
+  })
+  if (roles.length > 0 && new Set(roles).size === roles.length) return roles
+  throw new ShapeError('shape/bad-value', fields.at('roles'), 'expected at least one, each once')
 }
 
 /** The parser's own check compares each key with all others of its map, which takes minutes for a map of many. */

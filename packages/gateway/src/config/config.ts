@@ -119,9 +119,14 @@ export interface WitnessesConfig {
   readonly askMs: number
 }
 
+/** What a writer may write: acceptances, audits, or what it says of itself. */
+export const WRITER_ROLES = ['accountable', 'auditor', 'party'] as const
+export type WriterRole = (typeof WRITER_ROLES)[number]
+
 /** A party whose statements are taken in. */
 export interface WriterConfig {
   readonly party: string
+  readonly roles: readonly WriterRole[]
   readonly publicKeyFile: string
   /** Most statements of one calendar day (UTC). */
   readonly perDay: number

@@ -3,6 +3,7 @@ import { existsSync, lstatSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { CountersignError, utf8 } from '@countersign/verify'
 import Database from 'better-sqlite3'
+import { requireNoRecovery } from '../recovery/recovery-marker.ts'
 import { makeFolderDurably, makePrivateFile, syncFolder, writeDurably } from './durable-file.ts'
 
 /** Version of the folder's layout and of everything in it. A newer one is refused. */
@@ -43,7 +44,8 @@ export function dataFolderAt(root: string): DataFolder {
 /**
  * Opens a data folder, making it when it is new.
  *
- * @throws {CountersignError} `data/locked` when another process has it, `data/newer-version`, `data/damaged`
+ * @throws {CountersignError} `data/locked` when another process has it, `data/newer-version`, `data/damaged`,
+ *   `log/recovering`
  */
 export function openDataFolder(root: string): LockedDataFolder {
   const folder = dataFolderAt(root)
@@ -52,6 +54,7 @@ export function openDataFolder(root: string): LockedDataFolder {
   const release = lock(join(root, 'lock.db'))
   try {
     checkVersion(folder)
+    requireNoRecovery(root)
     const files = [folder.database, folder.vaultKeys, folder.journal]
     for (const each of [folder.keys, ...files.map(dirname), folder.log]) {
       makeFolderDurably(each)

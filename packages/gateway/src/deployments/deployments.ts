@@ -21,7 +21,7 @@ import {
   utf8,
   type VaultMode,
 } from '@countersign/verify'
-import type { Config, DeploymentConfig, ModelConfig, Retries, RouteTarget } from '../config/config.ts'
+import type { Config, DeploymentConfig, ModelConfig, Retries, RouteTarget, WriterRole } from '../config/config.ts'
 import { loadStatementKey, readP256PublicKey } from '../data/keys.ts'
 import type { LogService } from '../log/log-service.ts'
 import type { Prices } from '../prices/prices.ts'
@@ -77,6 +77,7 @@ export interface DeploymentsOptions {
 /** A public key whose holder may write statements, and how many a day. */
 export interface Writer {
   readonly party: string
+  readonly roles: readonly WriterRole[]
   readonly spki: Uint8Array
   readonly keyId: string
   readonly perDay: number
@@ -98,15 +99,16 @@ export async function startDeployments(options: DeploymentsOptions): Promise<rea
 
 /** Those who may write: the configured writers, and each deployment's accountable party. */
 export function allowedWriters({ crypto, config, exampleAccountableKey }: DeploymentsOptions): readonly Writer[] {
-  const listed = config.writers.map(({ party, publicKeyFile, perDay }) => ({ party, file: publicKeyFile, perDay }))
+  const listed = config.writers.map(({ publicKeyFile, ...rest }) => ({ ...rest, file: publicKeyFile }))
   const accountable = config.deployments.map(({ accountable: { party, publicKeyFile } }) => ({
     party,
+    roles: ['accountable'] as const,
     file: publicKeyFile ?? exampleAccountableKey,
     perDay: ACCOUNTABLE_PER_DAY,
   }))
-  return [...listed, ...accountable].map(({ party, file, perDay }) => {
+  return [...listed, ...accountable].map(({ file, ...rest }) => {
     const spki = readP256PublicKey(file)
-    return { party, spki, keyId: toHex(crypto.sha256(spki)), perDay }
+    return { ...rest, spki, keyId: toHex(crypto.sha256(spki)) }
   })
 }
 

@@ -9,6 +9,8 @@ import { type ScannedObject, scanItems, scanObject } from './json-scan.ts'
 export interface AnswerFacts {
   readonly servedModel?: string | undefined
   readonly responseId?: string | undefined
+  /** The conversation that it is in, where upstreams keep any. */
+  readonly conversationId?: string | undefined
   readonly systemFingerprint?: string | undefined
   readonly usage: InferencePredicate['usage']
   /** `other` as long as the answer gives no reason that is known here. */
@@ -21,6 +23,7 @@ export interface AnswerFacts {
 export interface GrowingFacts extends AnswerFacts {
   servedModel: string | undefined
   responseId: string | undefined
+  conversationId: string | undefined
   systemFingerprint: string | undefined
   usage: InferencePredicate['usage']
   finishReason: FinishReason
@@ -69,6 +72,7 @@ export function emptyFacts(): GrowingFacts {
   return {
     servedModel: undefined,
     responseId: undefined,
+    conversationId: undefined,
     systemFingerprint: undefined,
     usage: 'unknown',
     finishReason: 'other',
@@ -110,7 +114,8 @@ export function textIn(object: ScannedObject | undefined, name: string): string 
   return (text && boundedText(text)) || undefined
 }
 
-function idIn(object: ScannedObject, name: string): string | undefined {
+/** A member that is an id. */
+export function idIn(object: ScannedObject | undefined, name: string): string | undefined {
   return reportedId(shortTextIn(object, name))
 }
 

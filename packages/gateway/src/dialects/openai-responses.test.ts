@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { OPENAI_RESPONSES } from './openai-responses.ts'
+import fc from 'fast-check'
+import { scanObject } from './json-scan.ts'
+import { MAX_REFERENCE_BYTES, OPENAI_RESPONSES, readReferences } from './openai-responses.ts'
+import { changed, checkProperty, expectTyped, textChanges, windowOn } from './properties.testing.ts'
 import { NOTHING, readStream, readWhole, sse, typed } from './streams.testing.ts'
 
 const USAGE = {
@@ -96,4 +99,38 @@ test('the type counts from the event or from the data, wherever it stands there'
     assert.equal(facts.finishReason, 'stop', frame)
     assert.deepEqual(terminal, [frame])
   }
+})
+
+test('the conversation that an answer is in is taken over, whole and streamed', () => {
+  const response = { ...RESPONSE, conversation: { id: 'conv_1' } }
+  assert.equal(readWhole(OPENAI_RESPONSES, response).conversationId, 'conv_1')
+  const { facts } = readStream(OPENAI_RESPONSES, [typed({ type: 'response.created', response })])
+  assert.equal(facts.conversationId, 'conv_1')
+  for (const conversation of [null, {}, { id: 7 }, { id: 'a b' }, { id: 'x'.repeat(129) }, 'conv_1', []]) {
+    assert.equal(readWhole(OPENAI_RESPONSES, { ...RESPONSE, conversation }).conversationId, undefined)
+  }
+})
+
+test('what a request goes on from is what JSON says, in whatever spelling, or refused', (context) => {
+  const id = fc.oneof(fc.string({ unit: 'binary', maxLength: 20 }), fc.constant(null))
+  const conversation = fc.oneof(id, fc.record({ id }, { requiredKeys: [] }))
+  checkProperty(context, [id, conversation], 300, (previous, named) => {
+    const request = { model: 'm', previous_response_id: previous, conversation: named, input: [{ conversation: 'x' }] }
+    const read = readReferences(scanObject(windowOn(JSON.stringify(request))))
+    const expected = typeof named === 'object' && named !== null ? named.id : named
+    assert.deepEqual(read, { previous: previous ?? undefined, conversation: expected ?? undefined })
+  })
+  const text = JSON.stringify({ previous_response_id: 'resp_1', conversation: { id: 'conv_1' }, input: 'x' })
+  checkProperty(context, [textChanges], 1000, (changes) => {
+    expectTyped(() => readReferences(scanObject(windowOn(changed(text, changes)))))
+  })
+})
+
+test('an id in a request has a longest length, as it is spelled', () => {
+  const read = (length: number) => {
+    const previous_response_id = 'x'.repeat(length - 2)
+    return expectTyped(() => readReferences(scanObject(windowOn(JSON.stringify({ previous_response_id })))))
+  }
+  assert.ok('value' in read(MAX_REFERENCE_BYTES))
+  assert.deepEqual(read(MAX_REFERENCE_BYTES + 1), { code: 'shape/bad-value' })
 })

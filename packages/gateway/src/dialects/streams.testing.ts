@@ -43,14 +43,15 @@ export function readWhole(dialect: Dialect, answer: unknown): AnswerFacts {
 }
 
 function answerFacts(facts: AnswerFacts): AnswerFacts {
-  const { servedModel, responseId, systemFingerprint, usage, finishReason, hasError } = facts
-  return { servedModel, responseId, systemFingerprint, usage, finishReason, hasError }
+  const { servedModel, responseId, conversationId, systemFingerprint, usage, finishReason, hasError } = facts
+  return { servedModel, responseId, conversationId, systemFingerprint, usage, finishReason, hasError }
 }
 
 /** What is known of an answer that says nothing. */
 export const NOTHING: AnswerFacts = {
   servedModel: undefined,
   responseId: undefined,
+  conversationId: undefined,
   systemFingerprint: undefined,
   usage: 'unknown',
   finishReason: 'other',

@@ -1,15 +1,12 @@
 /** Everything but the hot path. @spec spec/http.md */
 import {
   CountersignError,
-  formatEnvelope,
   formatPromiseHeader,
-  type Json,
   parseHex,
   parseTilePath,
   TILE_WIDTH,
   tileWidth,
   toBase64Url,
-  toHex,
   utf8,
 } from '@countersign/verify'
 import { type Context, Hono } from 'hono'
@@ -18,19 +15,24 @@ import { aggregateUsage, parseUsageDimensions, readSpend } from '../access/usage
 import { errorBody } from '../dialects/error-body.ts'
 import { receiptSecret, sameSecret } from '../receipts/receipt-secret.ts'
 import { createStatementIntake } from '../receipts/statements.ts'
+import { archivedCheckpoint, archivedTile } from '../recovery/archive.ts'
 import type { Services } from '../services.ts'
-import type { StatementRow } from '../store/statement-reader.ts'
 import { METRICS_TYPE } from '../telemetry/exposition.ts'
+import { addAuditRoutes } from './audit-routes.ts'
 import { errorFacts } from './dialect-error.ts'
 import { addModelRoutes } from './model-routes.ts'
 import { createRateLimit, type RateLimit } from './rate-limit.ts'
 import { errorReply, JSON_TYPE, type Reply, reply } from './reply.ts'
 import { keyFromHeaders } from './request-headers.ts'
+import { statementReply } from './statement-reply.ts'
 import { addSubjectRoutes, readReason } from './subject-routes.ts'
+import { isCovered } from './waiting.ts'
 
 const BUNDLE_TYPE = 'application/vnd.dev.sigstore.bundle.v0.3+json'
-const MAX_WAIT_SECONDS = 30
-const MAX_STATEMENT_BODY_BYTES = 64 * 1024
+/** A result of an audit lists up to 1,024 entries. */
+const MAX_STATEMENT_BODY_BYTES = 512 * 1024
+
+const IMMUTABLE = 'public, max-age=31536000, immutable'
 
 type App = Hono
 
@@ -46,7 +48,9 @@ export function createApp(gateway: Services): App {
   addReceiptRoutes(app, gateway)
   addSubjectRoutes(app, gateway, respond)
   addStatementRoutes(app, gateway)
+  addAuditRoutes(app, gateway, respond)
   addLogRoutes(app, gateway)
+  addArchiveRoutes(app, gateway)
   app.get('/usage', (c) => {
     const key = gateway.authenticate(keyFromHeaders(c.req.raw.headers))
     if (key === undefined) authoriseOperator(c, gateway)
@@ -88,13 +92,14 @@ function addProtocolRoutes(app: App, gateway: Services): void {
 function addReceiptRoutes(app: App, gateway: Services): void {
   const { receiptRequestsPerSecond, receiptRequestsBurst } = gateway.config.limits
   const limit = createRateLimit(receiptRequestsPerSecond, receiptRequestsBurst)
-  limitRate(app, ['/receipts/*', '/dossiers/*', '/statements', '/statements/*', '/subjects'], limit)
+  limitRate(app, ['/receipts/*', '/dossiers/*', '/statements', '/statements/*', '/subjects', '/audit/*'], limit)
   app.get('/receipts/:id', async (c) => {
     const id = readReceiptId(c)
     authorise(c, gateway, id)
     const row = gateway.receipts.find(id)
     const promise = { 'countersign-promise': formatPromiseHeader(gateway.receipts.promise(row)) }
-    if (!(await isCovered(c, gateway, row))) return respond(reply(202, { receipt: id, status: 'promised' }, promise))
+    if (!(await isCovered(gateway, row, c.req.raw.headers)))
+      return respond(reply(202, { receipt: id, status: 'promised' }, promise))
     const { head, isWitnessed } = gateway.receipts.choose(row)
     const headers = { ...promise, ...witnessedHeader(isWitnessed), 'content-type': BUNDLE_TYPE }
     return respond(reply(200, gateway.receipts.bundle(row, head), headers))
@@ -103,7 +108,8 @@ function addReceiptRoutes(app: App, gateway: Services): void {
     const id = readReceiptId(c)
     authorise(c, gateway, id)
     const row = gateway.receipts.find(id)
-    if (!(await isCovered(c, gateway, row))) return respond(reply(202, { receipt: id, status: 'promised' }))
+    if (!(await isCovered(gateway, row, c.req.raw.headers)))
+      return respond(reply(202, { receipt: id, status: 'promised' }))
     const seed = gateway.receipts.saltSeed(row)
     const salts: Reply['headers'] = seed === undefined ? {} : { 'countersign-salts': toBase64Url(seed) }
     const { json, isWitnessed } = gateway.receipts.dossier(row)
@@ -113,7 +119,12 @@ function addReceiptRoutes(app: App, gateway: Services): void {
     const id = readReceiptId(c)
     authoriseOperator(c, gateway)
     const reason = readReason(c.req.query('reason'))
-    await gateway.log.perform({ kind: 'erase', receipt: id, reason })
+    try {
+      await gateway.log.perform({ kind: 'erase', receipt: id, reason })
+    } finally {
+      // Also where that was refused, or broke off: what the vault does not keep the cache may have.
+      forgetAnswer(gateway, id)
+    }
     return respond(reply(200, { receipt: id, erased: true }))
   })
   app.delete('/receipts/:id/secret', async (c) => {
@@ -123,6 +134,13 @@ function addReceiptRoutes(app: App, gateway: Services): void {
     await gateway.log.perform({ kind: 'revoke-secret', receipt: id })
     return respond(reply(200, { receipt: id, revoked: true }))
   })
+}
+
+/** Lets go of what the cache has of an answer: itself, or the one that it repeats. */
+function forgetAnswer({ cache, statements, receipts }: Services, id: string): void {
+  const row = statements.byReceipt(id)
+  const { repeats } = row === undefined ? {} : receipts.inference(row)
+  cache.forget(repeats === undefined ? [id] : [id, repeats])
 }
 
 function addStatementRoutes(app: App, gateway: Services): void {
@@ -178,22 +196,33 @@ function addLogRoutes(app: App, gateway: Services): void {
       status: 200,
       headers: {
         'content-type': 'application/octet-stream',
-        'cache-control': tile.width === TILE_WIDTH ? 'public, max-age=31536000, immutable' : 'public, max-age=3600',
+        'cache-control': tile.width === TILE_WIDTH ? IMMUTABLE : 'public, max-age=3600',
       },
       body: gateway.log.reader.tile(tile),
     })
   })
 }
 
-function statementReply(gateway: Services, row: StatementRow): Json {
-  const covered = (gateway.log.head?.size ?? 0) > row.index
-  const keyId = toHex(gateway.crypto.sha256(row.spki))
-  return {
-    statement: toHex(row.digest),
-    index: row.index,
-    envelope: formatEnvelope({ payload: row.payload, signature: row.signature, keyId }),
-    ...(covered ? { bundle: gateway.receipts.bundle(row) } : {}),
-  }
+/** Logs that have ended, from the files that they left. @spec spec/log-successor.md */
+function addArchiveRoutes(app: App, gateway: Services): void {
+  app.get('/log/archive/:number/checkpoint', (c) => {
+    const note = archivedCheckpoint(gateway.dataRoot, readArchiveNumber(c))
+    if (note === undefined) throw new CountersignError('request/not-found', 'there is no such log')
+    return respond({ status: 200, headers: { 'content-type': 'text/plain; charset=utf-8' }, body: note })
+  })
+  app.get('/log/archive/:number/tile/*', (c) => {
+    const number = readArchiveNumber(c)
+    const tile = archivedTile(gateway.dataRoot, number, parseTilePath(c.req.path.split('/').slice(4).join('/')))
+    if (tile === undefined) throw new CountersignError('request/not-found', 'the log has no such tile')
+    const headers = { 'content-type': 'application/octet-stream', 'cache-control': IMMUTABLE }
+    return respond({ status: 200, headers, body: tile })
+  })
+}
+
+function readArchiveNumber(c: Context): number {
+  const text = c.req.param('number') ?? ''
+  if (!/^[1-9][0-9]{0,2}$/.test(text)) throw new CountersignError('request/not-found', 'there is no such log')
+  return Number(text)
 }
 
 /** The receipt's secret, an API key that may read it, or the operator's token. @throws {CountersignError} `auth/missing`, `auth/wrong` */
@@ -246,24 +275,6 @@ function readDigest(c: Context): string {
   } catch {
     throw new CountersignError('receipt/not-found', 'a statement digest has 64 lower-case hexadecimal digits')
   }
-}
-
-/**
- * Whether a head covers the statement, after waiting for it as long as the client wants: `Prefer: wait=5`. With
- * `Prefer: wait=5, witnessed` for one that the witnesses of its deployment confirmed, where there are any.
- *
- * @spec RFC 7240 §4.3
- */
-async function isCovered(c: Context, gateway: Services, { name, index }: StatementRow): Promise<boolean> {
-  const prefer = c.req.header('prefer') ?? ''
-  const [, seconds] = /(?:^|[,;\s])wait=(\d{1,3})(?:$|[,;\s])/.exec(prefer) ?? []
-  const waitMs = Math.min(Number(seconds ?? 0), MAX_WAIT_SECONDS) * 1000
-  const startMs = performance.now()
-  if (!(await gateway.log.waitForHead(index, waitMs))) return false
-  if (/(?:^|[,;\s])witnessed(?:$|[,;\s])/.test(prefer)) {
-    await gateway.witnessing.waitFor(name, index, waitMs - (performance.now() - startMs))
-  }
-  return true
 }
 
 /** Whether the head of a receipt meets its deployment's quorum; nothing where the deployment has none. */

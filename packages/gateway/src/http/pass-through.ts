@@ -16,6 +16,7 @@ import type { Upstream } from '../upstreams/upstream.ts'
 import { linger, readBody } from './body.ts'
 import { tolerateQuiet, whenItsTurn } from './client-connection.ts'
 import { sendRefusal } from './dialect-error.ts'
+import { requireNoKeyInAddress } from './key-in-address.ts'
 import { presentedKey } from './request-headers.ts'
 
 const METHODS = ['GET', 'POST', 'DELETE'] as const
@@ -57,6 +58,7 @@ export async function handlePassThrough(
   response.once('close', () => abort.abort())
   try {
     await whenItsTurn(request, response)
+    requireNoKeyInAddress(request.url ?? '')
     const release = gateway.admit()
     try {
       const key = gateway.authenticate(presentedKey(request))

@@ -6,6 +6,7 @@ import { dialectAt } from '../dialects/dialects.ts'
 import { admitRequest, settleUnused } from '../relay/admission.ts'
 import type { AdmittedRequest } from '../relay/admitted-request.ts'
 import { readMark, repeatFirst } from '../relay/idempotency.ts'
+import { beginConversation } from '../relay/kept.ts'
 import type { IdempotencyMark } from '../relay/marks.ts'
 import { relay } from '../relay/relay.ts'
 import type { Services } from '../services.ts'
@@ -69,7 +70,9 @@ async function answer(
   const nowMs = gateway.log.clock.read().timeMs
   let mark: IdempotencyMark | undefined
   let release = () => {}
+  let endConversation = () => {}
   try {
+    endConversation = beginConversation(gateway, admitted)
     mark = readMark(headerOf(request, 'idempotency-key'), admitted, nowMs, gateway.rootKey)
     if (mark !== undefined) release = gateway.marks.begin(mark)
     if (mark === undefined || !repeatFirst(gateway, mark, response, nowMs)) {
@@ -82,5 +85,6 @@ async function answer(
     throw thrown
   } finally {
     release()
+    endConversation()
   }
 }

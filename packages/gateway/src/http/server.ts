@@ -10,6 +10,7 @@ import { createApp, type Peer } from './app.ts'
 import { clientAddress, trustIn } from './client-address.ts'
 import { watchUnused } from './client-connection.ts'
 import { corsHeaders, preflightReply } from './cors.ts'
+import { handleFarModel, matchFarModel } from './far-model.ts'
 import { handleInfer, matchInfer, relayedModel } from './infer-route.ts'
 import { handlePassThrough, matchPassThrough } from './pass-through.ts'
 import { handleRelay, matchRelay } from './relay-route.ts'
@@ -101,6 +102,8 @@ function dispatcher(gateway: Services): Listener {
       if (model === undefined) return void handleInfer(gateway, name, request, response)
       return void handleRelay(gateway, OPEN_INFERENCE, request, response, model)
     }
+    const far = matchFarModel(gateway, request)
+    if (far !== undefined) return void handleFarModel(gateway, far, request, response)
     const passing = matchPassThrough(request)
     if (passing !== undefined) return void handlePassThrough(gateway, passing, request, response)
     void others(request, response)

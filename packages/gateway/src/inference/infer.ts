@@ -15,7 +15,7 @@ import {
 import type { Deployment, TensorDeployment } from '../deployments/deployments.ts'
 import type { Promised } from '../log/commit-thread.ts'
 import { begin, commitmentTo, conclude, type Recording, type RecordingServices } from '../recording/recording.ts'
-import { type Payer, reservePayment } from './payment.ts'
+import { openCharge, type Payer, reservePayment } from './payment.ts'
 
 export interface InferInput {
   readonly body: Uint8Array
@@ -90,7 +90,7 @@ export async function infer(
       ['request', body],
       ['response', outcome.body],
     ]),
-    charge: payment?.charge,
+    charge: payment?.charge ?? openCharge(price, recording.startedAtMs),
   }).finally(() => payment?.pay())
   return { status: outcome.status, body: outcome.body, recording, promised, usage }
 }

@@ -6,6 +6,7 @@ import type { LogService } from '../log/log-service.ts'
 import type { Charge } from '../log/sequencer.ts'
 import { sumMicros } from '../prices/prices.ts'
 import { requireRate } from '../relay/admission.ts'
+import { NO_KEY } from '../relay/admitted-request.ts'
 import type { Services } from '../services.ts'
 
 /** Whose request it is, and the books that it stands in. */
@@ -39,8 +40,7 @@ export function reservePayment(log: LogService, { key, access }: Payer, price: r
     )
   }
   const nowMs = log.clock.read().timeMs
-  const ofCurrency = price.filter((line) => line.currency === currency)
-  const amountMicros = Math.min(Number.MAX_SAFE_INTEGER, sumMicros(ofCurrency))
+  const amountMicros = sumOf(price, currency)
   const reservation = access.budgets.reserve(key, amountMicros, currency, nowMs)
   try {
     requireRate({ access, log }, key, 0)
@@ -48,19 +48,23 @@ export function reservePayment(log: LogService, { key, access }: Payer, price: r
     access.budgets.settle(reservation, 0)
     throw thrown
   }
-  const day = dayOf(nowMs)
-  const charge = {
-    keyId: key.id,
-    day,
-    currency,
-    amountMicros,
-    inputTokens: 0,
-    outputTokens: 0,
-    isUsageUnknown: false,
-  }
   return {
-    charge,
+    charge: chargeOf(key.id, nowMs, currency, amountMicros),
     pay: () => access.budgets.settle(reservation, amountMicros),
     giveBack: () => access.budgets.settle(reservation, 0),
   }
+}
+
+/** What an answer counts for where no key is asked for. */
+export function openCharge(price: readonly PriceLine[], atMs: number): Charge {
+  const currency = price[0]?.currency ?? NO_CURRENCY
+  return chargeOf(NO_KEY, atMs, currency, sumOf(price, currency))
+}
+
+function chargeOf(keyId: string, atMs: number, currency: string, amountMicros: number): Charge {
+  return { keyId, day: dayOf(atMs), currency, amountMicros, inputTokens: 0, outputTokens: 0, isUsageUnknown: false }
+}
+
+function sumOf(price: readonly PriceLine[], currency: string): number {
+  return Math.min(Number.MAX_SAFE_INTEGER, sumMicros(price.filter((line) => line.currency === currency)))
 }

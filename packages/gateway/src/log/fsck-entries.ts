@@ -6,11 +6,15 @@ import {
   hashLeaf,
   type Inference,
   openEnvelope,
+  openLogSuccessor,
   parseAcceptance,
+  parseAuditCommitment,
+  parseAuditResult,
   parseDeployment,
   parseErasure,
   parseInference,
   parseModel,
+  parseParty,
   parseStatement,
   type ReceiptId,
   type StatementDigest,
@@ -20,7 +24,7 @@ import {
 import { indexPrefix } from '../store/database.ts'
 import { CompactTree } from './compact-tree.ts'
 import type { Fsck } from './fsck-findings.ts'
-import type { StatementKind } from './sequencer.ts'
+import { FOREIGN_KINDS, type StatementKind } from './sequencer.ts'
 
 /** What the checks after this one need to know. */
 export interface CheckedEntries {
@@ -98,7 +102,8 @@ class EntryReader {
     const digest = crypto.sha256(payload)
     const leaf = hashLeaf(crypto, formatLeaf({ payloadHash: digest, signature, spki }))
     if (!equalBytes(leaf, row.leaf_hash)) findings.error('leaf', `entry ${idx} is not the leaf of its statement`)
-    if (kind !== 'acceptance' && statementSpki !== undefined && !equalBytes(spki, statementSpki)) {
+    const isForeign = FOREIGN_KINDS.some((each) => each === kind)
+    if (!isForeign && statementSpki !== undefined && !equalBytes(spki, statementSpki)) {
       findings.error('key', `entry ${idx} is signed with another key than the gateway's`)
     }
     if (row.digest_prefix !== String(indexPrefix(digest))) {
@@ -138,8 +143,22 @@ class EntryReader {
       case 'model':
         parseModel(this.#fsck.crypto, statement)
         return
+      case 'log-successor':
+        if (row.idx !== 0)
+          this.#fsck.findings.error('statement', `entry ${row.idx} says which log came before; it is not the first`)
+        openLogSuccessor(this.#fsck.crypto, statement)
+        return
       case 'acceptance':
         parseAcceptance(statement)
+        return
+      case 'party':
+        parseParty(statement)
+        return
+      case 'audit-commitment':
+        parseAuditCommitment(statement)
+        return
+      case 'audit-result':
+        parseAuditResult(statement)
     }
   }
 

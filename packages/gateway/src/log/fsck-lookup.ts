@@ -10,11 +10,14 @@ const MISSING = {
     AND NOT EXISTS (SELECT 1 FROM lookup.receipts r WHERE r.prefix = s.receipt_prefix AND r.idx = s.idx)`,
 }
 
-/** Where there is none, the next start makes it; what it lacks behind its end, too. */
+const IS_OF_THIS_STORE = `SELECT 1 FROM lookup.covered WHERE epoch = (SELECT value FROM meta WHERE name = 'epoch')`
+
+/** Where there is none, or one of another store, the next start makes it; what it lacks behind its end, too. */
 export function checkLookup({ folder, database, findings }: Fsck): void {
   if (!existsSync(folder.lookup)) return
   database.prepare('ATTACH ? AS lookup').run(folder.lookup)
   try {
+    if (database.prepare(IS_OF_THIS_STORE).get() === undefined) return
     for (const [what, sql] of Object.entries(MISSING)) {
       const count = database.prepare(sql).pluck().get() as number
       if (count > 0) {

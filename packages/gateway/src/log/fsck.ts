@@ -11,7 +11,9 @@ import {
 } from '@countersign/verify'
 import { createNodeCrypto } from '@countersign/verify/crypto/node'
 import { type DataFolder, dataFolderAt, lockDataFolder, readVersion } from '../data/data-folder.ts'
-import { keyPaths, loadLogKey, loadStatementKey } from '../data/keys.ts'
+import { keyPaths, loadLogKey, readP256PublicKey } from '../data/keys.ts'
+import { archivedFolderAt } from '../recovery/archive.ts'
+import { isRecoveryUnderWay } from '../recovery/recovery-marker.ts'
 import { readCosignedHeads } from '../store/cosigned-heads.ts'
 import { openDatabaseReadOnly, SCHEMA_VERSION, type Sqlite } from '../store/database.ts'
 import { type CheckedEntries, checkEntries } from './fsck-entries.ts'
@@ -32,6 +34,8 @@ export interface FsckReport {
 export interface FsckOptions {
   /** Called now and then with how many entries are checked, of how many. */
   readonly onProgress?: (done: number, total: number) => void
+  /** Number of an archived log, in place of the one that goes on. */
+  readonly archive?: number
 }
 
 /**
@@ -42,14 +46,15 @@ export interface FsckOptions {
  *
  * @throws {CountersignError} `data/locked` when a gateway runs on the folder
  */
-export function checkLog(dataRoot: string, { onProgress = () => undefined }: FsckOptions = {}): FsckReport {
-  const folder = dataFolderAt(dataRoot)
+export function checkLog(dataRoot: string, { onProgress = () => undefined, archive }: FsckOptions = {}): FsckReport {
+  const folder = archive === undefined ? dataFolderAt(dataRoot) : archivedFolderAt(dataRoot, archive)
   const findings = new Findings()
-  if (!existsSync(folder.database)) {
-    findings.error('folder', 'there is no database here')
-    return { entries: 0, heads: 0, tiles: 0, findings: findings.all() }
-  }
-  const release = lockDataFolder(folder)
+  // While files are being moved, to open one could make another beside it.
+  if (isRecoveryUnderWay(dataRoot))
+    findings.error('folder', 'a recovery is not finished; run "countersign log recover"')
+  else if (!existsSync(folder.database)) findings.error('folder', 'there is no database here')
+  if (findings.list.length > 0) return { entries: 0, heads: 0, tiles: 0, findings: findings.all() }
+  const release = lockDataFolder(dataFolderAt(dataRoot))
   const opened: Sqlite[] = []
   const open = (path: string, what: string) => {
     const database = findings.attempt('integrity', what, () => openDatabaseReadOnly(path))
@@ -128,8 +133,9 @@ function readKeys({ keys }: DataFolder, database: Sqlite, findings: Findings): P
     return found
   })
   const logKey = origin && findings.attempt('key', 'the log key', () => loadLogKey(paths.log, origin, false).note)
-  const statement = findings.attempt('key', 'the statement key', () => loadStatementKey(paths.statement, false))
-  return { logKey: logKey || undefined, statementSpki: statement?.spki }
+  // An archive holds its public half alone.
+  const statementSpki = findings.attempt('key', 'the statement key', () => readP256PublicKey(paths.statement))
+  return { logKey: logKey || undefined, statementSpki }
 }
 
 function readHead(fsck: Fsck): Checkpoint | undefined {

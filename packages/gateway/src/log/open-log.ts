@@ -25,7 +25,7 @@ export interface OpenedLog {
 }
 
 const WHAT_TO_DO =
-  'The data is left as it is. If the database was restored from a backup, put back the newer one; a log never goes back'
+  'The data is left as it is. If the database was restored from a backup, put back the newer one; a log never goes back. Where there is none, end this log with "countersign log recover"'
 
 /** Where the published checkpoint stands. */
 export function checkpointPath(logFolder: string): string {

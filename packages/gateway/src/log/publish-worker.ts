@@ -10,8 +10,9 @@ import { openDatabase, type Sqlite, storageError } from '../store/database.ts'
 import { LookupWriter } from '../store/lookup.ts'
 import { KeyStore, type VaultKey } from '../vault/key-store.ts'
 import type { FromAsker } from '../witnesses/asker.ts'
-import { openCosigner, type WitnessThreadData } from '../witnesses/cosigner.ts'
+import type { Cosigner, CosignerParts, WitnessThreadData } from '../witnesses/cosigner.ts'
 import { Publisher } from './publisher.ts'
+import type { SignedHead } from './sequencer.ts'
 import { TileReader } from './tile-reader.ts'
 
 export interface PublishThreadData {
@@ -57,22 +58,24 @@ async function main(port: MessagePort, data: PublishThreadData): Promise<void> {
   const reader = new TileReader(crypto, database, folder.log)
   const publisher = new Publisher(reader, folder.log, data.publishedSize)
   const send = (message: FromPublishThread) => port.postMessage(message)
-  const fail = (thrown: unknown) => {
-    if (codeOf(thrown) === 'log/head-changed') {
-      send({ type: 'halted', code: 'log/head-changed', message: (thrown as Error).message })
-    } else {
-      send({ type: 'failed', message: thrown instanceof Error ? thrown.message : '' })
-    }
+  const halt = (thrown: unknown): undefined => {
+    send({ type: 'halted', code: codeOf(thrown) ?? 'data/damaged', message: textOf(thrown) })
+    return undefined
   }
-  const { witnesses } = data
-  const cosigner = witnesses && openCosigner({ crypto, database, reader, logFolder: folder.log, send }, witnesses)
-  cosigner?.onCosigned(({ size, note }) => void publisher.amend(size, note).catch(fail))
+  const fail = (thrown: unknown) => {
+    if (codeOf(thrown) === 'log/head-changed') halt(thrown)
+    else send({ type: 'failed', message: textOf(thrown) })
+  }
+  const onCosigned = ({ size, note }: SignedHead) => void publisher.amend(size, note).catch(fail)
+  const parts = { crypto, database, reader, logFolder: folder.log, send, onCosigned }
+  const cosigning = startCosigner(parts, data.witnesses).catch(halt)
   let work: Promise<void> = publisher.repair().then((tiles) => send({ type: 'repaired', tiles }))
   port.on('message', (message: ToPublishThread) => {
     // Not behind the publishing that is under way: requests wait for keys.
     if (message.type === 'refill') return send(createPool(keys))
-    if (message.type === 'quorums') return cosigner?.setQuorums(message.names)
     work = work.then(async () => {
+      const cosigner = await cosigning
+      if (message.type === 'quorums') return cosigner?.setQuorums(message.names)
       if (message.type === 'close') {
         await cosigner?.close()
         lookup.advance()
@@ -92,7 +95,22 @@ async function main(port: MessagePort, data: PublishThreadData): Promise<void> {
     work = work.catch(fail)
   })
   await work.catch(fail)
+  const cosigner = await cosigning
   cosigner?.begin()
+}
+
+function textOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : ''
+}
+
+/** Not before the thread listens, and only where there are witnesses: what it needs takes a while to load. */
+async function startCosigner(
+  parts: CosignerParts,
+  witnesses: WitnessThreadData | undefined,
+): Promise<Cosigner | undefined> {
+  if (witnesses === undefined) return undefined
+  const { openCosigner } = await import('../witnesses/cosigner.ts')
+  return openCosigner(parts, witnesses)
 }
 
 function createPool(keys: KeyStore): FromPublishThread {

@@ -16,7 +16,7 @@ import {
   utf8,
 } from '@countersign/verify'
 import type { LogKey, StatementKey } from '../data/keys.ts'
-import { indexPrefix, type Sqlite, storageError } from '../store/database.ts'
+import { conversationName, indexPrefix, type Sqlite, storageError } from '../store/database.ts'
 import type { CompactTree } from './compact-tree.ts'
 
 /** Every head published this long after a promise covers it. */
@@ -42,8 +42,9 @@ export interface Charge {
   readonly isUsageUnknown: boolean
 }
 
-/** An object that an upstream keeps, and that only the same key may ask for again. */
+/** An object that an upstream keeps, and that only the same key may ask for again. A conversation is the first one's for ever. */
 export interface UpstreamObject {
+  readonly kind: 'answer' | 'conversation'
   readonly id: string
   readonly keyId: string
   readonly upstream: string
@@ -72,7 +73,7 @@ export type Draft =
       readonly afterSequence: string
       readonly vault: VaultRow | null
       readonly charge?: Charge
-      readonly object?: UpstreamObject
+      readonly objects?: readonly UpstreamObject[]
       readonly first?: FirstAnswerRow
     }
   | {
@@ -85,14 +86,18 @@ export type Draft =
   | {
       /** A statement that somebody else signed. */
       readonly kind: 'foreign'
-      readonly type: StatementKind
+      readonly type: ForeignKind
       readonly name: string
       readonly payload: Uint8Array
       readonly signature: Uint8Array
       readonly spki: Uint8Array
     }
 
-export type StatementKind = 'inference' | 'deployment' | 'acceptance' | 'model' | 'erasure'
+/** Kinds of statements that others sign. */
+export const FOREIGN_KINDS = ['acceptance', 'party', 'audit-commitment', 'audit-result'] as const
+export type ForeignKind = (typeof FOREIGN_KINDS)[number]
+
+export type StatementKind = 'inference' | 'deployment' | 'model' | 'erasure' | 'log-successor' | ForeignKind
 
 /** What a committed statement got. */
 export interface Committed {
@@ -285,8 +290,11 @@ export class Sequencer {
     }
   }
 
-  #storeBooks({ receipt, object, first }: Extract<Draft, { kind: 'inference' }>, nowSeconds: number) {
-    if (object !== undefined) this.#sql.object.run(object.id, object.keyId, object.upstream)
+  #storeBooks({ receipt, objects = [], first }: Extract<Draft, { kind: 'inference' }>, nowSeconds: number) {
+    for (const { kind, id, keyId, upstream } of objects) {
+      if (kind === 'answer') this.#sql.object.run(id, keyId, upstream)
+      else this.#sql.conversation.run({ name: conversationName(id), keyId, upstream })
+    }
     if (first !== undefined) {
       this.#sql.forgetFirst.run(nowSeconds * 1000)
       const { scope, request, status, contentType, expiresAtMs } = first
@@ -358,6 +366,10 @@ function prepare(database: Sqlite) {
          unknown_usage = unknown_usage + excluded.unknown_usage`,
     ),
     object: database.prepare('INSERT OR REPLACE INTO upstream_objects (id, key_id, upstream) VALUES (?, ?, ?)'),
+    conversation: database.prepare(
+      `INSERT INTO upstream_objects (id, key_id, upstream) SELECT :name, :keyId, :upstream
+       WHERE NOT EXISTS (SELECT 1 FROM upstream_objects WHERE id = :name)`,
+    ),
     first: database.prepare(
       `INSERT OR REPLACE INTO first_answers (scope, request, receipt, status, content_type, expires_ms)
        VALUES (?, ?, ?, ?, ?, ?)`,

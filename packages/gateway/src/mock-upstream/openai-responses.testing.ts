@@ -24,6 +24,10 @@ const DEFAULT_PAGE = 20
 
 export function answerResponse(call: Call, store: ResponseStore): Answer {
   const request = call.json as ResponseCreateParams
+  const previous = request.previous_response_id
+  if (typeof previous === 'string' && !store.has(previous)) {
+    return OPENAI.error(400, `Previous response with id '${previous}' not found.`, call.digest)
+  }
   const utterance = utter(call.scenario, promptOf(request))
   const response = responseOf(call, request, utterance)
   const text = toJson(response, call.scenario)
@@ -97,6 +101,7 @@ function responseOf(call: Call, request: ResponseCreateParams, utterance: Uttera
     created_at: CREATED_SECONDS,
     status: STATUSES[finish],
     background: false,
+    ...(request.conversation == null ? {} : { conversation: { id: conversationOf(request.conversation) } }),
     error: finish === 'failed' ? { code: 'server_error', message: 'The server had an error while answering.' } : null,
     incomplete_details: finish === 'length' ? { reason: 'max_output_tokens' } : null,
     instructions: request.instructions ?? null,
@@ -116,6 +121,10 @@ function responseOf(call: Call, request: ResponseCreateParams, utterance: Uttera
     truncation: 'disabled',
     ...(finish === 'failed' ? {} : { usage: usageOf(call, utterance) }),
   }
+}
+
+function conversationOf(named: string | { readonly id: string }): string {
+  return typeof named === 'string' ? named : named.id
 }
 
 function outputOf({ digest }: Call, { kind, pieces, calls, finish }: Utterance): ResponseOutputItem[] {

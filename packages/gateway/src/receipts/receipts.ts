@@ -29,6 +29,7 @@ import type { StatementReader, StatementRow } from '../store/statement-reader.ts
 import type { KeyStore } from '../vault/key-store.ts'
 import { openContent, saltSeed, type VaultContent } from '../vault/record.ts'
 import type { ChosenHead, Witnessing } from '../witnesses/witnessing.ts'
+import { AuditResults } from './audit-results.ts'
 
 export interface ReceiptsOptions {
   readonly crypto: Crypto
@@ -40,11 +41,16 @@ export interface ReceiptsOptions {
   readonly witnessing: Witnessing
 }
 
+/** What there is of an answer's content: it is there, it is gone, or it never was. */
+export type Kept = 'content' | 'erased' | 'nothing'
+
 export class Receipts {
+  readonly audits: AuditResults
   readonly #options: ReceiptsOptions
 
   constructor(options: ReceiptsOptions) {
     this.#options = options
+    this.audits = new AuditResults(options.statements)
   }
 
   /** The answer's row. @throws {CountersignError} `receipt/not-found` */
@@ -110,13 +116,15 @@ export class Receipts {
     const linked = this.#linked(inference).filter(({ index }) => index < newest)
     // The acceptance may be newer than the answer.
     const { head, isWitnessed } = witnessing.choose(row.name, Math.max(row.index, ...linked.map(({ index }) => index)))
+    // An audit that no such head covers yet is no reason for a weaker one.
+    const audits = this.audits.listing(row.index).filter(({ index }) => index < head.size)
     const { size } = inference.checkpoint
     const json = formatDossier({
       receiptId: inference.receipt,
       bundle: this.bundle(row, head),
       promise: parseNote(utf8(this.promise(row))),
       openings: this.#openings(row, inference),
-      statements: linked.map((each) => this.bundle(each, head)),
+      statements: [...linked, ...audits].map((each) => this.bundle(each, head)),
       consistency:
         size === 0 ? [] : [{ size, root: log.reader.root(size), path: log.reader.consistencyPath(size, head.size) }],
       evidence: [],
@@ -165,6 +173,16 @@ export class Receipts {
     const { statements, vaultKeys } = this.#options
     const vault = statements.vaultRow(row.index)
     return vault && vaultKeys.find(vault.keyId)
+  }
+
+  /** What is kept of an answer's content. While it is being erased the key goes first, and the statement comes last. */
+  kept(row: StatementRow): Kept {
+    const { statements } = this.#options
+    if (statements.latest('erasure', this.inference(row).receipt) !== undefined) return 'erased'
+    const vault = statements.vaultRow(row.index)
+    if (vault === undefined) return 'nothing'
+    if (this.#vaultKey(row) === undefined) return 'erased'
+    return vault.record === null ? 'nothing' : 'content'
   }
 
   /** The manifest, the registrations of its models, and the first acceptance that fits it. */

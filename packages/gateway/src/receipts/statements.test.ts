@@ -43,7 +43,14 @@ async function createStage(context: TestContext): Promise<Stage> {
     ...base,
     example: false,
     deployments: base.deployments.map((each) => ({ ...each, accountable })),
-    writers: [{ party: 'Auditor', publicKeyFile: join(folder, 'auditor.public.pem'), perDay: AUDITOR_PER_DAY }],
+    writers: [
+      {
+        party: 'Auditor',
+        roles: ['accountable'],
+        publicKeyFile: join(folder, 'auditor.public.pem'),
+        perDay: AUDITOR_PER_DAY,
+      },
+    ],
   }
   const { gateway } = await startGateway(context, config)
   return { gateway, lender, auditor, stranger, manifestDigest: gateway.deployment('sum').statement }

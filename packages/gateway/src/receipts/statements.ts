@@ -1,18 +1,16 @@
 /** Statements that others write: who may, how many, and of which kind. */
 import {
-  ACCEPTANCE_TYPE,
   CountersignError,
   FILE_LIMITS,
   openEnvelope,
-  parseAcceptance,
   parseEnvelope,
   parseJson,
-  parseStatement,
   type StatementDigest,
   toHex,
 } from '@countersign/verify'
 import type { Writer } from '../deployments/deployments.ts'
 import type { Services } from '../services.ts'
+import { readForeignStatement } from './foreign-statements.ts'
 
 export interface AcceptedStatement {
   readonly statement: StatementDigest
@@ -37,53 +35,35 @@ export function createStatementIntake(gateway: Services): (body: Uint8Array) => 
  * Takes in a signed statement of an allow-listed key, and logs it. The same statement again is not logged again.
  *
  * @throws {CountersignError} `writer/not-allowed`, `writer/quota`, `signature/*`, `statement/wrong-type`, `shape/*`,
- *   `json/*`, `dsse/*`, `statement/mismatch` when it is about no deployment of this gateway
+ *   `json/*`, `dsse/*`, `statement/mismatch` when it is about nothing of this gateway
  */
 async function acceptStatement(gateway: Services, body: Uint8Array): Promise<AcceptedStatement> {
   const envelope = parseEnvelope(parseJson(body, FILE_LIMITS))
-  const writer = gateway.writers.find((each) => each.keyId === envelope.keyId)
-  if (writer === undefined) {
+  const writers = gateway.writers.filter((each) => each.keyId === envelope.keyId)
+  const [first] = writers
+  if (first === undefined) {
     throw new CountersignError(
       'writer/not-allowed',
       'this key may not write here; the operator lists keys under "writers"',
     )
   }
-  const payload = openEnvelope(gateway.crypto, envelope, writer.spki)
+  const payload = openEnvelope(gateway.crypto, envelope, first.spki)
   const digest = toHex(gateway.crypto.sha256(payload))
   const known = gateway.statements.byDigest(digest)
   if (known !== undefined) return { statement: digest, index: known.index, isNew: false }
-  const name = checkAcceptance(gateway, payload, writer)
+  const { kind, name, writer } = readForeignStatement(payload, gateway, writers)
   checkQuota(gateway, writer)
   const { signature } = envelope
   const { index } = await gateway.log.append({
     kind: 'foreign',
-    type: 'acceptance',
+    type: kind,
     name,
     payload,
     signature,
     spki: writer.spki,
   })
+  if (kind === 'audit-result') gateway.receipts.audits.add(index, name)
   return { statement: digest, index, isNew: true }
-}
-
-/** Name of the deployment that is accepted. */
-function checkAcceptance(gateway: Services, payload: Uint8Array, writer: Writer): string {
-  const statement = parseStatement(payload)
-  if (statement.predicateType !== ACCEPTANCE_TYPE) {
-    throw new CountersignError('statement/wrong-type', `only statements of type ${ACCEPTANCE_TYPE} are taken in`)
-  }
-  const acceptance = parseAcceptance(statement)
-  const { name, statement: manifest } = acceptance.deployment
-  const row = gateway.statements.byDigest(manifest)
-  const [subject] = statement.subjects
-  const known = row?.kind === 'deployment' && row.name === name
-  if (!known || statement.subjects.length !== 1 || subject?.digest.sha256 !== manifest) {
-    throw new CountersignError('statement/mismatch', 'the acceptance is not about a manifest of this gateway')
-  }
-  if (acceptance.party !== writer.party) {
-    throw new CountersignError('writer/not-allowed', 'the key is not listed for the party that the statement names')
-  }
-  return name
 }
 
 function checkQuota(gateway: Services, { spki, perDay }: Writer): void {

@@ -87,7 +87,7 @@ export interface Conclusion {
   readonly commitments: readonly (readonly [Exclude<CommittedSubject, 'request-received'>, string])[]
   readonly content: Content
   readonly charge: Charge | undefined
-  readonly object?: UpstreamObject | undefined
+  readonly objects?: readonly UpstreamObject[]
   readonly first?: FirstAnswerRow | undefined
 }
 
@@ -210,7 +210,7 @@ export async function conclude(
     ...splitPayload(predicate, commitments),
     vault: admitted.deployment.vault === 'none' ? null : { keyId: key.id, record: null },
     ...(conclusion.charge === undefined ? {} : { charge: conclusion.charge }),
-    ...(conclusion.object === undefined ? {} : { object: conclusion.object }),
+    ...(conclusion.objects === undefined ? {} : { objects: conclusion.objects }),
     ...(conclusion.first === undefined ? {} : { first: conclusion.first }),
   }
   const seal = admitted.deployment.vault === 'content' ? { key, content: conclusion.content } : undefined

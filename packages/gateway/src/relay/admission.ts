@@ -7,11 +7,13 @@ import { type Dialect, MAX_MODEL_LENGTH, type RequestFacts, readRequest } from '
 import { type ScannedObject, scanObject } from '../dialects/json-scan.ts'
 import { readForm } from '../dialects/multipart.ts'
 import { requireOneSpelling } from '../dialects/name-spelling.ts'
+import { REACHING_NAMES } from '../dialects/openai-responses.ts'
 import { estimateMicros, sumMicros } from '../prices/prices.ts'
 import type { Services } from '../services.ts'
 import { KIND_DIALECTS } from '../upstreams/kinds.ts'
-import { type AdmittedRequest, type Estimate, NO_KEY } from './admitted-request.ts'
+import type { AdmittedRequest, Estimate } from './admitted-request.ts'
 import { CHOICES, estimateRequest, expectedTokens, LIMITS } from './estimate.ts'
+import { findKept, placesThatKeep } from './kept.ts'
 
 export interface Arrival {
   readonly dialect: Dialect
@@ -27,29 +29,32 @@ export interface Arrival {
 /**
  * Admits a request: read, routed, allowed, within rate and budget.
  *
- * @throws {CountersignError} `json/*`, `shape/*`, `model/not-found`, `auth/not-allowed`, `rate/limited`, `budget/*`
+ * @throws {CountersignError} `json/*`, `shape/*`, `model/not-found`, `request/not-found`, `request/malformed`,
+ *   `auth/not-allowed`, `rate/limited`, `budget/*`
  */
 export async function admitRequest(services: Services, arrival: Arrival): Promise<AdmittedRequest> {
   const { dialect, body, key, nonce, subject } = arrival
   const scanned = dialect.body === 'multipart' ? undefined : scanObject(body)
   const facts = await readFacts(arrival, scanned)
   const deployment = services.relayDeployment(facts.model)
-  const route = deployment.route.filter(({ upstream, model }) => {
+  const speaking = deployment.route.filter(({ upstream, model }) => {
     // A form is not changed on its way.
     const mustChange = (model !== undefined && model !== facts.model) || deployment.changes.length > 0
     if (scanned === undefined && mustChange) return false
     return speaks(deployment, upstream, dialect)
   })
-  if (route.length === 0) {
+  if (speaking.length === 0) {
     throw new CountersignError(
       'request/not-found',
       `the model ${quote(facts.model)} does not answer on ${dialect.path}`,
     )
   }
-  if (scanned !== undefined) requireOneSpelling(scanned, decidingNames(deployment))
+  if (scanned !== undefined) requireOneSpelling(scanned, decidingNames(deployment, dialect))
   if (key !== undefined) requireRight(key, 'infer', deployment.name)
-  requireKept(services, arrival, scanned)
-  const request = { dialect, body, scanned, facts, deployment, route, key, nonce, subject }
+  const kept = findKept(services, arrival, scanned)
+  const route = placesThatKeep(speaking, kept, facts.model)
+  const { conversation } = kept
+  const request = { dialect, body, scanned, facts, deployment, route, conversation, key, nonce, subject }
   const nobody = { estimate: undefined, reservation: undefined, counted: { expected: 0, isSettled: true } }
   return { ...request, ...(key === undefined ? nobody : hold(services, key, request)) }
 }
@@ -79,33 +84,10 @@ export function requireRate({ access, log }: Pick<Services, 'access' | 'log'>, k
   if (!admission.admitted) throw new RateLimited(admission.limit, admission.retryAfterSeconds)
 }
 
-/**
- * Refuses what would make an answer without a receipt, or reach into somebody else's.
- *
- * @throws {CountersignError} `request/malformed`, `request/not-found`, `shape/wrong-type`
- */
-function requireKept({ statements }: Services, { dialect, key }: Arrival, scanned: ScannedObject | undefined): void {
-  if (dialect.name !== 'openai-responses' || scanned === undefined) return
-  const { kind: background = 'null', start = 0 } = scanned.members.get('background') ?? {}
-  const isFalse = background === 'boolean' && scanned.bytes[start] === LETTER_F
-  if (background !== 'null' && !isFalse) {
-    const why = 'an answer in the background would leave without a receipt; ask for it without, or as a stream'
-    throw new CountersignError('request/malformed', `background: ${why}`)
-  }
-  const kind = scanned.kindOf('previous_response_id') ?? 'null'
-  const previous = kind === 'null' ? undefined : scanned.textOf('previous_response_id')
-  if (previous !== undefined && statements.upstreamOf(previous, key?.id ?? NO_KEY) === undefined) {
-    const message = `previous_response_id: no answer ${quote(previous)} was given to this key`
-    throw new CountersignError('request/not-found', message)
-  }
-}
-
-/** Of `false`. */
-const LETTER_F = 0x66
-
-/** The members that decide what is routed, reserved and sent. */
-function decidingNames({ changes }: RelayDeployment): readonly string[] {
-  return ['model', 'stream', ...LIMITS, ...CHOICES, ...changes.map(({ path }) => path.slice(1))]
+/** The members that decide what is routed, reserved, sent and reached. */
+function decidingNames({ changes }: RelayDeployment, { name }: Dialect): readonly string[] {
+  const reaching = name === 'openai-responses' ? REACHING_NAMES : []
+  return ['model', 'stream', ...reaching, ...LIMITS, ...CHOICES, ...changes.map(({ path }) => path.slice(1))]
 }
 
 async function readFacts(

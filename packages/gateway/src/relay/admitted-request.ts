@@ -30,6 +30,8 @@ export interface AdmittedRequest {
   readonly deployment: RelayDeployment
   /** Places of its route that speak the dialect; at least one. */
   readonly route: readonly RouteTarget[]
+  /** The conversation that it reads and adds to, where it names one that its upstream keeps. */
+  readonly conversation: string | undefined
   /** Whose request it is; `undefined` where keys are not asked for. */
   readonly key: ApiKey | undefined
   readonly reservation: Reservation | undefined

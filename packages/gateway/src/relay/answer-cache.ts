@@ -1,6 +1,6 @@
 /**
  * Answers that are given again, where a deployment says so. In memory, each for the holder of one key alone. What names a
- * data subject stays out of it: an erasure does not reach it, and it would be given to another subject.
+ * data subject stays out of it: it would be given to another subject.
  */
 import { createHash } from 'node:crypto'
 import type { ReceiptId } from '@countersign/verify'
@@ -34,8 +34,10 @@ export interface CachedAnswer {
 export interface AnswerCache {
   /** The answer to exactly the same request by the same key, if it is young enough. */
   find(admitted: AdmittedRequest, nowMs: number): CachedAnswer | undefined
-  /** Keeps an answer, where its deployment keeps any. */
+  /** Keeps an answer, where its deployment keeps any, unless it was erased meanwhile. */
   keep(admitted: AdmittedRequest, answer: CachedAnswer): void
+  /** Lets go of the answers with these receipts. */
+  forget(receipts: readonly ReceiptId[]): void
 }
 
 interface Entry {
@@ -44,8 +46,13 @@ interface Entry {
   readonly expiresAtMs: number
 }
 
-/** A cache whose oldest answers go first. */
-export function createAnswerCache(): AnswerCache {
+/**
+ * A cache whose oldest answers go first.
+ *
+ * @param isErased Whether the content of a receipt is erased. Whoever erases it calls `forget` after that, so that an
+ *   answer is either not kept or let go, whichever comes first.
+ */
+export function createAnswerCache(isErased: (receipt: ReceiptId) => boolean): AnswerCache {
   const entries = new Map<string, Entry>()
   let bytes = 0
   let sweptAtMs = 0
@@ -61,7 +68,7 @@ export function createAnswerCache(): AnswerCache {
   return {
     find(admitted, nowMs) {
       const { cache } = admitted.deployment
-      if (cache === undefined || admitted.subject !== undefined) return undefined
+      if (cache === undefined || !mayBeRepeated(admitted)) return undefined
       sweep(nowMs)
       const name = nameOf(admitted)
       const entry = entries.get(name)
@@ -71,9 +78,9 @@ export function createAnswerCache(): AnswerCache {
     },
     keep(admitted, answer) {
       const { cache } = admitted.deployment
-      if (cache === undefined || admitted.subject !== undefined) return
+      if (cache === undefined || !mayBeRepeated(admitted)) return
       sweep(answer.atMs)
-      if (answer.body.length > MAX_CACHED_ANSWER_BYTES) return
+      if (answer.body.length > MAX_CACHED_ANSWER_BYTES || isErased(answer.receipt)) return
       const name = nameOf(admitted)
       const old = entries.get(name)
       if (old !== undefined) forget(name, old)
@@ -85,7 +92,15 @@ export function createAnswerCache(): AnswerCache {
         forget(oldest, each)
       }
     },
+    forget(receipts) {
+      for (const [name, entry] of entries) if (receipts.includes(entry.answer.receipt)) forget(name, entry)
+    },
   }
+}
+
+/** In a conversation the same bytes again are another request. */
+function mayBeRepeated({ subject, conversation }: AdmittedRequest): boolean {
+  return subject === undefined && conversation === undefined
 }
 
 /** Memory that an answer takes, roughly. */

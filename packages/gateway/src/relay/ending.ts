@@ -12,7 +12,7 @@ import type { AnswerFacts } from '../dialects/answer-facts.ts'
 import { readParameters } from '../dialects/dialect.ts'
 import { scanObject } from '../dialects/json-scan.ts'
 import type { Promised } from '../log/commit-thread.ts'
-import type { Charge, FirstAnswerRow } from '../log/sequencer.ts'
+import type { Charge, FirstAnswerRow, UpstreamObject } from '../log/sequencer.ts'
 import { sumMicros } from '../prices/prices.ts'
 import { commitmentTo, conclude } from '../recording/recording.ts'
 import { settleTokens } from './admission.ts'
@@ -74,7 +74,7 @@ export async function concludeExchange(exchange: Exchange, ending: Ending): Prom
       commitments,
       content,
       charge: bill.charge,
-      object: objectOf(exchange, ending),
+      objects: objectsOf(exchange, ending),
       first: firstOf(exchange, ending),
     })
     return promised
@@ -227,10 +227,18 @@ function firstOf({ mark }: Exchange, { answered, finish }: Ending): FirstAnswerR
   return { ...mark, status, contentType: type ?? 'application/octet-stream' }
 }
 
-/** Answers that the upstream keeps can be asked for again, by the same key. */
-function objectOf({ admitted }: Exchange, { answered, facts }: Ending) {
-  if (admitted.dialect.name !== 'openai-responses' || answered === undefined || facts?.responseId === undefined) {
-    return undefined
-  }
-  return { id: facts.responseId, keyId: admitted.key?.id ?? NO_KEY, upstream: answered.upstream.name }
+/**
+ * What the upstream keeps, and the same key may ask for again: the answer, and the conversation that it is in. That is the
+ * one that was asked for, also when the answer broke off before it said so: some of it may have been read.
+ */
+function objectsOf({ admitted }: Exchange, { answered, facts }: Ending): readonly UpstreamObject[] {
+  if (admitted.dialect.name !== 'openai-responses' || answered === undefined) return []
+  const isRefused = answered.answer.status >= 300
+  const conversations = isRefused ? [] : [...new Set([admitted.conversation, facts?.conversationId])]
+  const named = [
+    ['answer', facts?.responseId] as const,
+    ...conversations.map((conversation) => ['conversation', conversation] as const),
+  ]
+  const by = { keyId: admitted.key?.id ?? NO_KEY, upstream: answered.upstream.name }
+  return named.flatMap(([kind, id]) => (id === undefined ? [] : [{ kind, id, ...by }]))
 }

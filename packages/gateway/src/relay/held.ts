@@ -175,7 +175,12 @@ function joined(chunks: readonly Uint8Array[]): Uint8Array {
 }
 
 /** Reads a body into `chunks`: whole, or as far as `maxBytes`, and then the rest is still to come. Whether it is whole. */
-async function readUpTo(body: Readable, maxBytes: number, held: Holding, chunks: Uint8Array[]): Promise<boolean> {
+export async function readUpTo(
+  body: Readable,
+  maxBytes: number,
+  held: Holding,
+  chunks: Uint8Array[],
+): Promise<boolean> {
   let length = 0
   return await new Promise((resolve, reject) => {
     const settle = (isWhole: boolean) => {

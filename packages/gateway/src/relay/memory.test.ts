@@ -86,6 +86,8 @@ test('requests behind a slow one take no place; too many of them are refused', a
   await eventually(() => gateway.health().inFlight === 0, 'nothing is under way')
 })
 
+const NEVER_ERASED = () => false
+
 function request(id: number, maxAgeSeconds = 60): AdmittedRequest {
   const parts = {
     deployment: { cache: { maxAgeSeconds }, statement: 's' },
@@ -101,24 +103,39 @@ function answer(atMs: number, headers: CachedAnswer['headers'] = []): CachedAnsw
 }
 
 test('an answer in the cache counts with its headers, also when its body is empty', () => {
-  const cache = createAnswerCache()
+  const cache = createAnswerCache(NEVER_ERASED)
   const headers = [['x-long', 'v'.repeat(32 * 1024)]] as const
   const most = Math.floor(MAX_CACHE_BYTES / (32 * 1024))
   for (let i = 0; i < most; i++) cache.keep(request(i), answer(0, headers))
   assert.equal(cache.find(request(0), 0), undefined)
   assert.ok(cache.find(request(most - 1), 0) !== undefined)
-  const small = createAnswerCache()
+  const small = createAnswerCache(NEVER_ERASED)
   for (let i = 0; i < 40_000; i++) small.keep(request(i), answer(0))
   assert.equal(small.find(request(0), 0), undefined)
   assert.ok(small.find(request(39_999), 0) !== undefined)
 })
 
 test('answers that are too old go without being asked for', () => {
-  const cache = createAnswerCache()
+  const cache = createAnswerCache(NEVER_ERASED)
   cache.keep(request(1, 1), answer(1_000_000))
   cache.keep(request(2, 3600), answer(1_000_000))
   cache.find(request(3), 1_100_000)
   // At the time of its making it would still be young enough: it is not there any more.
   assert.equal(cache.find(request(1, 1), 1_000_000), undefined)
   assert.ok(cache.find(request(2, 3600), 1_100_000) !== undefined)
+})
+
+test('what is let go of in the cache makes room', () => {
+  const cache = createAnswerCache(NEVER_ERASED)
+  const headers = [['x-long', 'v'.repeat(MAX_CACHE_BYTES / 2)]] as const
+  const of = (receipt: string) => ({ ...answer(0, headers), receipt })
+  for (let i = 0; i < 10; i++) {
+    cache.keep(request(i), of(`r${i}`))
+    cache.forget([`r${i}`, 'of nobody'])
+  }
+  cache.keep(request(20), { ...answer(0), receipt: 'small' })
+  cache.keep(request(21), of('large'))
+  assert.ok(cache.find(request(20), 0) !== undefined, 'nothing is counted that is not there')
+  assert.ok(cache.find(request(21), 0) !== undefined)
+  assert.equal(cache.find(request(9), 0), undefined)
 })

@@ -20,6 +20,8 @@ export interface RelayChanges {
   readonly config?: TestChanges
   readonly upstream?: Partial<UpstreamConfig>
   readonly deployment?: Partial<DeploymentConfig>
+  /** More deployments, each like `mock` but for what it says. */
+  readonly others?: readonly Partial<DeploymentConfig>[]
   /** More upstreams. */
   readonly extra?: readonly (Pick<UpstreamConfig, 'name' | 'kind' | 'baseUrl'> & Partial<UpstreamConfig>)[]
   /** Adds an upstream `kserve`. */
@@ -59,7 +61,7 @@ export async function startRelay(context: TestContext, changes: RelayChanges = {
       ...(changes.kserve === true ? [upstreamConfig({ name: 'kserve', kind: 'kserve', baseUrl: url })] : []),
       upstreamConfig({ ...changes.upstream, name: 'anthropic', kind: 'anthropic', baseUrl: url }),
     ],
-    deployments: [...base.deployments, mock],
+    deployments: [...base.deployments, mock, ...(changes.others ?? []).map((each) => ({ ...mock, ...each }))],
   }
   return { ...(await startGateway(context, config)), upstream, folder }
 }

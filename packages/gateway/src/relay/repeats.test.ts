@@ -1,7 +1,17 @@
 /** Answers that are given twice: from the cache, and to the same idempotency key. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { chat, commitmentWith, type Raw, send, startRelay, statementOf, withoutPromise } from './relay.testing.ts'
+import { bearer, call } from '../gateway.testing.ts'
+import {
+  chat,
+  commitmentWith,
+  type Raw,
+  type RelayStage,
+  send,
+  startRelay,
+  statementOf,
+  withoutPromise,
+} from './relay.testing.ts'
 
 const PATH = '/v1/chat/completions'
 
@@ -52,6 +62,77 @@ test('cache: errors and old answers are not given again; without the setting not
   await send(plain.gateway, PATH, chat('mock-small'))
   await send(plain.gateway, PATH, chat('mock-small'))
   assert.equal(plain.upstream.requests.length, 2)
+})
+
+/** Erases the content of an answer; the status of the reply. */
+async function erase({ gateway }: RelayStage, receipt: string): Promise<number> {
+  return (await call(gateway, 'DELETE', `/receipts/${receipt}/content`, bearer(gateway.operatorToken))).status
+}
+
+for (const stream of [false, true]) {
+  test(`cache: an erased ${stream ? 'stream' : 'answer'} is not given again, nor is one of which a repetition was erased`, async (context) => {
+    const stage = await startRelay(context, { deployment: { cache: { maxAgeSeconds: 60 } } })
+    const asked = () => stage.upstream.requests.length
+    const ask = () => send(stage.gateway, PATH, chat('mock-small', { stream }))
+    const other = chat('mock-small', { stream, seed: 1 })
+    await send(stage.gateway, PATH, other)
+    const first = await ask()
+    assert.equal((await statementOf(stage, receiptOf(await ask()))).repeats, receiptOf(first))
+    assert.equal(asked(), 2)
+    assert.equal(await erase(stage, receiptOf(first)), 200)
+    const second = await ask()
+    assert.equal(asked(), 3, 'it is asked for anew')
+    assert.equal((await statementOf(stage, receiptOf(second))).repeats, undefined)
+    const repetition = await ask()
+    assert.equal(asked(), 3)
+    assert.equal(await erase(stage, receiptOf(repetition)), 200)
+    const third = await ask()
+    assert.equal(asked(), 4)
+    assert.equal((await statementOf(stage, receiptOf(third))).repeats, undefined)
+    await send(stage.gateway, PATH, other)
+    assert.equal(asked(), 4, 'others stay')
+  })
+}
+
+test('cache: an answer that is erased before it could be kept is not kept', async (context) => {
+  const stage = await startRelay(context, { deployment: { cache: { maxAgeSeconds: 60 } } })
+  const { log } = stage.gateway
+  const append = log.append.bind(log)
+  const erasures: number[] = []
+  // The erasure is over when the one who asked learns that the statement is durable.
+  log.append = async (draft, seal) => {
+    const promised = await append(draft, seal)
+    if (draft.kind === 'inference') erasures.push(await erase(stage, Buffer.from(draft.receipt).toString('hex')))
+    return promised
+  }
+  await send(stage.gateway, PATH, chat('mock-small'))
+  assert.deepEqual(erasures, [200])
+  log.append = append
+  await send(stage.gateway, PATH, chat('mock-small'))
+  assert.equal(stage.upstream.requests.length, 2)
+})
+
+test('cache: what the vault keeps nothing of can be let go all the same', async (context) => {
+  const stage = await startRelay(context, { deployment: { vault: 'none', cache: { maxAgeSeconds: 60 } } })
+  const first = await send(stage.gateway, PATH, chat('mock-small'))
+  assert.equal(await erase(stage, receiptOf(first)), 409)
+  await send(stage.gateway, PATH, chat('mock-small'))
+  assert.equal(stage.upstream.requests.length, 2)
+})
+
+test('cache: it has nothing of a data subject that could outlast the subject’s erasure', async (context) => {
+  const stage = await startRelay(context, { deployment: { cache: { maxAgeSeconds: 60 } } })
+  const subject = { 'countersign-subject': 'anna' }
+  const ask = (headers = {}) => send(stage.gateway, PATH, chat('mock-small'), { headers })
+  await ask(subject)
+  const erased = await call(stage.gateway, 'DELETE', '/subjects', {
+    ...bearer(stage.gateway.operatorToken),
+    ...subject,
+  })
+  assert.equal(erased.text, '{"erased":1}')
+  await ask(subject)
+  await ask()
+  assert.equal(stage.upstream.requests.length, 3)
 })
 
 test('Idempotency-Key: the same request gets the same answer and receipt, also after a restart', async (context) => {

@@ -170,6 +170,14 @@ function openWith(path: string, options: Database.Options): Sqlite {
   }
 }
 
+/**
+ * What a conversation is called among the objects that upstreams keep. No id of an answer has a space in it, so whatever
+ * an upstream calls an answer, it is never taken for a conversation.
+ */
+export function conversationName(id: string): string {
+  return `conversation ${id}`
+}
+
 /** First eight bytes as a signed integer, for a compact index. */
 export function indexPrefix(bytes: Uint8Array): bigint {
   return new DataView(bytes.buffer, bytes.byteOffset).getBigInt64(0)

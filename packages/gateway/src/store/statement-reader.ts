@@ -1,7 +1,7 @@
 /** Reads statements by index, digest, receipt or kind. */
 import { type Crypto, equalBytes, Fields, PAYLOAD_LIMITS, parseHex, parseJson } from '@countersign/verify'
-import type { StatementKind } from '../log/sequencer.ts'
-import { indexPrefix, type Sqlite } from './database.ts'
+import { FOREIGN_KINDS, type StatementKind } from '../log/sequencer.ts'
+import { conversationName, indexPrefix, type Sqlite } from './database.ts'
 import { type Lookup, type LookupKind, NO_LOOKUP } from './lookup.ts'
 
 /** A statement as it is kept. */
@@ -42,7 +42,12 @@ export class StatementReader {
   readonly #vault
   readonly #generation
   readonly #count
+  readonly #coverBy
+  readonly #next
+  readonly #names
   readonly #upstream
+  readonly #kept
+  readonly #holder
   readonly #first
 
   /** Without a lookup, finding by digest or receipt reads a few bytes of every statement. */
@@ -67,9 +72,19 @@ export class StatementReader {
       .prepare('SELECT request, receipt, status, content_type FROM first_answers WHERE scope = ? AND expires_ms >= ?')
       .raw()
     this.#upstream = database.prepare('SELECT upstream FROM upstream_objects WHERE id = ? AND key_id = ?').pluck()
+    this.#kept = database.prepare('SELECT 1 FROM upstream_objects WHERE id = ? LIMIT 1').pluck()
+    this.#holder = database.prepare('SELECT key_id AS keyId, upstream FROM upstream_objects WHERE id = ? LIMIT 1')
     this.#count = database
-      .prepare(`SELECT count(*) FROM statements WHERE kind = 'acceptance' AND spki = ? AND cover_by >= ?`)
+      .prepare(
+        `SELECT count(*) FROM statements
+         WHERE kind IN (${FOREIGN_KINDS.map((kind) => `'${kind}'`).join()}) AND kind <> 'inference' AND idx >= ? AND spki = ?`,
+      )
       .pluck()
+    this.#coverBy = database.prepare('SELECT cover_by FROM statements WHERE idx = ?').pluck()
+    this.#next = database.prepare('SELECT coalesce(max(idx) + 1, 0) FROM statements').pluck()
+    this.#names = database
+      .prepare(`SELECT idx, name FROM statements WHERE kind = ? AND kind <> 'inference' ORDER BY name`)
+      .raw()
   }
 
   byIndex(index: number): StatementRow | undefined {
@@ -124,6 +139,16 @@ export class StatementReader {
     return this.#upstream.get(id, keyId) as string | undefined
   }
 
+  /** Whether an upstream keeps an object of that id for anyone. */
+  isKept(id: string): boolean {
+    return this.#kept.get(id) !== undefined
+  }
+
+  /** Whose a conversation is, and which upstream keeps it; `undefined` as long as nobody had an answer in it. */
+  conversation(id: string): { readonly keyId: string; readonly upstream: string } | undefined {
+    return this.#holder.get(conversationName(id)) as { keyId: string; upstream: string } | undefined
+  }
+
   /** How often the secret of a receipt was revoked. */
   secretGeneration(receipt: Uint8Array): number {
     return (this.#generation.get(receipt) as number | undefined) ?? 0
@@ -131,7 +156,23 @@ export class StatementReader {
 
   /** Statements that the holder of a key has had logged since a time in seconds. */
   countSince(spki: Uint8Array, sinceSeconds: number): number {
-    return this.#count.get(spki, sinceSeconds) as number
+    return this.#count.get(this.#firstSince(sinceSeconds), spki) as number
+  }
+
+  /** Indexes and names of all statements of a kind; their texts are not read. */
+  *named(kind: StatementKind): Generator<{ readonly index: number; readonly name: string }> {
+    for (const [index, name] of this.#names.iterate(kind) as IterableIterator<[number, string]>) yield { index, name }
+  }
+
+  /** The first index whose promise is for that time or later: times never fall from one entry to the next. */
+  #firstSince(seconds: number): number {
+    let [low, high] = [0, this.#next.get() as number]
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2)
+      if ((this.#coverBy.get(middle) as number) >= seconds) high = middle
+      else low = middle + 1
+    }
+    return low
   }
 
   #find(kind: LookupKind, bytes: Uint8Array, isIt: (row: StatementRow) => boolean): StatementRow | undefined {

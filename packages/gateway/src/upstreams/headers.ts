@@ -75,6 +75,11 @@ const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
 /** Options of `connection` that name no header. */
 const CONNECTION_OPTIONS: ReadonlySet<string> = /* @__PURE__ */ new Set(['', 'close', 'keep-alive'])
 
+/** Whether a text has a key of this gateway in it. */
+export function hasOurKey(text: string): boolean {
+  return OUR_KEY.test(text)
+}
+
 /**
  * What goes on of a client's headers: none of its credentials, none that is ours, none that belongs to its connection.
  *
@@ -82,7 +87,7 @@ const CONNECTION_OPTIONS: ReadonlySet<string> = /* @__PURE__ */ new Set(['', 'cl
  * @throws {CountersignError} `request/too-large`
  */
 export function forwardedHeaders(raw: readonly string[]): Headers {
-  const kept = readHeaders(raw, (name, value) => isKeptFromUpstreams(name) || OUR_KEY.test(value))
+  const kept = readHeaders(raw, (name, value) => isKeptFromUpstreams(name) || hasOurKey(value))
   if (kept === undefined)
     throw new CountersignError('request/too-large', 'the request has too many or too long headers')
   return kept
@@ -93,7 +98,7 @@ export function forwardedHeaders(raw: readonly string[]): Headers {
  * opened by their clients.
  */
 export function clientCredentials(raw: readonly string[]): Headers {
-  return readHeaders(raw, (name, value) => !CREDENTIAL_HEADERS.has(name) || OUR_KEY.test(value)) ?? []
+  return readHeaders(raw, (name, value) => !CREDENTIAL_HEADERS.has(name) || hasOurKey(value)) ?? []
 }
 
 export interface ReturnedHeaders {

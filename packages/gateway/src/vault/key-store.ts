@@ -123,7 +123,7 @@ export class KeyStore {
 
   /** Forgets whose a destroyed key was: the tag is gone from the file and its log when this returns. */
   forgetSubject(keyId: number): void {
-    if (this.#forget.run(keyId).changes > 0) this.#flush()
+    if (this.#forget.run(keyId).changes > 0) flush(this.#database)
   }
 
   /** The key of that id, or `undefined` when it was destroyed. @throws {CountersignError} `vault/wrong-key` */
@@ -139,7 +139,7 @@ export class KeyStore {
         for (const id of ids) this.#remove.run(id)
       })
       .immediate()
-    this.#flush()
+    flush(this.#database)
   }
 
   close(): void {
@@ -161,16 +161,6 @@ export class KeyStore {
     return { id: -given, secret }
   }
 
-  /** Brings everything into the one file, and empties the write-ahead log: what was deleted is in neither. */
-  #flush(): void {
-    const [result] = this.#database.pragma('wal_checkpoint(TRUNCATE)') as { readonly busy: number }[]
-    if (result?.busy !== 0) {
-      throw new CountersignError('data/damaged', 'destroyed keys could not be flushed out of the write-ahead log')
-    }
-    // SQLite cuts its log short without syncing it: a power cut could bring the keys back.
-    syncFile(`${this.#database.name}-wal`)
-  }
-
   #wrap(secret: Uint8Array): Uint8Array {
     const nonce = random(NONCE_BYTES)
     const cipher = createCipheriv('aes-256-gcm', this.#wrappingKey, nonce).setAAD(WRAP_LABEL)
@@ -188,6 +178,34 @@ export class KeyStore {
       throw new CountersignError('vault/wrong-key', 'the vault was wrapped with another key than the one configured')
     }
   }
+}
+
+/**
+ * Destroys keys in the store at `path` without the key that wraps them: to destroy one, nobody has to read it. How many of them
+ * were there.
+ */
+export function destroyKeysAt(path: string, ids: readonly number[]): number {
+  const database = new Database(path, { fileMustExist: true })
+  try {
+    database.pragma('secure_delete = ON')
+    setDurable(database)
+    const remove = database.prepare('DELETE FROM keys WHERE id = ?')
+    const destroyed = database.transaction(() => ids.reduce((sum, id) => sum + remove.run(id).changes, 0)).immediate()
+    flush(database)
+    return destroyed
+  } finally {
+    database.close()
+  }
+}
+
+/** Brings everything into the one file, and empties the write-ahead log: what was deleted is in neither. */
+function flush(database: Sqlite): void {
+  const [result] = database.pragma('wal_checkpoint(TRUNCATE)') as { readonly busy: number }[]
+  if (result?.busy !== 0) {
+    throw new CountersignError('data/damaged', 'destroyed keys could not be flushed out of the write-ahead log')
+  }
+  // SQLite cuts its log short without syncing it: a power cut could bring the keys back.
+  syncFile(`${database.name}-wal`)
 }
 
 function migrate(database: Sqlite): void {

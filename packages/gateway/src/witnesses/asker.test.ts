@@ -201,7 +201,7 @@ test('nobody is shown a head that is not in the database', async (context) => {
   const { log, text, reader, grow, a, b, c } = await witnessed(context)
   grow(5)
   const { crypto, database, logFolder } = log
-  const parts = { crypto, database, reader, logFolder, send: () => {} }
+  const parts = { crypto, database, reader, logFolder, send: () => {}, onCosigned: () => {} }
   const cosigner = openCosigner(parts, { policy: text, askMs: 1000, quorums: ['two'] })
   context.after(() => cosigner.close())
   const other = createTestLog(context)
@@ -229,7 +229,8 @@ test('after a restart it goes on from what is kept, also where a witness has see
   await asker.close()
   assert.equal(openLog(crypto, database, log.logKey, logFolder).published?.size, 5)
   const before = a.requests.length
-  const parts = { crypto, database, reader, logFolder, send: (message: FromAsker) => scene.reports.push(message) }
+  const send = (message: FromAsker) => scene.reports.push(message)
+  const parts = { crypto, database, reader, logFolder, send, onCosigned: () => {} }
   const cosigner = openCosigner(parts, { policy: text, askMs: 3000, quorums: ['two'] })
   context.after(() => cosigner.close())
   const head = log.sequencer.head

@@ -32,6 +32,8 @@ export interface CosignerParts {
   readonly reader: Pick<TileReader, 'root' | 'consistencyPath'>
   readonly logFolder: string
   readonly send: (message: FromAsker) => void
+  /** A head has more cosignatures than before. */
+  readonly onCosigned: (head: SignedHead) => void
 }
 
 export interface Cosigner {
@@ -44,17 +46,15 @@ export interface Cosigner {
   /** Begins to ask for the newest head in the database; nobody waits. */
   begin(): void
   setQuorums(names: readonly string[]): void
-  /** Called whenever a head has more cosignatures. One callback. */
-  onCosigned(callback: (head: SignedHead) => void): void
   close(): Promise<void>
 }
 
 /** Begins with the cosignatures that are in the database and on the published checkpoint. */
 export function openCosigner(parts: CosignerParts, { policy: text, askMs, quorums }: WitnessThreadData): Cosigner {
-  const { crypto, database, reader, send } = parts
+  const { crypto, database, reader, send, onCosigned } = parts
   const policy = parseTlogPolicy(crypto, text)
+  let isClosed = false
   const select = database.prepare('SELECT size, root, note, time_ms FROM head')
-  let tell: (head: SignedHead) => void = () => {}
   const asker = new Asker({
     crypto,
     policy,
@@ -63,7 +63,7 @@ export function openCosigner(parts: CosignerParts, { policy: text, askMs, quorum
     kept: keptHeads(parts, policy),
     consistencyPath: (older, newer) => reader.consistencyPath(older, newer),
     report: send,
-    onCosigned: (head) => tell(head),
+    onCosigned,
   })
   return {
     async cosigned(note) {
@@ -71,14 +71,15 @@ export function openCosigner(parts: CosignerParts, { policy: text, askMs, quorum
       return (await asker.gather(head)).note
     },
     begin() {
+      if (isClosed) return
       const row = select.get() as HeadRow | undefined
       if (row !== undefined) asker.begin(headOf(row))
     },
     setQuorums: (names) => asker.setQuorums(names),
-    onCosigned(callback) {
-      tell = callback
+    close() {
+      isClosed = true
+      return asker.close()
     },
-    close: () => asker.close(),
   }
 }
 

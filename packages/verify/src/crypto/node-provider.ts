@@ -1,5 +1,4 @@
 import { createHash, createPublicKey, hash, type KeyObject, verify } from 'node:crypto'
-import { concat } from '../bytes/bytes.ts'
 import type { Crypto, RunningSha256 } from './crypto.ts'
 
 /** Keys seen lately, made ready once: taking a key apart costs as much as checking a signature with it. */
@@ -7,6 +6,7 @@ const MAX_REMEMBERED_KEYS = 256
 
 /** Up to here, joining the parts costs less than hashing them one by one. */
 const MAX_JOINED_BYTES = 4096
+const SHA256_BYTES = 32
 
 /** DER headers before the raw public keys. @spec RFC 8410 §4, RFC 5480 §2 */
 const ED25519_SPKI_HEADER = Buffer.from('302a300506032b6570032100', 'hex')
@@ -15,6 +15,8 @@ const P256_SPKI_HEADER = Buffer.from('3059301306072a8648ce3d020106082a8648ce3d03
 /** The crypto port on `node:crypto`. Remembers up to 256 public keys; keeps no secret. */
 export function createNodeCrypto(): Crypto {
   const remembered = new Map<string, KeyObject>()
+  // Parts are joined here and hashed at once; nothing of it is read again.
+  const joined = new Uint8Array(MAX_JOINED_BYTES)
 
   function keyOf(header: Buffer, raw: Uint8Array): KeyObject | undefined {
     const der = Buffer.concat([header, raw])
@@ -38,7 +40,7 @@ export function createNodeCrypto(): Crypto {
       if (parts.length === 1 && only !== undefined) return hashAtOnce(only)
       let length = 0
       for (const part of parts) length += part.length
-      if (length <= MAX_JOINED_BYTES) return hashAtOnce(concat(...parts))
+      if (length <= MAX_JOINED_BYTES) return hashAtOnce(joinInto(joined, parts))
       const hasher = createHash('sha256')
       for (const part of parts) hasher.update(part)
       return new Uint8Array(hasher.digest())
@@ -70,8 +72,22 @@ export function startNodeSha256(): RunningSha256 {
   }
 }
 
-/** `crypto.hash` is a third faster than `createHash`, and came with Node 20.12. */
+function joinInto(joined: Uint8Array, parts: readonly Uint8Array[]): Uint8Array {
+  let length = 0
+  for (const part of parts) {
+    joined.set(part, length)
+    length += part.length
+  }
+  return joined.subarray(0, length)
+}
+
+/**
+ * `crypto.hash` is a third faster than `createHash`, and came with Node 20.12. As text of a character per byte the digest comes
+ * back in a third of the time that a buffer takes.
+ */
 function hashAtOnce(bytes: Uint8Array): Uint8Array {
-  const digest = hash('sha256', bytes, 'buffer')
-  return new Uint8Array(digest.buffer, digest.byteOffset, digest.length)
+  const text = hash('sha256', bytes, 'binary')
+  const digest = new Uint8Array(SHA256_BYTES)
+  for (let i = 0; i < SHA256_BYTES; i++) digest[i] = text.charCodeAt(i)
+  return digest
 }

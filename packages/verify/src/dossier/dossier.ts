@@ -4,17 +4,15 @@
  * @spec spec/dossier.md
  */
 import { toBase64 } from '../bytes/base64.ts'
-import { toHex } from '../bytes/bytes.ts'
 import { FILE_LIMITS, type Json, parseJson } from '../bytes/json.ts'
 import { Fields, type Path } from '../bytes/shape.ts'
 import { CountersignError } from '../errors.ts'
-import { parseBundle, readHash, type UnverifiedReceipt } from '../log/bundle.ts'
-import { type Hash, MAX_PROOF_HASHES } from '../log/merkle.ts'
+import { type BundleParts, PLAIN_PARTS, parseBundle, type UnverifiedReceipt } from '../log/bundle.ts'
+import { type ConsistencyProof, formatConsistency, readConsistency } from '../log/consistency-proof.ts'
 import { formatNote, readNote, type UnverifiedNote } from '../log/note.ts'
 import { type Opening, SALT_BYTES } from '../statement/commitment.ts'
 import { COMMITTED_SUBJECTS, type CommittedSubject, type ReceiptId } from '../statement/inference.ts'
-
-import type { Memory } from './memory.ts'
+import { createMemory, type Memory } from './memory.ts'
 
 export const DOSSIER_FORMAT = 'countersign-dossier/v1'
 
@@ -27,13 +25,6 @@ export const MAX_DOSSIER_ITEMS = 256
 /** What opens the commitments of the subjects that it names. */
 export interface DossierOpening extends Opening {
   readonly subjects: readonly CommittedSubject[]
-}
-
-/** Leads from an older head, named by size and root, to the head of the receipt. */
-export interface ConsistencyProof {
-  readonly size: number
-  readonly root: Hash
-  readonly path: readonly Hash[]
 }
 
 /** Bytes that a statement leads to: attestation evidence and collateral by their SHA-256, the head that it cites. */
@@ -51,36 +42,65 @@ export interface UnverifiedDossier {
   readonly openings: readonly DossierOpening[]
   /** Receipts of the statements that the answer's statement leads to. */
   readonly statements: readonly UnverifiedReceipt[]
+  /** Each leads from an older head to the head of the receipt. */
   readonly consistency: readonly ConsistencyProof[]
   readonly evidence: readonly EvidenceFile[]
 }
 
 /**
- * Reads a dossier; checks no signature, no proof, no opening. With a memory, statements that many dossiers carry are read
- * once.
+ * Reads a dossier; checks no signature, no proof, no opening. With a memory, what many dossiers carry is read once, and is
+ * then the same object in all of them; without, once in this one.
  *
  * @throws {CountersignError} `json/*`, `bytes/*`, `shape/*`, `bundle/malformed`, `note/malformed`, `leaf/malformed`, `dsse/*`
  */
-export function parseDossier(bytes: Uint8Array, memory?: Memory): UnverifiedDossier {
+export function parseDossier(bytes: Uint8Array, memory: Memory = createMemory()): UnverifiedDossier {
   const fields = new Fields(parseJson(bytes, FILE_LIMITS), 'dossier')
   fields.literal('format', DOSSIER_FORMAT)
+  const shared = sharedParts(memory)
   const dossier: UnverifiedDossier = {
     receiptId: fields.hex('receipt', 16),
-    receipt: parseBundle(fields.required('bundle'), fields.at('bundle')),
+    // Nobody else has the answer; its head, others have too.
+    receipt: parseBundle(fields.required('bundle'), fields.at('bundle'), { ...PLAIN_PARTS, note: shared.note }),
     promise: fields.optional('promise', () => readNote(fields, 'promise')),
     openings: fields.list('openings', MAX_DOSSIER_ITEMS, readOpening),
-    statements: fields.list('statements', MAX_DOSSIER_ITEMS, (item, path) => readStatement(item, path, memory)),
-    consistency: fields.list('consistency', MAX_DOSSIER_ITEMS, readConsistency),
+    statements: fields.list('statements', MAX_DOSSIER_ITEMS, (item, path) =>
+      memory.recallJson('bundle', payloadIn(item), item, () => parseBundle(item, path, shared)),
+    ),
+    consistency: fields.list('consistency', MAX_DOSSIER_ITEMS, (item, path) =>
+      memory.recall('consistency-proof', JSON.stringify(item), () => readConsistency(item, path)),
+    ),
     evidence: fields.list('evidence', MAX_DOSSIER_ITEMS, readEvidence),
   }
   fields.end()
   return dossier
 }
 
-function readStatement(item: Json, path: Path, memory: Memory | undefined): UnverifiedReceipt {
-  return memory === undefined
-    ? parseBundle(item, path)
-    : memory.recall('bundle', JSON.stringify(item), () => parseBundle(item, path))
+/** Each part by its own text: the same statement stands under one head today, and under another tomorrow. */
+function sharedParts(memory: Memory): BundleParts {
+  const byText = <T>(kind: string, fields: Fields, name: string, read: () => T): T => {
+    const text = fields.any(name)
+    return typeof text === 'string' ? memory.recall(kind, text, read) : read()
+  }
+  return {
+    envelope: (value, path) =>
+      memory.recallJson('envelope', textIn(value, 'payload'), value, () => PLAIN_PARTS.envelope(value, path)),
+    leaf: (fields, name) => byText('leaf', fields, name, () => PLAIN_PARTS.leaf(fields, name)),
+    note: (fields, name) => byText('note', fields, name, () => PLAIN_PARTS.note(fields, name)),
+  }
+}
+
+/** What bundles are told apart by: the payload, as it stands there. */
+function payloadIn(bundle: Json): string {
+  return isObject(bundle) ? textIn(bundle.dsseEnvelope, 'payload') : ''
+}
+
+function textIn(value: Json | undefined, name: string): string {
+  const text = isObject(value) ? value[name] : undefined
+  return typeof text === 'string' ? text : ''
+}
+
+function isObject(value: Json | undefined): value is { readonly [key: string]: Json } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function readOpening(item: Json, path: Path): DossierOpening {
@@ -102,17 +122,6 @@ function readSubject(item: Json, path: Path): CommittedSubject {
   if (subject === undefined)
     throw new CountersignError('shape/bad-value', `${path}: not a subject that is committed to`)
   return subject
-}
-
-function readConsistency(item: Json, path: Path): ConsistencyProof {
-  const fields = new Fields(item, path)
-  const proof = {
-    size: fields.integer('size'),
-    root: readHash(fields.required('root'), fields.at('root')),
-    path: fields.list('path', MAX_PROOF_HASHES, readHash),
-  }
-  fields.end()
-  return proof
 }
 
 function readEvidence(item: Json, path: Path): EvidenceFile {
@@ -149,16 +158,7 @@ export function formatDossier(parts: DossierParts): Json {
       content: toBase64(content),
     })),
     statements: parts.statements,
-    consistency: parts.consistency.map(({ size, root, path }) => ({
-      size,
-      root: toBase64(root),
-      path: path.map(toBase64),
-    })),
+    consistency: parts.consistency.map(formatConsistency),
     evidence: parts.evidence.map(({ mediaType, content }) => ({ mediaType, content: toBase64(content) })),
   }
-}
-
-/** Name of a consistency proof's older head, for looking it up. */
-export function isProofFrom(proof: ConsistencyProof, size: number, rootHex: string): boolean {
-  return proof.size === size && toHex(proof.root) === rootHex
 }

@@ -21,7 +21,17 @@ const policyLines = [
   ...witnesses.map(({ name, signer }) => `witness ${name} ${formatNoteKey(signer.key)}`),
 ]
 
+const remembered = new Map<string, ReturnType<typeof openConfirmations>>()
+
 function confirmationsOf(signed: readonly string[]) {
+  const known = remembered.get(signed.join())
+  if (known !== undefined) return known
+  const confirmations = cosign(signed)
+  remembered.set(signed.join(), confirmations)
+  return confirmations
+}
+
+function cosign(signed: readonly string[]) {
   const cosigners = witnesses
     .filter(({ name }) => signed.includes(name))
     .map(
@@ -41,13 +51,11 @@ function isMet(groups: readonly PolicyGroup[], name: string, signed: readonly st
 }
 
 test('a quorum is met by exactly those who should meet it', (t) => {
-  const known = new Map<string, ReturnType<typeof confirmationsOf>>()
   const count = fc.constantFrom('any', 'all', '1', '2')
   checkProperty(t, [fc.subarray(NAMES), count, count, count], 200, (signed, first, second, third) => {
     const groups = `group g ${first} a b\ngroup h ${second} c d\ngroup top ${third} g h`
     const policy: TlogPolicy = parseTlogPolicy(crypto, `${policyLines.join('\n')}\n${groups}\nquorum top\n`)
-    const confirmations = known.get(signed.join()) ?? confirmationsOf(signed)
-    known.set(signed.join(), confirmations)
+    const confirmations = confirmationsOf(signed)
     assert.deepEqual(
       confirmations.map(({ witness }) => witness),
       signed,
@@ -57,6 +65,49 @@ test('a quorum is met by exactly those who should meet it', (t) => {
     }
     assert.ok(meetsQuorum({ ...policy, quorum: 'none' }, confirmations))
   })
+})
+
+/** Nested groups over some of the names: each group takes names that no group has yet, and adds its own. */
+const someGroups = fc.array(fc.tuple(fc.nat(), fc.nat(), fc.nat()), { maxLength: 6 }).map((draws) => {
+  const free: string[] = [...NAMES]
+  return draws.flatMap(([first, count, threshold], i) => {
+    const start = first % Math.max(1, free.length)
+    const members = free.splice(start, 1 + (count % 3))
+    if (members.length === 0) return []
+    free.push(`g${i}`)
+    return [{ name: `g${i}`, threshold: 1 + (threshold % members.length), members }]
+  })
+})
+
+const confirmed = (signed: readonly string[]) =>
+  confirmationsOf(NAMES).filter(({ witness }) => signed.includes(witness))
+
+test('any quorum is what its groups say, and no cosignature more unmakes it', (t) => {
+  checkProperty(t, [someGroups, fc.subarray(NAMES), fc.subarray(NAMES)], 400, (groups, some, more) => {
+    const lines = groups.map(({ name, threshold, members }) => `group ${name} ${threshold} ${members.join(' ')}`)
+    const [few, many] = [confirmed(some), confirmed([...some, ...more])]
+    for (const quorum of [...NAMES, ...groups.map(({ name }) => name)]) {
+      const policy = parseTlogPolicy(crypto, `${[...policyLines, ...lines, `quorum ${quorum}`].join('\n')}\n`)
+      assert.deepEqual(policy.groups, groups)
+      assert.equal(meetsQuorum(policy, few), isMet(groups, quorum, some), quorum)
+      assert.ok(!meetsQuorum(policy, few) || meetsQuorum(policy, many), quorum)
+      assert.equal(meetsQuorum(policy, [...few, ...few]), meetsQuorum(policy, few), 'counted twice')
+    }
+  })
+})
+
+test('a witness counts once, by its earliest time, however many lines it has', () => {
+  const policy = parseTlogPolicy(crypto, `${policyLines.join('\n')}\ngroup two 2 a b\nquorum two\n`)
+  const [a] = witnesses
+  assert.ok(a !== undefined)
+  const cosigners = [9, 3, 6].map((seconds) => (text: string) => a.signer.cosign(text, seconds))
+  const note = parseNote(utf8(scene.log.checkpoint(scene.log.size, cosigners)))
+  const confirmations = openConfirmations(crypto, note, policy)
+  assert.deepEqual(
+    confirmations.map(({ witness, cosignature }) => [witness, cosignature.timeSeconds]),
+    [['a', 3]],
+  )
+  assert.equal(meetsQuorum(policy, confirmations), false)
 })
 
 test('owners count once, or as often as the trust file says, and neither the operator’s nor those that nobody knows', () => {

@@ -27,6 +27,7 @@ export interface QuorumReport {
   readonly operatorsWitnesses: readonly string[]
 }
 
+/** Says it of a trust file's policy, by what the file knows of its witnesses. Nothing here depends on who cosigned what. */
 export function reportQuorum({ policy, parties }: Trust): QuorumReport {
   const operators = new Set(parties.filter(({ roles }) => roles.includes('operator')).map(({ owner }) => owner))
   const holders = policy.witnesses.map(({ name }) => ({

@@ -48,6 +48,7 @@ export interface GroupReport extends Pick<ShareGroup, 'role' | 'of' | 'currency'
 /** Most owners for whom it is said what would be left without them. */
 const MAX_WITHOUT = 32
 
+/** Measures a group. The operator's own witnesses and auditors are set apart, so that they do not make it look better. */
 export function reportGroup(trust: Trust, { role, of, currency, holdings }: ShareGroup): GroupReport {
   const operators = new Set(trust.parties.filter(({ roles }) => roles.includes('operator')).map(({ owner }) => owner))
   const isOwn = ({ by }: Holding) =>

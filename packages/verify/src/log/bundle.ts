@@ -32,48 +32,71 @@ export interface UnverifiedReceipt {
   readonly leafBytes: Uint8Array
 }
 
+/** What the log holds, as bytes and as read. */
+export type LoggedLeaf = Pick<UnverifiedReceipt, 'leaf' | 'leafBytes'>
+
+/** Reads the parts of a bundle that other bundles have too, so that whoever reads many can read each part once. */
+export interface BundleParts {
+  envelope(value: Json, path: Path): UnverifiedEnvelope
+  leaf(fields: Fields, name: string): LoggedLeaf
+  note(fields: Fields, name: string): UnverifiedNote
+}
+
+/** Reads every part anew. */
+export const PLAIN_PARTS: BundleParts = {
+  envelope: parseEnvelope,
+  leaf: (fields, name) => {
+    const leafBytes = fields.base64(name, 90_000)
+    return { leaf: parseLeaf(leafBytes), leafBytes }
+  },
+  note: readNote,
+}
+
 /**
  * Reads a bundle; checks no signature and no proof.
  *
  * @throws {CountersignError} `bundle/malformed`, `shape/*`, `bytes/*`, `note/malformed`, `leaf/malformed`, `dsse/*`
  */
-export function parseBundle(value: Json, path: Path = 'bundle'): UnverifiedReceipt {
+export function parseBundle(value: Json, path: Path = 'bundle', parts = PLAIN_PARTS): UnverifiedReceipt {
   const fields = new Fields(value, path)
   fields.literal('mediaType', BUNDLE_MEDIA_TYPE)
-  const envelope = parseEnvelope(fields.required('dsseEnvelope'), fields.at('dsseEnvelope'))
+  const envelope = parts.envelope(fields.required('dsseEnvelope'), fields.at('dsseEnvelope'))
   const material = fields.object('verificationMaterial')
   const publicKey = material.object('publicKey')
   const keyHint = publicKey.text('hint', { maxLength: 128 })
-  const [entry] = material.list('tlogEntries', 1, readEntry)
+  const [entry] = material.list('tlogEntries', 1, (item, at) => readEntry(item, at, parts))
   for (const each of [publicKey, material, fields]) each.end()
   if (entry === undefined) throw new CountersignError('bundle/malformed', `${path}: the bundle has no log entry`)
   return { envelope, keyHint, ...entry }
 }
 
-function readEntry(item: Json, path: Path): Omit<UnverifiedReceipt, 'envelope' | 'keyHint'> {
+function readEntry(item: Json, path: Path, parts: BundleParts): Omit<UnverifiedReceipt, 'envelope' | 'keyHint'> {
   const fields = new Fields(item, path)
   const logId = fields.object('logId')
   const kindVersion = fields.object('kindVersion')
   kindVersion.literal('kind', 'dsse')
   kindVersion.literal('version', '0.0.2')
   fields.optional('integratedTime', () => fields.literal('integratedTime', '0'))
-  const proof = readProof(fields.object('inclusionProof'))
+  const proof = readProof(fields.object('inclusionProof'), parts)
   const index = readOptionalCount(fields, 'logIndex')
   if (index !== proof.index) throw new CountersignError('bundle/malformed', `${path}: two log indexes that differ`)
-  const leafBytes = fields.base64('canonicalizedBody', 90_000)
+  const logged = parts.leaf(fields, 'canonicalizedBody')
   const logKeyId = readHash(logId.required('keyId'), logId.at('keyId'))
   for (const each of [logId, kindVersion, fields]) each.end()
-  return { ...proof, logKeyId, leaf: parseLeaf(leafBytes), leafBytes }
+  return { ...proof, logKeyId, ...logged }
 }
 
-function readProof(fields: Fields): Pick<UnverifiedReceipt, 'index' | 'treeSize' | 'root' | 'path' | 'checkpoint'> {
+function readProof(
+  fields: Fields,
+  parts: BundleParts,
+): Pick<UnverifiedReceipt, 'index' | 'treeSize' | 'root' | 'path' | 'checkpoint'> {
   const checkpoint = fields.object('checkpoint')
   const proof = {
     index: readOptionalCount(fields, 'logIndex'),
     treeSize: readCount(fields.text('treeSize'), fields.at('treeSize')),
     root: readHash(fields.required('rootHash'), fields.at('rootHash')),
     path: fields.optional('hashes', () => fields.list('hashes', MAX_PROOF_HASHES, readHash)) ?? [],
-    checkpoint: readNote(checkpoint, 'envelope'),
+    checkpoint: parts.note(checkpoint, 'envelope'),
   }
   checkpoint.end()
   fields.end()

@@ -71,7 +71,8 @@ export function hashRange(crypto: Crypto, range: LeafRange, read: ReadSubtree): 
   return hashChildren(crypto, left, hashRange(crypto, { start: middle, end: range.end }, read))
 }
 
-function largestPowerOfTwoBelow(size: number): number {
+/** The largest power of two that is smaller. */
+export function largestPowerOfTwoBelow(size: number): number {
   let power = 1
   while (power * 2 < size) power *= 2
   return power

@@ -46,11 +46,20 @@ export function openReceipt(crypto: Crypto, receipt: UnverifiedReceipt, logKey: 
  */
 export function openHead(crypto: Crypto, receipt: UnverifiedReceipt, logKey: NoteKey): Checkpoint {
   const checkpoint = openCheckpoint(crypto, receipt.checkpoint, logKey)
-  if (!equalBytes(receipt.logKeyId, fullKeyId(crypto, logKey))) {
+  requireHead(receipt, fullKeyId(crypto, logKey), checkpoint)
+  return checkpoint
+}
+
+/**
+ * Refuses a bundle that names another log than the one of `logKeyId`, or another size or root than its opened checkpoint.
+ *
+ * @throws {CountersignError} `checkpoint/wrong-origin`, `proof/root-mismatch`
+ */
+export function requireHead(receipt: UnverifiedReceipt, logKeyId: Uint8Array, checkpoint: Checkpoint): void {
+  if (!equalBytes(receipt.logKeyId, logKeyId)) {
     throw new CountersignError('checkpoint/wrong-origin', 'the bundle names another log key than its checkpoint')
   }
   if (checkpoint.size !== receipt.treeSize || !equalBytes(checkpoint.root, receipt.root)) {
     throw new CountersignError('proof/root-mismatch', 'the bundle and its checkpoint name different tree heads')
   }
-  return checkpoint
 }

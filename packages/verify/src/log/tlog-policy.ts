@@ -32,6 +32,9 @@ export interface TlogPolicy {
 
 const MAX_LINES = 1024
 
+/** Tab and line feed are the only control characters. Everything beyond ASCII is opaque. */
+const FORBIDDEN = /[\u0000-\u0008\u000b-\u001f\u007f]/
+
 interface Draft {
   readonly logs: PolicyLog[]
   readonly witnesses: PolicyWitness[]
@@ -40,24 +43,24 @@ interface Draft {
 }
 
 /**
- * Reads a policy: every name defined before its use, one quorum line, no key and no name twice, each name in one group.
+ * Reads a policy: every name defined before its use, one quorum line, no log and no witness by one key twice, each name in
+ * one group. A policy may be without logs; whoever needs them must see to that.
  *
  * @throws {CountersignError} `policy/malformed`
  */
 export function parseTlogPolicy(crypto: Crypto, text: string): TlogPolicy {
-  if (text.includes('\r')) throw malformed(1, 'carriage returns are not allowed')
   const lines = text.split('\n')
+  const bad = lines.findIndex((line) => FORBIDDEN.test(line))
+  if (bad >= 0) throw malformed(bad + 1, 'control characters but tabs and line feeds are not allowed')
   if (lines.length > MAX_LINES) throw malformed(MAX_LINES, 'too many lines')
   const draft: Draft = { logs: [], witnesses: [], groups: [], quorum: undefined }
   lines.forEach((line, i) => {
     const words = line.split(/[ \t]+/).filter((word) => word !== '')
     const [keyword, ...rest] = words
     if (keyword === undefined || keyword.startsWith('#')) return
-    if (draft.quorum !== undefined && keyword !== 'log') throw malformed(i + 1, 'only log lines may follow the quorum')
     readLine(crypto, draft, keyword, rest, i + 1)
   })
   if (draft.quorum === undefined) throw malformed(lines.length, 'a quorum line is missing (for none: "quorum none")')
-  if (draft.logs.length === 0) throw malformed(lines.length, 'a log line is missing')
   return { logs: draft.logs, witnesses: draft.witnesses, groups: draft.groups, quorum: draft.quorum }
 }
 
@@ -83,8 +86,7 @@ function readLine(crypto: Crypto, draft: Draft, keyword: string, words: readonly
 function readLog(crypto: Crypto, draft: Draft, [vkey, url, ...rest]: readonly string[], line: number): PolicyLog {
   if (vkey === undefined || rest.length > 0) throw malformed(line, 'expected "log <key> [<url>]"')
   const key = readKey(crypto, vkey, NOTE_ED25519, line)
-  if (draft.logs.some((log) => log.key.name === key.name)) throw malformed(line, 'this log is there already')
-  checkNewKey(draft, key, line)
+  checkNewKey(draft.logs, key, line)
   return url === undefined ? { key } : { key, url }
 }
 
@@ -95,7 +97,7 @@ function readWitness(crypto: Crypto, draft: Draft, words: readonly string[], lin
   }
   checkNewName(draft, name, line)
   const key = readKey(crypto, vkey, NOTE_COSIGNATURE, line)
-  checkNewKey(draft, key, line)
+  checkNewKey(draft.witnesses, key, line)
   return url === undefined ? { name, key } : { name, key, url }
 }
 
@@ -118,6 +120,7 @@ function readGroup(draft: Draft, [name, count, ...members]: readonly string[], l
 
 function readQuorum(draft: Draft, [name, ...rest]: readonly string[], line: number): string {
   if (name === undefined || rest.length > 0) throw malformed(line, 'expected "quorum <name>" or "quorum none"')
+  if (draft.quorum !== undefined) throw malformed(line, 'the quorum is there already')
   if (name !== 'none' && !isDefined(draft, name)) throw malformed(line, `${quote(name)} is not defined above`)
   return name
 }
@@ -126,10 +129,10 @@ function isDefined(draft: Draft, name: string): boolean {
   return [...draft.witnesses, ...draft.groups].some((each) => each.name === name)
 }
 
-/** One key for one log or witness: else one holder would count as two. */
-function checkNewKey(draft: Draft, key: NoteKey, line: number): void {
-  const known = [...draft.logs, ...draft.witnesses].some((each) => equalBytes(each.key.publicKey, key.publicKey))
-  if (known) throw malformed(line, 'this key is there already')
+/** Two lines by one key are one log or witness, whatever they call it: else one holder would count as two. */
+function checkNewKey(known: readonly { readonly key: NoteKey }[], { publicKey }: NoteKey, line: number): void {
+  if (known.some((each) => equalBytes(each.key.publicKey, publicKey)))
+    throw malformed(line, 'this key is there already')
 }
 
 function checkNewName(draft: Draft, name: string, line: number): void {

@@ -20,14 +20,18 @@ export interface MisbehaviourCase {
   readonly proof: Json
   /** Why it proves nothing; when missing, it does. */
   readonly error?: ErrorCode
+  /** The kind that it proves, where that is not its name. */
+  readonly kind?: MisbehaviourKind
+  /** How many entries it shows to be common; none when missing. */
+  readonly commonSize?: number
 }
 
 const crypto = createNobleCrypto()
 
-const COVER_BY_SECONDS = NOW_MS / 1000 + 60
+export const COVER_BY_SECONDS = NOW_MS / 1000 + 60
 const OTHER_RECEIPT = 'ff'.repeat(16)
 
-const witness = witnessSigner('witness.example/a')
+export const witness = witnessSigner('witness.example/a')
 
 /** A trust file that knows the log and one witness. */
 export function misbehaviourTrust(): string {
@@ -37,10 +41,17 @@ export function misbehaviourTrust(): string {
 
 export function misbehaviourCases(): readonly MisbehaviourCase[] {
   const scene = buildScene()
-  return [...headCases(scene), ...placeCases(scene), ...leafCases(scene), ...coverCases(scene), ...twiceCases()]
+  return [
+    ...headCases(scene),
+    ...historyCases(scene),
+    ...placeCases(scene),
+    ...leafCases(scene),
+    ...coverCases(scene),
+    ...twiceCases(),
+  ]
 }
 
-function proof(kind: MisbehaviourKind, parts: { readonly [name: string]: Json }): Json {
+export function proof(kind: MisbehaviourKind, parts: { readonly [name: string]: Json }): Json {
   return { format: MISBEHAVIOUR_FORMAT, kind, ...parts }
 }
 
@@ -99,8 +110,55 @@ function headCases(scene: Scene): readonly MisbehaviourCase[] {
   ]
 }
 
+function historyCases(scene: Scene): readonly MisbehaviourCase[] {
+  const { log } = scene
+  const fork = forkOf(scene)
+  const older = log.size - 3
+  const history = (older: string, newer: string, { root, path }: ReturnType<TestLog['consistency']>) =>
+    proof('head-of-another-history', { older, newer, root: toBase64(root), path: path.map(toBase64) })
+  const own = fork.consistency(older)
+  const forged = forkOf(scene, logSigner(ORIGIN, 'forger'))
+  return [
+    {
+      name: 'head-of-another-history',
+      description: 'The newer tree had another root when it was as large as the older head.',
+      proof: history(log.checkpoint(older), fork.checkpoint(), own),
+    },
+    {
+      name: 'head-of-the-same-history',
+      description: 'The newer head continues the older one.',
+      proof: history(log.checkpoint(older), log.checkpoint(), log.consistency(older)),
+      error: NOT_PROVEN,
+    },
+    {
+      name: 'history-of-one-head',
+      description: 'Both heads have one size, for which there is another kind.',
+      proof: history(log.checkpoint(), fork.checkpoint(), fork.consistency(log.size)),
+      error: NOT_PROVEN,
+    },
+    {
+      name: 'history-of-another-size',
+      description: 'The path leads from another size than the older head’s.',
+      proof: history(log.checkpoint(older - 1), fork.checkpoint(), own),
+      error: 'proof/wrong-length',
+    },
+    {
+      name: 'history-made-up',
+      description: 'The root is one that the path does not lead from.',
+      proof: history(log.checkpoint(older), log.checkpoint(), { ...log.consistency(older), root: own.root }),
+      error: 'proof/root-mismatch',
+    },
+    {
+      name: 'history-forged',
+      description: 'The newer head is signed with another key.',
+      proof: history(log.checkpoint(older), forged.checkpoint(), forged.consistency(older)),
+      error: 'note/no-known-signature',
+    },
+  ]
+}
+
 /** Where a log holds an entry, under one of its heads. */
-function placeOf(log: TestLog, index: number, size = log.size): Json {
+export function placeOf(log: TestLog, index: number, size = log.size): Json {
   const entry = valueAt(log.bundle(index, size), ['verificationMaterial', 'tlogEntries', 0])
   return {
     leafHash: toBase64(hashLeaf(crypto, log.entry(index).leaf)),

@@ -3,7 +3,8 @@ import { test } from 'node:test'
 import { toBase64 } from '../bytes/base64.ts'
 import { utf8 } from '../bytes/bytes.ts'
 import { createNodeCrypto } from '../crypto/node-provider.ts'
-import { NOW_MS, statementSigner } from '../fixture.testing.ts'
+import { logSigner, NOW_MS, statementSigner } from '../fixture.testing.ts'
+import { formatNoteKey, NOTE_COSIGNATURE, noteKey } from '../log/note.ts'
 import { buildScene, partyText } from '../scene.testing.ts'
 import { findSigner, parseTrustFile, parseYaml } from './trust-file.ts'
 
@@ -97,6 +98,16 @@ test('one name, one key, one witness stands for one party', () => {
   refused(`${trustText}${again}`, /"party Example Operator" stands twice/)
   refused(`${trustText}${partyText('Another', 'operator', operator)}`, /stands twice/)
   refused(`${trustText}- name: W\n  owner: W\n  witnesses: [w]\n`, /"w" is not in the policy/)
+})
+
+test('a policy has a log, each log one key, and no log is its own witness', () => {
+  const [line] = trustText.match(/^ *log .*$/m) ?? []
+  assert.ok(line !== undefined)
+  const another = logSigner(log.signer.key.name, 'another').key
+  const own = noteKey(crypto, 'witness.example/own', NOTE_COSIGNATURE, log.signer.key.publicKey)
+  refused(trustText.replace(line, '  # none'), /names no log/)
+  refused(trustText.replace(line, `${line}\n  log ${formatNoteKey(another)}`), /two keys for log/)
+  refused(trustText.replace(line, `${line}\n  witness own ${formatNoteKey(own)}`), /"own" has the key of a log/)
 })
 
 test('keys are P-256 in their one encoding', () => {

@@ -4,7 +4,7 @@
  * @spec spec/trust-file.md
  */
 import { Lexer, parse, YAMLParseError } from 'yaml'
-import { parseUtf8, toHex } from '../bytes/bytes.ts'
+import { equalBytes, parseUtf8, toHex } from '../bytes/bytes.ts'
 import type { Json } from '../bytes/json.ts'
 import { Fields, type Path, readText } from '../bytes/shape.ts'
 import type { Crypto } from '../crypto/crypto.ts'
@@ -152,6 +152,7 @@ function readTrust(crypto: Crypto, value: Json): Trust {
   const fields = new Fields(value, 'trust')
   fields.literal('format', FORMAT)
   const policy = parseTlogPolicy(crypto, fields.text('policy', { maxLength: 64 * 1024, isMultiline: true }))
+  checkLogs(policy)
   const parties = fields.list('parties', MAX_PARTIES, (item, path) => readParty(crypto, policy, item, path))
   const requirements = fields.optional('require', () => readRequire(fields.object('require')))
   const days = fields.optional('maximumAgeDays', () => fields.integer('maximumAgeDays', 1, 100_000))
@@ -167,6 +168,18 @@ function readTrust(crypto: Crypto, value: Json): Trust {
     minimumOwners: minimumOwners ?? DEFAULT_MINIMUM_OWNERS,
     perOwner: perOwner ?? DEFAULT_PER_OWNER,
   }
+}
+
+/** Logs are looked up by name, and must not confirm themselves: more than the format of policies asks. */
+function checkLogs({ logs, witnesses }: TlogPolicy): void {
+  const names = logs.map(({ key }) => key.name)
+  const twice = names.find((name, i) => names.indexOf(name) !== i)
+  const own = witnesses.find(({ key }) => logs.some((log) => equalBytes(log.key.publicKey, key.publicKey)))
+  const why =
+    (logs.length === 0 && 'it names no log') ||
+    (twice !== undefined && `it has two keys for log ${quote(twice)}`) ||
+    (own !== undefined && `witness ${quote(own.name)} has the key of a log`)
+  if (why) throw new CountersignError('trust/malformed', `trust.policy: ${why}`)
 }
 
 function readRequire(fields: Fields): readonly Requirement[] {

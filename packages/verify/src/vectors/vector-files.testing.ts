@@ -1,11 +1,13 @@
 /** All vectors as files: what `tools/make-vectors.ts` writes and the tests read back. */
 import type { Json } from '../bytes/json.ts'
 import { verdictCases } from '../verdict/verdict-cases.testing.ts'
+import { auditVectors } from './audit-vectors.testing.ts'
 import { byteVectors } from './byte-vectors.testing.ts'
 import type { FormatVectors } from './format-vector.testing.ts'
 import { independenceVectors } from './independence-vectors.testing.ts'
 import { logVectors } from './log-vectors.testing.ts'
 import { partyVectors } from './party-vectors.testing.ts'
+import { successorVectors } from './successor-vectors.testing.ts'
 import { treeVectors } from './tree-vectors.testing.ts'
 import { trustVectors } from './trust-vectors.testing.ts'
 import { witnessVectors } from './witness-vectors.testing.ts'
@@ -16,8 +18,10 @@ export function formatVectors(): readonly FormatVectors[] {
     ...byteVectors(),
     ...logVectors(),
     ...treeVectors(),
+    ...auditVectors(),
     ...trustVectors(),
     partyVectors(),
+    successorVectors(),
     ...witnessVectors(),
     ...independenceVectors(),
   ]

@@ -5,6 +5,7 @@ import { utf8 } from '../bytes/bytes.ts'
 import { createNodeCrypto } from '../crypto/node-provider.ts'
 import { parseDossier } from '../dossier/dossier.ts'
 import { jsonBytes, NOW_MS, statementSigner } from '../fixture.testing.ts'
+import { NO_COMMON_HISTORY } from '../misbehaviour/common-history.ts'
 import { buildScene, partyText, sceneDossier } from '../scene.testing.ts'
 import { parseStatement } from '../statement/statement.ts'
 import { parseTrustFile } from '../trust/trust-file.ts'
@@ -43,7 +44,7 @@ test('statements of a log that is proven to misbehave carry nothing', () => {
   const honest = decide(scene.trustText, [])
   assert.equal(findRow(honest, 'model').status, 'holds')
   const forked = decide(scene.trustText, [
-    { kind: 'two-heads-of-one-size', log: scene.log.signer.key.name, summary: 'x' },
+    { kind: 'two-heads-of-one-size', log: scene.log.signer.key.name, summary: 'x', ...NO_COMMON_HISTORY },
   ])
   assert.deepEqual(
     ['record', 'model', 'accountable'].map((claim) => findRow(forked, claim as 'record').status),

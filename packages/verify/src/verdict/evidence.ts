@@ -1,5 +1,5 @@
 /** What the rows of a verdict are decided from: what the record check has opened, and the statements around it. */
-import { toHex } from '../bytes/bytes.ts'
+import { equalBytes, toHex } from '../bytes/bytes.ts'
 import type { Crypto } from '../crypto/crypto.ts'
 import type { UnverifiedDossier } from '../dossier/dossier.ts'
 import { createMemory, type Memory } from '../dossier/memory.ts'
@@ -10,13 +10,15 @@ import type { UnverifiedReceipt } from '../log/bundle.ts'
 import { type Checkpoint, openCheckpoint } from '../log/checkpoint.ts'
 import { type Leaf, verifyLeaf } from '../log/leaf.ts'
 import { type Hash, hashLeaf, type TreeHead, verifyConsistency, verifyInclusion } from '../log/merkle.ts'
-import { formatNote, formatNoteKey, type NoteKey, type UnverifiedNote } from '../log/note.ts'
-import { openHead } from '../log/receipt.ts'
+import { fullKeyId, type NoteKey, type UnverifiedNote } from '../log/note.ts'
+import { requireHead } from '../log/receipt.ts'
+import type { TlogPolicy } from '../log/tlog-policy.ts'
 import type { Misbehaviour } from '../misbehaviour/misbehaviour.ts'
 import { openEnvelope, type UnverifiedEnvelope } from '../statement/dsse.ts'
 import type { CommittedSubject, Inference } from '../statement/inference.ts'
 import { parseStatement, type Statement, type StatementDigest, statementDigest } from '../statement/statement.ts'
 import { findSigner, type Party, type Role, type Trust } from '../trust/trust-file.ts'
+import type { Standing } from './standing.ts'
 
 /** Everything that a verdict depends on, beside the dossier. Same input, same verdict. */
 export interface VerdictInput {
@@ -36,6 +38,7 @@ export interface RecordedAnswer {
   readonly inference: Inference
   readonly statement: StatementDigest
   readonly index: number
+  readonly leafHash: Hash
   readonly operator: Party
   readonly head: Checkpoint
   readonly confirmations: readonly Confirmation[]
@@ -55,7 +58,10 @@ export interface SignedStatement {
   readonly keyId: string
 }
 
-/** Proves single facts about receipts, each once per memory. */
+/**
+ * Proves single facts about the receipts that dossiers share, each once per memory. Shared parts are the same objects after
+ * reading, so what follows from them is remembered by them.
+ */
 export class Prover {
   readonly crypto: Crypto
   readonly #memory: Memory
@@ -67,29 +73,41 @@ export class Prover {
 
   /** The head of a receipt, after the log's signature on it was checked. */
   openHead(receipt: UnverifiedReceipt, logKey: NoteKey): Checkpoint {
-    const claimed = `${receipt.treeSize} ${toHex(receipt.root)} ${toHex(receipt.logKeyId)}`
-    const name = `${formatNoteKey(logKey)} ${claimed} ${formatNote(receipt.checkpoint)}`
-    return this.#memory.recall('head', name, () => openHead(this.crypto, receipt, logKey))
+    const head = this.openCheckpoint(receipt.checkpoint, logKey)
+    const keyId = this.#memory.recallOf('key-id', logKey, logKey, () => fullKeyId(this.crypto, logKey))
+    requireHead(receipt, keyId, head)
+    return head
+  }
+
+  /** Who of the policy confirmed a head. */
+  openConfirmations(note: UnverifiedNote, policy: TlogPolicy): readonly Confirmation[] {
+    return this.#memory.recallOf('confirmations', note, policy, () => openConfirmations(this.crypto, note, policy))
   }
 
   /** A head that stands alone, after the log's signature on it was checked. */
   openCheckpoint(note: UnverifiedNote, logKey: NoteKey): Checkpoint {
-    const name = `${formatNoteKey(logKey)} ${formatNote(note)}`
-    return this.#memory.recall('checkpoint', name, () => openCheckpoint(this.crypto, note, logKey))
+    return this.#memory.recallOf('head', note, logKey, () => openCheckpoint(this.crypto, note, logKey))
   }
 
   /** The leaf hash, after the leaf was found to be for this envelope. */
-  leafHash(receipt: UnverifiedReceipt): Hash {
-    verifyLeaf(this.crypto, receipt.leaf, receipt.envelope, receipt.leaf.spki)
-    return hashLeaf(this.crypto, receipt.leafBytes)
+  leafHash({ envelope, leaf, leafBytes }: UnverifiedReceipt): Hash {
+    this.#memory.recallOf('leaf', envelope, leaf, () => verifyLeaf(this.crypto, leaf, envelope, leaf.spki))
+    return this.#memory.recallOf('leaf-hash', leafBytes, leafBytes, () => hashLeaf(this.crypto, leafBytes))
   }
 
-  /** The payload, signed by the leaf's key. The leaf was found to be for this envelope, so its hash names all inputs. */
-  openEnvelope(envelope: UnverifiedEnvelope, leaf: Leaf, leafHash: Hash, once: boolean): Uint8Array {
-    const open = () => openEnvelope(this.crypto, envelope, leaf.spki)
-    if (once) return open()
-    this.#memory.recall('signature', toHex(leafHash), () => open().length)
-    return envelope.payload
+  /** The payload, signed by the leaf's key. */
+  openEnvelope(envelope: UnverifiedEnvelope, leaf: Leaf): Uint8Array {
+    return this.#memory.recallOf('signature', envelope, leaf, () => openEnvelope(this.crypto, envelope, leaf.spki))
+  }
+
+  /** What the payload is named by. */
+  digest({ payload }: UnverifiedEnvelope): StatementDigest {
+    return this.#memory.recallOf('digest', payload, payload, () => statementDigest(this.crypto, payload))
+  }
+
+  /** What the leaf's key is named by. */
+  keyId({ spki }: Leaf): string {
+    return this.#memory.recallOf('spki', spki, spki, () => toHex(this.crypto.sha256(spki)))
   }
 
   /** The statement in a payload of that digest. */
@@ -102,21 +120,20 @@ export class Prover {
     return this.#memory.recall(kind, digest, () => parse(statement))
   }
 
-  verifyInclusion(receipt: UnverifiedReceipt, head: Checkpoint, leafHash: Hash, once: boolean): void {
-    const prove = () => verifyInclusion(this.crypto, head, receipt, leafHash)
-    if (once) {
-      prove()
-      return
-    }
-    const name = `${head.size} ${rawName(head.root)} ${receipt.index} ${rawName(leafHash)} ${receipt.path.map(rawName).join('')}`
-    this.#memory.recall('inclusion', name, prove)
+  verifyInclusion(receipt: UnverifiedReceipt, head: Checkpoint): void {
+    this.#memory.recallOf('inclusion', receipt, head, () =>
+      verifyInclusion(this.crypto, head, receipt, this.leafHash(receipt)),
+    )
   }
 
   /** Many answers cite one head, and are proven under one. */
-  verifyConsistency(older: TreeHead, head: Checkpoint, path: readonly Hash[]): void {
-    const heads = `${older.size} ${rawName(older.root)} ${head.size} ${rawName(head.root)}`
-    const prove = () => verifyConsistency(this.crypto, older, head, path)
-    this.#memory.recall('consistency', `${heads} ${path.map(rawName).join('')}`, prove)
+  verifyConsistency(older: TreeHead, head: TreeHead, path: readonly Hash[]): void {
+    const prove = () => {
+      verifyConsistency(this.crypto, older, head, path)
+      return older
+    }
+    const proven = this.#memory.recallOf('consistency', path, head, prove)
+    if (proven.size !== older.size || !equalBytes(proven.root, older.root)) prove()
   }
 }
 
@@ -130,28 +147,31 @@ export class LinkedStatements {
   readonly #prover: Prover
   readonly #trust: Trust
   /** The head of the answer, whose quorum is met before this is made. */
-  readonly #confirmedHead: string
-  readonly #misbehaviour: readonly Misbehaviour[]
+  readonly #confirmedHead: UnverifiedNote
+  readonly #standing: Standing
   readonly #atMs: number
   readonly #receipts: readonly CarriedStatement[]
   /** What was opened, by roles and digest: several claims rest on the same statement. */
   readonly #opened = new Map<string, SignedStatement>()
 
-  constructor(prover: Prover, trust: Trust, dossier: UnverifiedDossier, { misbehaviour = [], atMs }: VerdictInput) {
-    this.#misbehaviour = misbehaviour
+  constructor(prover: Prover, trust: Trust, dossier: UnverifiedDossier, standing: Standing, atMs: number) {
+    this.#standing = standing
     this.#atMs = atMs
     this.#prover = prover
     this.#trust = trust
-    this.#confirmedHead = formatNote(dossier.receipt.checkpoint)
-    this.#receipts = dossier.statements.map((receipt) => ({
-      digest: statementDigest(prover.crypto, receipt.envelope.payload),
-      receipt,
-    }))
+    this.#confirmedHead = dossier.receipt.checkpoint
+    this.#receipts = dossier.statements.map((receipt) => ({ digest: prover.digest(receipt.envelope), receipt }))
   }
 
   /** Digests of carried statements that say they are of that type and about `subject` (a SHA-256), true or not. */
   about(subject: StatementDigest, predicateType: string): readonly StatementDigest[] {
     return this.#receipts.filter((each) => this.#claimsToBe(each, predicateType, subject)).map((each) => each.digest)
+  }
+
+  /** Digests of carried statements that say they are of that type, each once, true or not. */
+  ofType(predicateType: string): readonly StatementDigest[] {
+    const found = this.#receipts.filter((each) => this.#claimsToBe(each, predicateType))
+    return [...new Set(found.map((each) => each.digest))]
   }
 
   /**
@@ -194,14 +214,11 @@ export class LinkedStatements {
   #openReceipt(receipt: UnverifiedReceipt, digest: StatementDigest, roles: readonly Role[]): SignedStatement {
     const head = this.#prover.openHead(receipt, logKeyFor(this.#trust, receipt))
     this.#requireQuorum(receipt)
-    const proven = this.#misbehaviour.find((each) => each.log === head.origin)
-    if (proven !== undefined) {
-      throw new CountersignError('misbehaviour/proven', `the log of this statement misbehaved (${proven.kind})`)
-    }
-    const leafHash = this.#prover.leafHash(receipt)
-    const payload = this.#prover.openEnvelope(receipt.envelope, receipt.leaf, leafHash, false)
-    this.#prover.verifyInclusion(receipt, head, leafHash, false)
-    const keyId = toHex(this.#prover.crypto.sha256(receipt.leaf.spki))
+    this.#standing.require(head, receipt.index)
+    this.#prover.leafHash(receipt)
+    const payload = this.#prover.openEnvelope(receipt.envelope, receipt.leaf)
+    this.#prover.verifyInclusion(receipt, head)
+    const keyId = this.#prover.keyId(receipt.leaf)
     const place = { origin: head.origin, index: receipt.index }
     const signer = roles.map((role) => findSigner(this.#trust, keyId, role, place)).find((each) => each)
     if (signer === undefined) {
@@ -215,9 +232,10 @@ export class LinkedStatements {
 
   /** What the answer's own head had to meet, every other head must: else a fork of the operator's could carry them. */
   #requireQuorum({ checkpoint }: UnverifiedReceipt): void {
-    if (this.#trust.policy.quorum === 'none' || formatNote(checkpoint) === this.#confirmedHead) return
-    const confirmations = openConfirmations(this.#prover.crypto, checkpoint, this.#trust.policy)
-    if (!meetsQuorum(this.#trust.policy, confirmationsAsOf(confirmations, this.#atMs))) {
+    const { policy } = this.#trust
+    if (policy.quorum === 'none' || checkpoint === this.#confirmedHead) return
+    const confirmations = this.#prover.openConfirmations(checkpoint, policy)
+    if (!meetsQuorum(policy, confirmationsAsOf(confirmations, this.#atMs))) {
       throw new CountersignError(
         'policy/quorum-unmet',
         'the head over this statement does not meet the policy’s quorum',
@@ -225,12 +243,11 @@ export class LinkedStatements {
     }
   }
 
-  #claimsToBe({ digest, receipt }: CarriedStatement, predicateType: string, subject: StatementDigest): boolean {
+  #claimsToBe({ digest, receipt }: CarriedStatement, predicateType: string, subject?: StatementDigest): boolean {
     try {
       const statement = this.#prover.parseStatement(receipt.envelope.payload, digest)
-      return (
-        statement.predicateType === predicateType && statement.subjects.some((each) => each.digest.sha256 === subject)
-      )
+      const isAbout = subject === undefined || statement.subjects.some((each) => each.digest.sha256 === subject)
+      return statement.predicateType === predicateType && isAbout
     } catch {
       return false
     }
@@ -251,9 +268,4 @@ export function logKeyFor(trust: Trust | undefined, receipt: UnverifiedReceipt):
     throw new CountersignError('policy/unknown-log', `the trust file has no key for the log ${JSON.stringify(origin)}`)
   }
   return log.key
-}
-
-/** Bytes as a text of as many characters: a name to remember by, cheaper than hexadecimal. */
-function rawName(bytes: Uint8Array): string {
-  return String.fromCharCode(...bytes)
 }

@@ -5,6 +5,8 @@ import { parseInferenceRequest, parseInferenceResponse } from '../execution/open
 import type { Tensor } from '../execution/tensor.ts'
 import type { ServedModel } from '../statement/deployment.ts'
 import type { CommittedSubject } from '../statement/inference.ts'
+import type { Trust } from '../trust/trust-file.ts'
+import { type AuditorWord, type AuditorWords, findAuditorWords } from './auditor-word.ts'
 import { Checklist, type ClaimRow } from './checklist.ts'
 import type { RecordedAnswer, VerdictInput } from './evidence.ts'
 import { findServed, openDeployment } from './model.ts'
@@ -14,6 +16,8 @@ const DOES_NOT_PROVE = [
   'that the output is correct, fair or useful for the person it concerns',
   'that the client was sent what the model gave, where the statement commits to two different answers',
 ]
+
+const NOT_RUN = 'the model was not run again; run with --execute, with the model file at hand'
 
 /** Engines that run language models. */
 const LANGUAGE_ENGINES: readonly string[] = ['node-llama-cpp']
@@ -38,15 +42,19 @@ export function planExecution(answer: RecordedAnswer): ExecutionRequest {
   }
 }
 
-/** Decides `output` for an answer whose record holds, from the executions handed in. */
-export function decideOutput(answer: RecordedAnswer, { executions = [] }: VerdictInput): ClaimRow {
+/**
+ * Decides `output` for an answer whose record holds: from the execution handed in, where the model ran here, else from
+ * what auditors say.
+ */
+export function decideOutput(answer: RecordedAnswer, { executions = [], trust }: VerdictInput): ClaimRow {
   const list = new Checklist('output')
   const result = executions.find((each) => each.statement === answer.statement)
-  if (result === undefined) {
-    list.missing('re-execution', 'the model was not run again; run with --execute, with the model file at hand')
-  } else if (result.outcome === 'unavailable') {
+  if (result?.outcome !== 'ran') {
+    const heard = hearAuditors(answer, trust)
+    if (heard.counted !== undefined) return decideByAuditors(list, answer, heard, result?.reason ?? NOT_RUN)
     // Whatever kept it from running says nothing about the answer.
-    list.missing('re-execution', result.reason, result.code)
+    list.missing('re-execution', result?.reason ?? NOT_RUN, result?.code)
+    notePassedOver(list, heard)
   } else {
     list.attempt('re-execution', () => result)
     compare(list, answer, result)
@@ -60,6 +68,55 @@ export function decideOutput(answer: RecordedAnswer, { executions = [] }: Verdic
       doesNotProve: DOES_NOT_PROVE,
     },
   )
+}
+
+interface Heard extends AuditorWords {
+  /** The word that decides: one that differs, before all that agree. */
+  readonly counted?: AuditorWord
+}
+
+function hearAuditors(answer: RecordedAnswer, trust: Trust | undefined): Heard {
+  try {
+    const model = repeatableModel(answer)
+    const heard = trust === undefined ? NOTHING : findAuditorWords(answer, model, trust)
+    // Where the manifest promises no exact agreement, that two runs differ says nothing.
+    const differing = model.agreement === 'exact' ? heard.words.find((word) => !isAgreement(word)) : undefined
+    const counted = differing ?? heard.words.find(isAgreement)
+    return counted === undefined ? heard : { ...heard, counted }
+  } catch (thrown) {
+    if (thrown instanceof CountersignError) return NOTHING
+    throw thrown
+  }
+}
+
+const NOTHING: AuditorWords = { words: [], passedOver: [] }
+const isAgreement = ({ outcome }: AuditorWord) => outcome === 'agreed'
+
+/** One that differs refutes, whatever others say: the relying party trusts each of them. */
+function decideByAuditors(list: Checklist, answer: RecordedAnswer, heard: Heard, notRun: string): ClaimRow {
+  const { words, counted } = heard
+  list.notChecked('re-execution', notRun)
+  list.attempt('auditor', () => {
+    if (counted?.outcome === 'agreed') return
+    const why = `auditor ${counted?.auditor} ran the model again, and says that the output differs`
+    throw new CountersignError('execution/output-differs', why)
+  })
+  notePassedOver(list, heard)
+  const agreeing = words.filter(isAgreement)
+  const names = [...new Set(agreeing.map(({ auditor }) => `auditor ${auditor}`))]
+  const reason = `${names.join(', ')} ran the model again, and says that it gave the same output`
+  return list.row(
+    { grade: 'auditor-re-executed', reason },
+    {
+      basis: [`statement ${answer.statement}`, ...words.map(({ result }) => `statement ${result}`)],
+      trusts: names,
+      doesNotProve: ['that the model was run at all: this is the auditor’s word', ...DOES_NOT_PROVE],
+    },
+  )
+}
+
+function notePassedOver(list: Checklist, { passedOver }: AuditorWords): void {
+  for (const { message } of passedOver) list.notChecked('other-auditor', message)
 }
 
 type Ran = Extract<ExecutionResult, { outcome: 'ran' }>

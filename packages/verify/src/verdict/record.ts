@@ -1,24 +1,23 @@
 /** The claim `record`: is this exactly what the log holds, under the trust file's policy? */
 import { equalBytes, parseHex, toHex } from '../bytes/bytes.ts'
-import { isProofFrom, type UnverifiedDossier } from '../dossier/dossier.ts'
+import type { Crypto } from '../crypto/crypto.ts'
+import type { UnverifiedDossier } from '../dossier/dossier.ts'
 import { CountersignError } from '../errors.ts'
-import {
-  type Confirmation,
-  confirmationsAsOf,
-  MAX_CLOCK_SKEW_MS,
-  meetsQuorum,
-  openConfirmations,
-} from '../independence/confirmation.ts'
+import { type Confirmation, confirmationsAsOf, MAX_CLOCK_SKEW_MS, meetsQuorum } from '../independence/confirmation.ts'
 import { type Checkpoint, parseCheckpoint } from '../log/checkpoint.ts'
-import type { Hash } from '../log/merkle.ts'
+import { isProofFrom } from '../log/consistency-proof.ts'
+import { verifyLeaf } from '../log/leaf.ts'
+import { type Hash, hashLeaf, verifyInclusion } from '../log/merkle.ts'
 import type { NoteKey, UnverifiedNote } from '../log/note.ts'
-import { openPromise } from '../log/promise.ts'
+import { type LogPromise, openPromise } from '../log/promise.ts'
 import { verifyOpening } from '../statement/commitment.ts'
+import { openEnvelope } from '../statement/dsse.ts'
 import { type CommittedSubject, type Inference, parseInference } from '../statement/inference.ts'
 import { parseStatement, statementDigest } from '../statement/statement.ts'
 import { findSigner, type Party, type Trust } from '../trust/trust-file.ts'
 import { Checklist, type ClaimRow } from './checklist.ts'
 import { LinkedStatements, logKeyFor, Prover, type RecordedAnswer, type VerdictInput } from './evidence.ts'
+import { Standing } from './standing.ts'
 
 const DOES_NOT_PROVE = [
   'that the answer is right, or that the model and hardware are the ones named: see the other claims',
@@ -42,33 +41,45 @@ export function decideRecord(dossier: UnverifiedDossier, input: VerdictInput): R
   const list = new Checklist('record')
   const statement = statementDigest(crypto, receipt.envelope.payload)
 
-  const leafHash = list.attempt('leaf', () => prover.leafHash(receipt))
+  // The answer is in this dossier alone: what is proven of it is not worth remembering.
+  const leafHash = list.attempt('leaf', () => {
+    verifyLeaf(crypto, receipt.leaf, receipt.envelope, receipt.leaf.spki)
+    return hashLeaf(crypto, receipt.leafBytes)
+  })
   if (leafHash !== undefined) {
-    list.attempt('signature', () => prover.openEnvelope(receipt.envelope, receipt.leaf, leafHash, true))
+    list.attempt('signature', () => openEnvelope(crypto, receipt.envelope, receipt.leaf.spki))
   }
   const inference = list.attempt('statement', () => parseInference(parseStatement(receipt.envelope.payload)))
   if (inference !== undefined) list.attempt('receipt-id', () => checkReceiptId(dossier, inference))
   const logKey = list.attempt('log', () => logKeyFor(trust, receipt))
   const operator = list.attempt('key', () => findOperator(input, dossier, logKey))
   const head = readHead(list, prover, dossier, logKey)
-  if (head !== undefined) checkPlace(list, prover, dossier, head, leafHash)
+  if (head !== undefined) checkPlace(list, crypto, dossier, head, leafHash)
   if (inference !== undefined && leafHash !== undefined) {
-    checkPromise(list, input, dossier, inference, leafHash, logKey)
+    checkPromise(list, input, dossier, { receipt: inference.receipt, statement, leafHash }, logKey)
   }
   if (inference !== undefined && head !== undefined) checkConsistency(list, prover, dossier, inference, head)
   const content = inference === undefined ? new Map() : checkOpenings(list, input, dossier, inference)
-  const confirmations = list.attempt('quorum', () => checkQuorum(input, receipt.checkpoint)) ?? []
-  checkMisbehaviour(list, input, head)
+  const confirmations = list.attempt('quorum', () => checkQuorum(prover, input, receipt.checkpoint)) ?? []
+  const standing = new Standing(prover, dossier, input.misbehaviour)
+  checkMisbehaviour(list, input, standing, head, receipt.index)
   if (inference !== undefined) checkAge(list, input, inference)
 
   const row = list.row(held(trust, logKey, confirmations), {
     basis: [`statement ${statement}`, ...headBasis(head)],
     trusts: logKey === undefined ? [] : [`the operator of log ${logKey.name}`, ...names(confirmations)],
-    doesNotProve: confirmations.length > 0 ? DOES_NOT_PROVE : [...DOES_NOT_PROVE, NOBODY_ELSE],
+    doesNotProve: [
+      ...DOES_NOT_PROVE,
+      ...(confirmations.length > 0 ? [] : [NOBODY_ELSE]),
+      ...(head === undefined || list.failed !== undefined ? [] : standing.caveats(head.origin)),
+    ],
   })
-  if (row.status !== 'holds' || !trust || !inference || !operator || !head) return { row, answer: undefined }
-  const linked = new LinkedStatements(prover, trust, dossier, input)
-  const answer = { inference, statement, index: receipt.index, operator, head, confirmations, content, linked }
+  if (row.status !== 'holds' || !trust || !inference || !operator || !head || !leafHash) {
+    return { row, answer: undefined }
+  }
+  const linked = new LinkedStatements(prover, trust, dossier, standing, input.atMs)
+  const place = { index: receipt.index, leafHash, head }
+  const answer = { inference, statement, ...place, operator, confirmations, content, linked }
   return { row, answer }
 }
 
@@ -110,7 +121,7 @@ function readHead(
 
 function checkPlace(
   list: Checklist,
-  prover: Prover,
+  crypto: Crypto,
   { receipt }: UnverifiedDossier,
   head: Checkpoint,
   leafHash: Hash | undefined,
@@ -121,15 +132,14 @@ function checkPlace(
     throw new CountersignError('proof/index-out-of-range', why)
   })
   if (covered === undefined || leafHash === undefined) return
-  list.attempt('inclusion', () => prover.verifyInclusion(receipt, head, leafHash, true))
+  list.attempt('inclusion', () => verifyInclusion(crypto, head, receipt, leafHash))
 }
 
 function checkPromise(
   list: Checklist,
   { crypto }: VerdictInput,
   dossier: UnverifiedDossier,
-  inference: Inference,
-  leafHash: Hash,
+  { receipt, statement, leafHash }: Pick<LogPromise, 'receipt' | 'statement' | 'leafHash'>,
   logKey: NoteKey | undefined,
 ): void {
   const note = dossier.promise
@@ -140,8 +150,8 @@ function checkPromise(
   list.attempt('promise', () => {
     const promise = openPromise(crypto, note, logKey)
     const kept =
-      promise.receipt === inference.receipt &&
-      promise.statement === statementDigest(crypto, dossier.receipt.envelope.payload) &&
+      promise.receipt === receipt &&
+      promise.statement === statement &&
       promise.index === dossier.receipt.index &&
       equalBytes(promise.leafHash, leafHash)
     if (!kept) throw new CountersignError('promise/mismatch', 'the promise is for another receipt, statement or place')
@@ -193,10 +203,10 @@ function checkOpenings(
   return content
 }
 
-function checkQuorum({ crypto, trust, atMs }: VerdictInput, note: UnverifiedNote): readonly Confirmation[] {
+function checkQuorum(prover: Prover, { trust, atMs }: VerdictInput, note: UnverifiedNote): readonly Confirmation[] {
   if (trust === undefined)
     throw new CountersignError('policy/unknown-log', 'no trust file was given, so no policy either')
-  const confirmations = confirmationsAsOf(openConfirmations(crypto, note, trust.policy), atMs)
+  const confirmations = confirmationsAsOf(prover.openConfirmations(note, trust.policy), atMs)
   if (meetsQuorum(trust.policy, confirmations)) return confirmations
   const quorum = JSON.stringify(trust.policy.quorum)
   throw new CountersignError(
@@ -205,16 +215,18 @@ function checkQuorum({ crypto, trust, atMs }: VerdictInput, note: UnverifiedNote
   )
 }
 
-function checkMisbehaviour(list: Checklist, { misbehaviour }: VerdictInput, head: Checkpoint | undefined): void {
+function checkMisbehaviour(
+  list: Checklist,
+  { misbehaviour }: VerdictInput,
+  standing: Standing,
+  head: Checkpoint | undefined,
+  index: number,
+): void {
   if (misbehaviour === undefined) {
     list.notChecked('misbehaviour', 'no proofs of misbehaviour were supplied')
     return
   }
-  list.attempt('misbehaviour', () => {
-    const proven = misbehaviour.find((each) => each.log === head?.origin)
-    if (proven === undefined) return
-    throw new CountersignError('misbehaviour/proven', `this log misbehaved (${proven.kind}): ${proven.summary}`)
-  })
+  list.attempt('misbehaviour', () => head && standing.require(head, index))
 }
 
 function checkAge(list: Checklist, { trust, atMs }: VerdictInput, { endedAtMs }: Inference): void {

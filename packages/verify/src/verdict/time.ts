@@ -1,10 +1,11 @@
 /** When was the answer recorded? An interval, by the word of witnesses. @spec spec/verdict.md */
 import { toHex } from '../bytes/bytes.ts'
-import { CHECKPOINT_MEDIA_TYPE, isProofFrom, type UnverifiedDossier } from '../dossier/dossier.ts'
+import { CHECKPOINT_MEDIA_TYPE, type UnverifiedDossier } from '../dossier/dossier.ts'
 import { CountersignError } from '../errors.ts'
 import { confirmationsAsOf, MAX_CLOCK_SKEW_MS, openConfirmations } from '../independence/confirmation.ts'
 import { quorumMetBy, quorumStillMetFrom, type WitnessedSecond } from '../independence/time-interval.ts'
 import { parseCheckpoint } from '../log/checkpoint.ts'
+import { isProofFrom } from '../log/consistency-proof.ts'
 import { formatNote, parseNote, type UnverifiedNote } from '../log/note.ts'
 import type { Trust } from '../trust/trust-file.ts'
 import { logKeyFor, Prover, type RecordedAnswer, type VerdictInput } from './evidence.ts'

@@ -1,7 +1,9 @@
+import { auditCases } from './audit-cases.testing.ts'
 import { claimCases } from './claim-cases.testing.ts'
 import { knownMisbehaviourCases } from './misbehaviour-cases.testing.ts'
 import { outputCases } from './output-cases.testing.ts'
 import { recordCases } from './record-cases.testing.ts'
+import { standingCases } from './standing-cases.testing.ts'
 import { tamperedCases } from './tampered-cases.testing.ts'
 import { timeCases } from './time-cases.testing.ts'
 import { upstreamCases } from './upstream-cases.testing.ts'
@@ -17,7 +19,9 @@ export function verdictCases(): readonly VerdictCase[] {
     ...tamperedCases(),
     ...claimCases(),
     ...outputCases(),
+    ...auditCases(),
     ...upstreamCases(),
     ...knownMisbehaviourCases(),
+    ...standingCases(),
   ]
 }

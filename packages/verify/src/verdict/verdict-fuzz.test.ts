@@ -14,6 +14,7 @@ import { changedBytes, changedJson } from '../mutation.testing.ts'
 import { buildScene, sceneDossier } from '../scene.testing.ts'
 import { reachesGrade } from '../trust/requirement.ts'
 import { parseTrustFile } from '../trust/trust-file.ts'
+import { timeCases } from './time-cases.testing.ts'
 import { decideVerdict, findRow, type Verdict } from './verdict.ts'
 
 const crypto = createNodeCrypto()
@@ -59,6 +60,25 @@ test('a dossier with bytes changed gets a verdict, and never a better one', (t) 
   checkProperty(t, [changedBytes([jsonBytes(honestDossier)])], 500, (bytes) => {
     decideAll(bytes)
   })
+})
+
+test('a dossier that shows when, changed, never shows a narrower time', (t) => {
+  const each = timeCases().find(({ name }) => name === 'time-from-the-cited-head')
+  assert.ok(each?.trust !== undefined)
+  const witnessed = { crypto, trust: parseTrustFile(crypto, utf8(each.trust)), atMs: NOW_MS, memory: createMemory() }
+  const { notBeforeMs, notAfterMs } = decideVerdict(parseDossier(jsonBytes(each.dossier)), witnessed).time
+  assert.ok(notBeforeMs !== null && notAfterMs !== null)
+  let bounded = 0
+  checkProperty(t, [changedJson([each.dossier], 2)], 600, (value) => {
+    const dossier = expectTyped(() => parseDossier(jsonBytes(value)))
+    const time = dossier && decideVerdict(dossier, witnessed).time
+    if (time === undefined) return
+    if (time.notAfterMs !== null) bounded++
+    assert.ok(time.notAfterMs === null || time.notAfterMs >= notAfterMs)
+    assert.ok(time.notBeforeMs === null || time.notBeforeMs <= notBeforeMs)
+  })
+  t.diagnostic(`${bounded} were still bounded`)
+  assert.ok(bounded > 5)
 })
 
 test('memory shared with changed dossiers changes no verdict', (t) => {
