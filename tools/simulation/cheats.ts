@@ -1,7 +1,7 @@
 /** What dishonest operators do to their own data, while the gateway is stopped. They have every key. */
 import { cpSync, renameSync, rmSync } from 'node:fs'
 import { dataFolderAt, keyPaths, loadStatementKey } from '@countersign/gateway'
-import { formatLeaf, hashLeaf, parseStatement, preAuthEncoding } from '@countersign/verify'
+import { COMMITMENT_ALGORITHM, formatLeaf, hashLeaf, parseStatement, preAuthEncoding } from '@countersign/verify'
 import { createNodeCrypto } from '@countersign/verify/crypto/node'
 import { checkpointPath } from '../../packages/gateway/dist/log/open-log.js'
 import { indexPrefix, openDatabase, type Sqlite } from '../../packages/gateway/dist/store/database.js'
@@ -42,7 +42,7 @@ export function rewriteAnswer(dataRoot: string, index: number): void {
 function replaceStatement(database: Sqlite, key: ReturnType<typeof loadStatementKey>, index: number): void {
   const old = database.prepare('SELECT payload FROM statements WHERE idx = ?').pluck().get(index) as Uint8Array
   const subject = parseStatement(new Uint8Array(old)).subjects.find(({ name }) => name === 'response-delivered')
-  const committed = subject?.digest.sha256
+  const committed = subject?.digest[COMMITMENT_ALGORITHM]
   if (committed === undefined) throw new Error(`entry ${index} is no answer`)
   const payload = Buffer.from(String(old).replaceAll(committed, 'c0ffee'.padEnd(64, '0')))
   const signature = key.sign(preAuthEncoding(payload))
