@@ -92,6 +92,8 @@ export class AuditedGateway {
   evade: (index: number) => Evasion | undefined = () => undefined
   /** Whether statements are taken in; a status where they are not. */
   refusePosts: number | undefined
+  /** How often a statement is given before a head is said to cover it. */
+  coversAfter = 0
   /** Lines of witnesses on the checkpoint. */
   cosign: readonly ((text: string) => string)[] = []
   url = ''
@@ -217,7 +219,10 @@ export class AuditedGateway {
   #serveStatement(digest: string, response: ServerResponse): void {
     const index = this.#entries.findIndex(({ payload }) => statementDigest(crypto, payload) === digest)
     if (index < 0) reply(response, 404, { code: 'receipt/not-found' })
-    else reply(response, 200, this.#give(index))
+    else if (this.coversAfter > 0) {
+      this.coversAfter--
+      reply(response, 200, { statement: digest, index })
+    } else reply(response, 200, this.#give(index))
   }
 
   #give(index: number): Json {

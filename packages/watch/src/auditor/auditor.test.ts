@@ -6,6 +6,7 @@ import {
   decideVerdict,
   findRow,
   parseAuditResult,
+  parseBundle,
   parseDossier,
   parseEnvelope,
   parseStatement,
@@ -61,6 +62,16 @@ test('an honest operator agrees throughout; result, report and receipts are kept
     assert.ok(existsSync(files(report, name)), name)
   assert.equal(existsSync(join(path, 'state.json')), false, 'nothing is under way')
   assert.equal((await run())?.commitment.index, (report.result.index ?? 0) + 1, 'and another epoch can follow')
+})
+
+test('a receipt is kept when a head covers the statement, and not before', async (context) => {
+  const { gateway, run, files } = await stage(context)
+  gateway.coversAfter = 2
+  const report = await run()
+  for (const name of ['commitment.receipt.json', 'result.receipt.json']) {
+    const { bundle } = JSON.parse(readFileSync(files(report, name), 'utf8'))
+    assert.ok(parseBundle(bundle).index > 0, name)
+  }
 })
 
 test('wrong answers are caught, with evidence that a stranger can check', async (context) => {

@@ -28,8 +28,8 @@ import {
   type SignedPayload,
 } from './decide-audit.ts'
 import { evidenceFiles } from './evidence-files.ts'
-import { type GatewayAccess, type GatewayReply, readPlace, refusalOf } from './gateway-access.ts'
-import { FIRST_RETRY_MS, LATE_TIMEOUT_MS, MAX_PROOFS_REMEMBERED, MAX_RETRY_MS } from './limits.ts'
+import { type GatewayAccess, type GatewayReply, hasBundle, readPlace, refusalOf } from './gateway-access.ts'
+import { FIRST_RETRY_MS, LATE_TIMEOUT_MS, MAX_PROOFS_REMEMBERED, MAX_RETRY_MS, RECEIPT_WAIT_MS } from './limits.ts'
 import { LogWatch } from './log-watch.ts'
 import { pause } from './pause.ts'
 import { buildResult, type ResultTerms } from './result.ts'
@@ -285,11 +285,24 @@ class Auditor {
     this.#options.folder.write(`${this.#folderName()}/${what}.json`, `${JSON.stringify(envelope)}\n`)
   }
 
-  /** Not having it is no failure: the statement is at hand, and the receipt can be asked for again. */
+  /**
+   * Waits a little for a head that covers the statement. Not having the receipt is no failure: the statement is at hand, and
+   * the receipt can be asked for again.
+   */
   async #keepReceipt(what: string, digest: string): Promise<void> {
-    const reply = await this.#options.access.statement(digest).catch(passUnreachable)
-    if (reply?.status !== 200) return
-    this.#options.folder.write(`${this.#folderName()}/${what}.receipt.json`, Buffer.from(reply.body).toString('utf8'))
+    const { access, folder, signal } = this.#options
+    const deadlineMs = this.#now() + RECEIPT_WAIT_MS
+    for (let delayMs = FIRST_RETRY_MS; !signal.aborted; delayMs *= 2) {
+      const reply = await access.statement(digest).catch(passUnreachable)
+      if (reply?.status !== 200) return
+      if (hasBundle(reply)) {
+        folder.write(`${this.#folderName()}/${what}.receipt.json`, Buffer.from(reply.body).toString('utf8'))
+        return
+      }
+      const leftMs = deadlineMs - this.#now()
+      if (leftMs <= 0) return
+      await pause(Math.min(delayMs, leftMs), signal)
+    }
   }
 
   /** Files of one audit stand together, by its commitment. */

@@ -104,6 +104,15 @@ export function readPlace({ body }: GatewayReply, digest: string): number {
   throw new CountersignError('watch/bad-answer', 'the gateway gave no place for the statement that it was sent')
 }
 
+/** Whether a statement came with its receipt: before a head covers it, it does not. */
+export function hasBundle({ body }: GatewayReply): boolean {
+  try {
+    return new Fields(parseJson(body, FILE_LIMITS), 'reply').has('bundle')
+  } catch {
+    return false
+  }
+}
+
 /** What the gateway refused, as an error for people. */
 export function refusalOf({ status, code }: GatewayReply, what: string): CountersignError {
   return new CountersignError('gateway/refused', `${what}: the gateway answered ${status} (${code ?? 'no code'})`)

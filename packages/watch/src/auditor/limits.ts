@@ -22,6 +22,9 @@ export const POLL_MS = 1000
 export const FIRST_RETRY_MS = 250
 export const MAX_RETRY_MS = 30_000
 
+/** Wait for a head that covers a statement of ours, so that its receipt can be kept. */
+export const RECEIPT_WAIT_MS = 30_000
+
 /** Dossiers that are asked for again because they open nothing: an honest gateway gives none. */
 export const MAX_BAD_DOSSIERS = 3
 
