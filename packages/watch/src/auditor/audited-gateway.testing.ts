@@ -94,6 +94,8 @@ export class AuditedGateway {
   evade: (index: number) => Evasion | undefined = () => undefined
   /** Whether statements are taken in; a status where they are not. */
   refusePosts: number | undefined
+  /** What is said of the place of a statement that was taken in. */
+  place = (index: number): number => index
   /** Lines of witnesses on the checkpoint. */
   cosign: readonly ((text: string) => string)[] = []
   url = ''
@@ -211,7 +213,7 @@ export class AuditedGateway {
       return
     }
     const index = known >= 0 ? known : this.#put({ payload, signature, spki }).index
-    reply(response, known >= 0 ? 200 : 201, { statement, index })
+    reply(response, known >= 0 ? 200 : 201, { statement, index: this.place(index) })
   }
 
   /** Keys that may write. */

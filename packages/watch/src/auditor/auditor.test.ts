@@ -203,6 +203,17 @@ test('a gateway that takes no audit of ours, or no question, is found out before
   assert.equal(result.seed, state.seed)
 })
 
+test('a commitment that is said to be where the log never gets to ends the audit, also one that time would end', async (context) => {
+  const { gateway, run, path } = await stage(context)
+  gateway.place = (index) => index + 1_000_000
+  const plan = { answerWithinSeconds: 1 }
+  await assert.rejects(run(undefined, { plan }), { code: 'gateway/refused', message: /its log has/ })
+  const other = await stage(context)
+  other.gateway.place = gateway.place
+  await assert.rejects(other.run(undefined, { plan: { ...plan, forMs: 100 } }), { code: 'gateway/refused' })
+  assert.ok(existsSync(join(path, 'state.json')), 'the seed is kept')
+})
+
 test('a result that the gateway does not log is kept, and said so', async (context) => {
   const { gateway, run, files } = await stage(context)
   const report = await run((each, i) => {
