@@ -97,7 +97,12 @@ test('an answer that its own manifest does not allow differs, and nothing need b
 
 test('an answer whose operator committed to what is no request differs: it cannot keep wrong ones from being run again', async (context) => {
   const { run } = await stage(context)
-  const requests = ['', '{"inputs":[]', '{"inputs":7}', '{"inputs":[{"name":"application","datatype":"FP32","shape":[1,17],"data":[1]}]}']
+  const requests = [
+    '',
+    '{"inputs":[]',
+    '{"inputs":7}',
+    '{"inputs":[{"name":"application","datatype":"FP32","shape":[1,17],"data":[1]}]}',
+  ]
   const report = await run((each, i) => void each.answer({ isWrong: true, request: requests[i] ?? '{}' }))
   assert.deepEqual([report?.counts['not-comparable'], report?.counts.differed, report?.exitCode], [0, 6, 1])
 })
