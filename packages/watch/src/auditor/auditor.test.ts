@@ -106,6 +106,18 @@ test('an answer that its own manifest does not allow differs, and nothing need b
   )
 })
 
+test('an answer whose operator committed to what is no request differs: it cannot keep wrong ones from being run again', async (context) => {
+  const { run } = await stage(context)
+  const requests = [
+    '',
+    '{"inputs":[]',
+    '{"inputs":7}',
+    '{"inputs":[{"name":"application","datatype":"FP32","shape":[1,17],"data":[1]}]}',
+  ]
+  const report = await run((each, i) => void each.answer({ isWrong: true, request: requests[i] ?? '{}' }))
+  assert.deepEqual([report?.counts['not-comparable'], report?.counts.differed, report?.exitCode], [0, 6, 1])
+})
+
 test('what nobody can run again counts for nobody, and is shown', async (context) => {
   const relayed = await stage(context)
   const report = await relayed.run((each, i) => void each.answer({ isRelayed: i < 2 }))
@@ -205,6 +217,17 @@ test('a gateway that takes no audit of ours, or no question, is found out before
   const report = await run()
   const result = parseAuditResult(parseStatement(gateway.payload(report?.result.index ?? -1)))
   assert.equal(result.seed, state.seed)
+})
+
+test('a commitment that is said to be where the log never gets to ends the audit, also one that time would end', async (context) => {
+  const { gateway, run, path } = await stage(context)
+  gateway.place = (index) => index + 1_000_000
+  const plan = { answerWithinSeconds: 1 }
+  await assert.rejects(run(undefined, { plan }), { code: 'gateway/refused', message: /its log has/ })
+  const other = await stage(context)
+  other.gateway.place = gateway.place
+  await assert.rejects(other.run(undefined, { plan: { ...plan, forMs: 100 } }), { code: 'gateway/refused' })
+  assert.ok(existsSync(join(path, 'state.json')), 'the seed is kept')
 })
 
 test('a result that the gateway does not log is kept, and said so', async (context) => {

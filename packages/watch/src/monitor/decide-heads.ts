@@ -1,5 +1,6 @@
 /** What follows from heads: which to reach, which to compare, which contradict each other. */
 import type { Decision } from './decision.ts'
+import { newestWithin } from './kept-notes.ts'
 import { MAX_COMPARED_PER_ROUND, MAX_COSIGNED_HEADS, MAX_STUCK_MS, MAX_WAITING_HEADS } from './limits.ts'
 import type { SignedHead, WaitingHead } from './monitor-state.ts'
 import type { Observation } from './observation.ts'
@@ -35,12 +36,13 @@ export function decideHead(decision: Decision, observed: Of<'head'>): void {
 function wait(decision: Decision, source: string, head: SignedHead, atMs: number): void {
   const { waiting } = decision.state
   if (waiting.some((each) => isSame(each, head))) return
-  if (waiting.length >= MAX_WAITING_HEADS && source !== LOG_SOURCE) {
+  const more = [...waiting, { ...head, source, sinceMs: atMs }]
+  const kept = newestWithin(more, MAX_WAITING_HEADS)
+  if (kept.length < more.length && source !== LOG_SOURCE) {
     decision.open('limit-reached', 'heads', `more than ${MAX_WAITING_HEADS} heads wait for the log`, atMs)
     return
   }
-  const others = waiting.length >= MAX_WAITING_HEADS ? waiting.slice(1) : waiting
-  decision.set({ waiting: [...others, { ...head, source, sinceMs: atMs }] })
+  decision.set({ waiting: kept })
 }
 
 function noteServed(decision: Decision, head: SignedHead, atMs: number): void {
@@ -64,7 +66,7 @@ function noteCosigned(decision: Decision, head: SignedHead & { readonly quorumSe
   const known = cosigned.find((each) => isSame(each, head))
   if (known !== undefined && known.quorumSeconds >= head.quorumSeconds) return
   const others = cosigned.filter((each) => each !== known)
-  decision.set({ cosigned: [...others, head].slice(-MAX_COSIGNED_HEADS) })
+  decision.set({ cosigned: newestWithin([...others, head], MAX_COSIGNED_HEADS) })
   for (const promise of promises) {
     if (head.size > promise.index || head.quorumSeconds <= promise.coverBySeconds) continue
     decision.prove({

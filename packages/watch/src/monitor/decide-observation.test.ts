@@ -43,6 +43,22 @@ const seen = (head: SignedHead, more: Partial<Extract<Observation, { kind: 'head
   ...more,
 })
 
+test('notes as long as they may be do not make a state that cannot be read again', () => {
+  const long = 'x'.repeat(65_000)
+  const heads = Array.from({ length: 1100 }, (_, i) => {
+    const head = { ...headOf(i + 1), note: long }
+    return seen(head, { quorumSeconds: i, source: i % 2 === 0 ? 'log' : 'witness w' })
+  })
+  const promises = Array.from({ length: 500 }, (_, i): Observation => {
+    return { kind: 'promise', promise: { ...promiseOf(1_000_000 + i, 10 ** 9), note: `${long} ${i}` }, atMs: 0 }
+  })
+  const { state } = play([...heads, ...promises])
+  const size = JSON.stringify(state).length
+  assert.ok(size < 16 * 1024 * 1024, `${size}`)
+  assert.equal(state.waiting.at(-1)?.size, 1099, 'what the log serves now is always among them')
+  assert.ok(state.findings.some(({ kind, subject }) => kind === 'limit-reached' && subject === 'promises'))
+})
+
 test('a promise is disproved by a head that a quorum saw too late, whichever of the two comes first', () => {
   const promise: Observation = { kind: 'promise', promise: promiseOf(10, 100), atMs: 0 }
   const late = seen(headOf(10), { quorumSeconds: 101 })
