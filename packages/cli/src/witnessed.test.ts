@@ -114,6 +114,11 @@ test('an answer’s record is witnessed, for a relying party that asks for two o
     const verdict = decideVerdict(parseDossier(new Uint8Array(await dossier.arrayBuffer())), input)
     const { status, grade } = findRow(verdict, 'record')
     assert.deepEqual([status, grade], ['holds', 'witnessed'])
+    const { notBeforeMs, notAfterMs, operatorMs } = verdict.time
+    assert.ok(notAfterMs !== null && operatorMs !== null)
+    // The first may cite a head that nobody had confirmed yet.
+    if (i > 0) assert.ok(notBeforeMs !== null && notBeforeMs <= operatorMs, verdict.time.reason)
+    assert.ok(operatorMs <= notAfterMs, verdict.time.reason)
     // One of them stops for good; the two that are left are enough.
     if (i === 1) await witnesses[0]?.close()
   }

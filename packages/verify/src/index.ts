@@ -2,7 +2,7 @@
 export { verifyAcceptance } from './accountability/acceptance.ts'
 export { type AuditEvidence, boundOf, countOutcomes, type VerifiedAudit, verifyAudit } from './audit/audit.ts'
 export { excludedFraud, samplesNeeded } from './audit/binomial.ts'
-export { type ConfirmedHead, confirmedAt, openConfirmedHead } from './audit/confirmed-head.ts'
+export { type ConfirmedHead, openConfirmedHead } from './audit/confirmed-head.ts'
 export { createDraw, type Draw, type DrawnEntry, drawEntries, SEED_BYTES } from './audit/selection.ts'
 export { parseBase64, parseBase64Url, toBase64, toBase64Url } from './bytes/base64.ts'
 export { concat, equalBytes, parseHex, parseUtf8, toHex, uint64BigEndian, utf8 } from './bytes/bytes.ts'

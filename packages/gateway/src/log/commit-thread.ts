@@ -1,6 +1,6 @@
 /** What the gateway's main thread and its commit thread say to each other. */
 import type { ErasureReason, ErrorCode } from '@countersign/verify'
-import type { CosignedRow } from '../store/cosigned-heads.ts'
+import type { CitedRow, CosignedRow } from '../store/cosigned-heads.ts'
 import type { VaultKey } from '../vault/key-store.ts'
 import type { Committed, Draft, SignedHead } from './sequencer.ts'
 
@@ -30,8 +30,8 @@ export type Task =
   | { readonly kind: 'subject-key'; readonly tag: Uint8Array }
   /** Destroys the key of a data subject and the content of all receipts under it, and logs that. */
   | { readonly kind: 'erase-subject'; readonly tag: Uint8Array; readonly reason: ErasureReason }
-  /** Keeps heads that witnesses have cosigned. */
-  | { readonly kind: 'keep-heads'; readonly heads: readonly CosignedRow[] }
+  /** Keeps heads that witnesses have cosigned, and those that answers cite. */
+  | { readonly kind: 'keep-heads'; readonly heads: readonly CosignedRow[]; readonly cited: readonly CitedRow[] }
 
 /** What a task gives. */
 export interface TaskResults {

@@ -151,7 +151,7 @@ class CommitThread {
           this.#revokeSecret.run(Buffer.from(task.receipt, 'hex'))
           break
         case 'keep-heads':
-          this.#keepHeads(task.heads)
+          this.#keepHeads(task.heads, task.cited)
           break
         case 'subject-key':
           this.#giveSubjectKeys([{ ticket, tag: task.tag }])

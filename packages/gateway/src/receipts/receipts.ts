@@ -1,5 +1,6 @@
 /** Receipts and dossiers out of what is stored. */
 import {
+  CHECKPOINT_MEDIA_TYPE,
   CountersignError,
   type Crypto,
   type DossierOpening,
@@ -127,9 +128,15 @@ export class Receipts {
       statements: [...linked, ...audits].map((each) => this.bundle(each, head)),
       consistency:
         size === 0 ? [] : [{ size, root: log.reader.root(size), path: log.reader.consistencyPath(size, head.size) }],
-      evidence: [],
+      evidence: this.#citedHead(row.name, inference),
     })
     return { json, isWitnessed }
+  }
+
+  /** The head that the answer cites, as witnesses had confirmed it by then. One that is damaged would bound nothing. */
+  #citedHead(deployment: string, { checkpoint }: Inference): Parameters<typeof formatDossier>[0]['evidence'] {
+    const note = this.#options.statements.citedHead(deployment, checkpoint.size)
+    return note === undefined ? [] : [{ mediaType: CHECKPOINT_MEDIA_TYPE, content: utf8(note) }]
   }
 
   /** The promise in one line. */

@@ -21,7 +21,14 @@ test('a database of the first release is brought up to date, with everything in 
     first.prepare('SELECT name FROM sqlite_schema WHERE type = ? AND name NOT LIKE ? ORDER BY name').pluck()
   const all = { tables: of().all('table', 'sqlite%'), indexes: of().all('index', 'sqlite%') }
   // What came with later versions goes, as if it had never been there.
-  for (const table of ['spend', 'upstream_objects', 'first_answers', 'subject_erasures', 'cosigned_heads'])
+  for (const table of [
+    'spend',
+    'upstream_objects',
+    'first_answers',
+    'subject_erasures',
+    'cosigned_heads',
+    'cited_heads',
+  ])
     first.exec(`DROP TABLE ${table}`)
   for (const index of first
     .prepare("SELECT name FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'vault' AND sql IS NOT NULL")
@@ -55,6 +62,7 @@ test('a database of the second release is brought up to date, with everything in
     INSERT INTO spend VALUES ('key', 'sum', '2026-11-01', 'EUR', 1, 1, 1, 1, 0);
     INSERT INTO subject_erasures VALUES (-3, 'requested');
     DROP TABLE cosigned_heads;
+    DROP TABLE cited_heads;
     ${BEFORE_THIRD}`)
   second.pragma('user_version = 2')
   second.close()

@@ -87,7 +87,7 @@ CREATE TABLE subject_erasures (key_id INTEGER PRIMARY KEY, reason TEXT NOT NULL)
  * Third version: where statements stand, by digest and receipt, is looked up in a file of its own, written behind the commits.
  * What that file does not reach yet is read here: an index in the order of commits, which costs them next to nothing. Besides,
  * heads with cosignatures of witnesses: for each quorum that a deployment needs the newest that meets it; under the empty
- * name the newest that anybody cosigned.
+ * name the newest that anybody cosigned. And the notes of those that answers cite, which bound when they were made.
  */
 const THIRD = `
 DROP INDEX statements_digest;
@@ -99,6 +99,12 @@ CREATE TABLE cosigned_heads (
   root BLOB NOT NULL,
   note TEXT NOT NULL,
   time_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE cited_heads (
+  deployment TEXT NOT NULL,
+  size INTEGER NOT NULL,
+  note TEXT NOT NULL,
+  PRIMARY KEY (deployment, size)
 ) STRICT, WITHOUT ROWID;
 `
 

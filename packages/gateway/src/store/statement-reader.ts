@@ -49,6 +49,7 @@ export class StatementReader {
   readonly #kept
   readonly #holder
   readonly #first
+  readonly #cited
 
   /** Without a lookup, finding by digest or receipt reads a few bytes of every statement. */
   constructor(crypto: Crypto, database: Sqlite, lookup: Lookup = NO_LOOKUP) {
@@ -71,6 +72,7 @@ export class StatementReader {
     this.#first = database
       .prepare('SELECT request, receipt, status, content_type FROM first_answers WHERE scope = ? AND expires_ms >= ?')
       .raw()
+    this.#cited = database.prepare('SELECT note FROM cited_heads WHERE deployment = ? AND size = ?').pluck()
     this.#upstream = database.prepare('SELECT upstream FROM upstream_objects WHERE id = ? AND key_id = ?').pluck()
     this.#kept = database.prepare('SELECT 1 FROM upstream_objects WHERE id = ? LIMIT 1').pluck()
     this.#holder = database.prepare('SELECT key_id AS keyId, upstream FROM upstream_objects WHERE id = ? LIMIT 1')
@@ -126,6 +128,11 @@ export class StatementReader {
   vaultRow(index: number): { readonly keyId: number; readonly record: Uint8Array | null } | undefined {
     const row = this.#vault.get(index) as [number, Uint8Array | null] | undefined
     return row && { keyId: row[0], record: row[1] }
+  }
+
+  /** The head of that size as answers of the deployment cite it, with its cosignatures; `undefined` where none is kept. */
+  citedHead(deployment: string, size: number): string | undefined {
+    return this.#cited.get(deployment, size) as string | undefined
   }
 
   /** The first answer to an idempotency key, unless it is too long ago. */

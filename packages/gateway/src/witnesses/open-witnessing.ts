@@ -31,9 +31,9 @@ export function attachWitnessing(witnessing: Witnessing, log: LogService): void 
     get head() {
       return log.head
     },
-    async keepHeads(kept) {
+    async keepHeads(kept, cited) {
       const heads = kept.map(({ quorum, head }) => ({ ...head, quorum: quorum ?? '' }))
-      await log.perform({ kind: 'keep-heads', heads })
+      await log.perform({ kind: 'keep-heads', heads, cited })
     },
     setQuorums: (names) => log.setQuorums(names),
   })

@@ -1,7 +1,15 @@
 /** Witnesses and a whole gateway: what receipts are under, what statements cite, what happens when a quorum is not met. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { formatNoteKey, openConfirmations, parseNote, parseTlogPolicy, utf8 } from '@countersign/verify'
+import {
+  formatNoteKey,
+  openConfirmations,
+  parseCheckpoint,
+  parseDossier,
+  parseNote,
+  parseTlogPolicy,
+  utf8,
+} from '@countersign/verify'
 import { createNodeCrypto } from '@countersign/verify/crypto/node'
 import { answered, bearer, call, codeIn, infer, startGateway, waitFor } from '../gateway.testing.ts'
 import type { Gateway } from '../gateway.ts'
@@ -51,8 +59,14 @@ test('receipts are under a head that witnesses confirmed, statements cite it, an
   assert.equal(checkpoint.size, inferenceIn(gateway, got.bytes).index + 1)
   const dossier = await call(gateway, 'GET', `/dossiers/${second.receipt}`, { ...bearer(second.secret), ...WITNESSED })
   assert.equal(dossier.headers.get('countersign-witnessed'), 'true')
-  const rows = rowsOf(await judge(trustIn(gateway, policy), dossier.bytes, folder))
-  assert.ok(rows.includes('record holds witnessed'), rows.join())
+  const verdict = await judge(trustIn(gateway, policy), dossier.bytes, folder)
+  assert.ok(rowsOf(verdict).includes('record holds witnessed'), rowsOf(verdict).join())
+  // The head that it cites goes along, and says before when it was not there.
+  const [cited, ...others] = parseDossier(dossier.bytes).evidence
+  assert.equal(parseCheckpoint(parseNote(cited?.content ?? utf8('')).text).size, checkpoint.size)
+  assert.deepEqual(others, [])
+  const { notBeforeMs, notAfterMs } = verdict.time
+  assert.ok(notBeforeMs !== null && notAfterMs !== null && notBeforeMs < notAfterMs, verdict.time.reason)
   await eventually('all three on what is published', () => published(gateway, policy).by.length === 3)
   assert.equal(published(gateway, policy).size, gateway.log.head?.size)
   assert.deepEqual(stage.errors, [])

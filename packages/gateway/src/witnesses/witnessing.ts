@@ -3,6 +3,7 @@ import { type CitedCheckpoint, CountersignError, type Crypto, emptyRoot, toHex }
 import type { DeploymentConfig, QuorumConfig } from '../config/config.ts'
 import { HeadWaiters } from '../log/head-waiters.ts'
 import type { SignedHead } from '../log/sequencer.ts'
+import type { CitedRow } from '../store/cosigned-heads.ts'
 import type { FromAsker, KeptHead, WitnessStatus } from './asker.ts'
 import {
   NEW_QUORUM_CLOCK,
@@ -30,8 +31,8 @@ export interface WitnessingOptions {
 /** What witnessing needs of the log. */
 export interface WitnessedLog {
   readonly head: SignedHead | undefined
-  /** Keeps heads in the database. */
-  keepHeads(heads: readonly KeptHead[]): Promise<unknown>
+  /** Keeps heads in the database, and those that are cited, by deployment. */
+  keepHeads(heads: readonly KeptHead[], cited: readonly CitedRow[]): Promise<unknown>
   /** Tells the publishing thread which quorums count. */
   setQuorums(names: readonly string[]): void
 }
@@ -52,11 +53,14 @@ export class Witnessing {
   readonly #heads = new Map<string | undefined, SignedHead>()
   readonly #clocks = new Map<string, QuorumClock>()
   readonly #cited = new WeakMap<SignedHead, CitedCheckpoint>()
+  /** By deployment: the size of the newest cosigned head that its answers cite. */
+  readonly #citedSizes = new Map<string, number>()
+  #citedToKeep: CitedRow[] = []
   /** By deployment. */
   readonly #waiters = new Map<string, HeadWaiters>()
   #overdue: ReadonlySet<string> = new Set()
   #statuses: readonly WitnessStatus[]
-  #toKeep: readonly KeptHead[] | undefined
+  #toKeep: readonly KeptHead[] = []
   #isKeeping = false
   #timer: NodeJS.Timeout | undefined
 
@@ -150,7 +154,9 @@ export class Witnessing {
   /** The head that statements of a deployment cite: witnessed where there is one. */
   cited(deployment: string): CitedCheckpoint {
     const { crypto, origin } = this.#options
-    const head = this.witnessedHead(deployment) ?? this.#log?.head
+    const witnessed = this.witnessedHead(deployment)
+    if (witnessed !== undefined) this.#noteCited(deployment, witnessed)
+    const head = witnessed ?? this.#log?.head
     if (head === undefined) return { origin, size: 0, root: toHex(emptyRoot(crypto)) }
     let cited = this.#cited.get(head)
     if (cited === undefined) {
@@ -250,14 +256,26 @@ export class Witnessing {
     if (!this.#isKeeping) void this.#keep()
   }
 
-  /** Writes what came last; when more comes meanwhile, that after it. What cannot be written now is asked for anew. */
+  /** Has the head kept as it is now, when no answer of the deployment has cited it before. */
+  #noteCited(deployment: string, { size, note }: SignedHead): void {
+    if (this.#citedSizes.get(deployment) === size) return
+    this.#citedSizes.set(deployment, size)
+    this.#citedToKeep.push({ deployment, size, note })
+    if (!this.#isKeeping) void this.#keep()
+  }
+
+  /**
+   * Writes what came last; when more comes meanwhile, that after it. Heads that cannot be written now are asked for anew. A
+   * cited one is not: its answers then have no earlier bound of their time.
+   */
   async #keep(): Promise<void> {
     this.#isKeeping = true
-    for (let next = this.#toKeep; next !== undefined && next.length > 0; next = this.#toKeep) {
-      this.#toKeep = undefined
-      await this.#log?.keepHeads(next).catch(() => undefined)
+    while (this.#toKeep.length > 0 || this.#citedToKeep.length > 0) {
+      const [kept, cited] = [this.#toKeep, this.#citedToKeep]
+      this.#toKeep = []
+      this.#citedToKeep = []
+      await this.#log?.keepHeads(kept, cited).catch(() => undefined)
     }
-    this.#toKeep = undefined
     this.#isKeeping = false
   }
 

@@ -1,7 +1,8 @@
 /** Heads with the time at which a policy's quorum had confirmed them. */
 import type { Crypto } from '../crypto/crypto.ts'
 import { CountersignError, quote } from '../errors.ts'
-import { type Confirmation, meetsQuorum, openConfirmations } from '../independence/confirmation.ts'
+import { openConfirmations } from '../independence/confirmation.ts'
+import { quorumMetBy } from '../independence/time-interval.ts'
 import { openCheckpoint } from '../log/checkpoint.ts'
 import type { TreeHead } from '../log/merkle.ts'
 import type { UnverifiedNote } from '../log/note.ts'
@@ -26,17 +27,5 @@ export function openConfirmedHead(
   const log = policy.logs.find(({ key }) => key.name === origin)
   if (log === undefined) throw new CountersignError('policy/unknown-log', `the policy has no log ${quote(origin)}`)
   const { size, root } = openCheckpoint(crypto, note, log.key)
-  return { size, root, confirmedAtSeconds: confirmedAt(policy, openConfirmations(crypto, note, policy)) }
-}
-
-/** The earliest time by which those who had confirmed met the policy's quorum; `undefined` where they do not, or it is `none`. */
-export function confirmedAt(policy: TlogPolicy, confirmations: readonly Confirmation[]): number | undefined {
-  if (policy.quorum === 'none') return undefined
-  const times = confirmations.map(({ cosignature }) => cosignature.timeSeconds).sort((a, b) => a - b)
-  return times.find((time) =>
-    meetsQuorum(
-      policy,
-      confirmations.filter(({ cosignature }) => cosignature.timeSeconds <= time),
-    ),
-  )
+  return { size, root, confirmedAtSeconds: quorumMetBy(policy, openConfirmations(crypto, note, policy))?.timeSeconds }
 }

@@ -7,8 +7,9 @@ import { parseDossier } from '../dossier/dossier.ts'
 import { jsonBytes, NOW_MS, statementSigner, witnessSigner } from '../fixture.testing.ts'
 import { checkProperty } from '../fuzzing.testing.ts'
 import { formatNoteKey } from '../log/note.ts'
-import { buildScene, logLine, type SceneOptions, sceneDossier, trustText } from '../scene.testing.ts'
+import { buildScene, logLine, partyText, type SceneOptions, sceneDossier, trustText } from '../scene.testing.ts'
 import { parseTrustFile, type Trust } from '../trust/trust-file.ts'
+import { logAudits } from '../verdict/audit-cases.testing.ts'
 import { contributionsOf } from '../verdict/contributions.ts'
 import { decideRecord } from '../verdict/record.ts'
 import { upstreamScene } from '../verdict/upstream-cases.testing.ts'
@@ -25,8 +26,15 @@ const party = (name: string, owner: string, facts = '') =>
 const APART = party('a', 'A Ltd', '  cloud: AS1\n') + party('b', 'B Ltd', '  cloud: AS1\n') + party('c', 'C Ltd')
 
 /** What is counted of an answer: a scene, who cosigned, and the trust file's parties beside the scene's. */
-function answerOf(options: SceneOptions, signed: readonly string[], parties: string, quorum = 'a') {
-  const scene = buildScene(options)
+function answerOf(
+  options: SceneOptions,
+  signed: readonly string[],
+  parties: string,
+  quorum = 'a',
+  audits: Parameters<typeof logAudits>[1] = [],
+) {
+  const plain = buildScene(options)
+  const scene = { ...plain, linked: [...plain.linked, ...logAudits(plain, audits)] }
   const text = `${logLine(scene.log)}\n${witnessLines}group two 2 a b c d\nquorum ${quorum}\n`
   const trust = parseTrustFile(crypto, utf8(trustText(text, scene, parties)))
   const cosigners = witnesses
@@ -41,8 +49,8 @@ function answerOf(options: SceneOptions, signed: readonly string[], parties: str
   return { trust, answer }
 }
 
-function reportOf(options: SceneOptions, signed: readonly string[], parties: string, quorum?: string) {
-  const { trust, answer } = answerOf(options, signed, parties, quorum)
+function reportOf(...of: Parameters<typeof answerOf>) {
+  const { trust, answer } = answerOf(...of)
   const tally = new Tally(trust)
   if (answer === undefined) tally.passOver()
   else tally.addRecord(answer.statement, contributionsOf(answer, trust, crypto), answer.confirmations)
@@ -125,6 +133,26 @@ test('fees are by payee and currency, models of upstreams are nobody’s that an
   assert.match(ownersOf(report, 'publisher')[1]?.join() ?? '', /^model .* of upstream provider$/)
   const failed = reportOf(upstreamScene({ finish: { reason: 'error' } }), ['a', 'b'], APART)
   assert.ok(!failed.groups.some(({ role }) => role === 'publisher'), 'no model’s answer, no publisher’s share')
+})
+
+test('audits are shares of auditors: those that count, whatever they say', () => {
+  const [one, two, own] = ['auditor', 'second', 'own'].map((name) => statementSigner(name))
+  assert.ok(one && two && own)
+  const auditors = [
+    partyText('One', 'auditor', one),
+    partyText('Two', 'auditor', two),
+    partyText('Own', 'auditor', own).replace('Own Ltd', 'Example Operator Ltd'),
+  ].join('')
+  const says = (signer: typeof one, outcome: 'agreed' | 'differed' | 'refused') => ({ signer, entry: { outcome } })
+  const stranger = statementSigner('stranger')
+  const audits = [
+    ...[says(one, 'agreed'), says(one, 'differed'), says(two, 'agreed')],
+    ...[says(two, 'refused'), says(own, 'agreed'), says(stranger, 'agreed')],
+  ]
+  const report = reportOf(PUBLISHED, ['a', 'b'], APART + party('d', 'D Ltd') + auditors, 'a', audits)
+  assert.deepEqual(ownersOf(report, 'auditor'), [['One Ltd 2', 'Two Ltd 1'], []])
+  assert.deepEqual(report.notShown, ['offers', 'fees'])
+  assert.deepEqual([report.status, report.owners.fewestCounted], ['holds', 2])
 })
 
 test('a record counts once, however often it is given, and the least confirmed decides', () => {

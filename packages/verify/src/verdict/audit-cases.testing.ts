@@ -3,12 +3,24 @@ import { boundOf, countOutcomes } from '../audit/audit.ts'
 import { toHex } from '../bytes/bytes.ts'
 import { createNobleCrypto } from '../crypto/noble-provider.ts'
 import { formatTensor } from '../execution/tensor.ts'
-import { NOW_MS, ORIGIN, type StatementSigner, statementSigner } from '../fixture.testing.ts'
+import { NOW_MS, ORIGIN, type StatementSigner, statementSigner, witnessSigner } from '../fixture.testing.ts'
 import { hashLeaf } from '../log/merkle.ts'
-import { buildScene, MODEL_DIGEST, partyText, type Scene, type SceneOptions, sceneDossier } from '../scene.testing.ts'
+import { formatNoteKey } from '../log/note.ts'
+import {
+  buildScene,
+  logLine,
+  MODEL_DIGEST,
+  partyText,
+  type Scene,
+  type SceneOptions,
+  sceneDossier,
+  trustText,
+} from '../scene.testing.ts'
 import { type AuditResult, auditResultStatement } from '../statement/audit-result.ts'
 import type { AuditedEntry } from '../statement/audited-entry.ts'
 import { expectRows, NO_OWNERS, NOT_RUN, PLAIN_FAILING, type VerdictCase, verdictCase } from './verdict-case.testing.ts'
+
+type Rows = Parameters<typeof expectRows>[0]
 
 const crypto = createNobleCrypto()
 const auditor = statementSigner('auditor')
@@ -50,6 +62,13 @@ function resultOf(scene: Scene, entry: Partial<AuditedEntry>, changes: Partial<A
   }
 }
 
+/** Logs an audit result for each; their indexes. */
+export function logAudits(scene: Scene, says: Words['says']): readonly number[] {
+  return says.map(({ entry = {}, signer = auditor, result = {} }) => {
+    return scene.log.append(auditResultStatement(resultOf(scene, entry, result)), signer).index
+  })
+}
+
 function build(
   name: string,
   description: string,
@@ -59,9 +78,7 @@ function build(
   by?: string,
 ): VerdictCase {
   const scene = buildScene(words.scene ?? {})
-  const added = words.says.map(({ entry = {}, signer = auditor, result = {} }) => {
-    return scene.log.append(auditResultStatement(resultOf(scene, entry, result)), signer).index
-  })
+  const added = logAudits(scene, words.says)
   return verdictCase(name, description, {
     trust: `${scene.trustText}${words.parties ?? TRUSTED}`,
     dossier: sceneDossier({ ...scene, linked: [...scene.linked, ...added] }),
@@ -72,7 +89,7 @@ function build(
 const holds = { output: 'auditor-re-executed' } as const
 
 export function auditCases(): readonly VerdictCase[] {
-  return [...countedCases(), ...strangerCases(), ...otherEntryCases(), ...conflictCases()]
+  return [...countedCases(), ...strangerCases(), ...otherEntryCases(), ...conflictCases(), ...ownerCases()]
 }
 
 function countedCases(): readonly VerdictCase[] {
@@ -223,4 +240,89 @@ function unavailable(scene: Scene): VerdictCase {
     ...plain,
     executions: [{ statement: scene.statement, outcome: 'unavailable', code: 'execution/engine-missing', reason }],
   }
+}
+
+const witness = witnessSigner('witness.example/a')
+
+/** A case whose record a witness confirmed, too. */
+function witnessed(
+  name: string,
+  description: string,
+  { says, parties = '' }: Words,
+  rows: Rows,
+  failing: readonly string[],
+  by?: string,
+): VerdictCase {
+  const scene = buildScene()
+  const policy = `${logLine(scene.log)}\nwitness a ${formatNoteKey(witness.key)}\nquorum a\n`
+  const added = logAudits(scene, says)
+  const note = scene.log.checkpoint(scene.log.size, [(text) => witness.cosign(text, NOW_MS / 1000)])
+  return verdictCase(name, description, {
+    trust: trustText(policy, scene, parties),
+    dossier: sceneDossier({ ...scene, linked: [...scene.linked, ...added] }, note),
+    expect: expectRows({ record: 'witnessed', ...rows }, failing, by),
+  })
+}
+
+/** Auditors beside a witness: whose owners count for `independence`. */
+function ownerCases(): readonly VerdictCase[] {
+  const second = statementSigner('second auditor')
+  const two = `${TRUSTED}${partyText('Second Auditor', 'auditor', second)}`
+  const oneOwner = two.replace('Second Auditor Ltd', 'Example Auditor Ltd')
+  const bySecond = { signer: second } as const
+  const differed = { entry: { outcome: 'differed' } } as const
+  const witnessOf = (owner: string) => `- name: A\n  owner: ${owner}\n  witnesses: [a]\n`
+  const confirmed = { ...holds, independence: 'auditor-re-executed' } as const
+  return [
+    witnessed(
+      'auditor-and-witness',
+      'A witness and an auditor of two owners confirm the record.',
+      { says: [{}], parties: TRUSTED + witnessOf('A Ltd') },
+      confirmed,
+      [NOT_RUN],
+    ),
+    witnessed(
+      'auditor-and-witness-of-one-owner',
+      'A witness and an auditor of one owner count once.',
+      { says: [{}], parties: TRUSTED + witnessOf('Example Auditor Ltd') },
+      holds,
+      PLAIN_FAILING,
+    ),
+    witnessed(
+      'two-auditors',
+      'Two auditors of two owners confirm; nobody knows whose the witness is.',
+      { says: [{}, bySecond], parties: two },
+      confirmed,
+      [NOT_RUN],
+    ),
+    witnessed(
+      'two-auditors-of-one-owner',
+      'Two auditors of one owner count once.',
+      { says: [{}, bySecond], parties: oneOwner },
+      holds,
+      PLAIN_FAILING,
+    ),
+    witnessed(
+      'one-auditor-twice',
+      'One auditor has two audits that list the answer: that is one.',
+      { says: [{}, { result: { endedAtMs: NOW_MS + 1 } }], parties: TRUSTED },
+      holds,
+      PLAIN_FAILING,
+    ),
+    witnessed(
+      'auditor-agreed-another-differed',
+      'Where an auditor differs, none that agrees counts.',
+      { says: [{}, { ...differed, ...bySecond }], parties: two + witnessOf('A Ltd') },
+      { output: 'refuted' },
+      [NOT_RUN, 'output/auditor', NO_OWNERS],
+      'output/auditor',
+    ),
+    witnessed(
+      'auditor-refused-and-witness',
+      'An auditor that was refused the content confirms nothing.',
+      { says: [{ entry: { outcome: 'refused', code: 'vault/erased' } }], parties: TRUSTED + witnessOf('A Ltd') },
+      {},
+      PLAIN_FAILING,
+    ),
+  ]
 }

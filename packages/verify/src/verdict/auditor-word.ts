@@ -10,7 +10,7 @@ import type { RecordedAnswer, SignedStatement } from './evidence.ts'
 
 /** One auditor's word about this answer. */
 export interface AuditorWord {
-  readonly auditor: string
+  readonly auditor: Party
   readonly outcome: 'agreed' | 'differed'
   /** The result that says so. */
   readonly result: StatementDigest
@@ -59,7 +59,7 @@ function readWord(answer: RecordedAnswer, model: ServedModel, signed: SignedStat
   if (entry === undefined || !isOf(entry, answer) || entry.profile !== model.referenceProfile) return undefined
   const { outcome } = entry
   if (outcome !== 'agreed' && outcome !== 'differed') return undefined
-  return { auditor: signed.signer.name, outcome, result: signed.digest }
+  return { auditor: signed.signer, outcome, result: signed.digest }
 }
 
 function isOf(entry: AuditedEntry, { leafHash, statement }: RecordedAnswer): boolean {

@@ -7,10 +7,11 @@ import { parseModel } from '../statement/model.ts'
 import type { Party, Trust } from '../trust/trust-file.ts'
 import type { RecordedAnswer } from './evidence.ts'
 import { findServed, openDeployment } from './model.ts'
+import { hearAuditors } from './output.ts'
 
 /**
  * The contributions of an answer whose record holds: one inference of its operator, one of the model's publisher where a
- * model answered, and each line of its price.
+ * model answered, each line of its price, and each audit that looked at it.
  *
  * A payee is a name that the operator wrote, found in the trust file letter by letter.
  */
@@ -29,7 +30,10 @@ export function contributionsOf(answer: RecordedAnswer, trust: Trust, crypto: Cr
     ...one,
     by: publisherOf(answer, crypto) ?? modelName(answer.inference),
   }
-  return [{ role: 'operator', ...one, by: answer.operator }, ...(isModels ? [published] : []), ...fees]
+  const audits = hearAuditors(answer, trust).words.map(({ auditor }): Contribution => {
+    return { role: 'auditor', of: 'audits', by: auditor, weight: 1n }
+  })
+  return [{ role: 'operator', ...one, by: answer.operator }, ...(isModels ? [published] : []), ...fees, ...audits]
 }
 
 /** The publisher that registered the model's file; `undefined` where the operator did, or nobody is shown to have. */

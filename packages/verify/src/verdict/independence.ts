@@ -1,18 +1,28 @@
 /** The claim `independence`: how many parties that do not answer to one another say so? */
 import { type CountedOwner, confirmingParties, countOwners } from '../independence/confirmation.ts'
-import type { Trust } from '../trust/trust-file.ts'
+import type { Party, Trust } from '../trust/trust-file.ts'
+import type { AuditorWord } from './auditor-word.ts'
 import { Checklist, type ClaimRow } from './checklist.ts'
 import type { RecordedAnswer } from './evidence.ts'
+import { hearAuditors, isAgreement } from './output.ts'
 
-const DOES_NOT_PROVE = [
-  'that the owners are truly apart: ownership is what the trust file says it is',
-  'that they checked more than the log’s history; a witness does not look at answers',
+const APART = 'that the owners are truly apart: ownership is what the trust file says it is'
+const BY_WITNESSES = [APART, 'that they checked more than the log’s history; a witness does not look at answers']
+const BY_AUDITORS = [
+  APART,
+  'that auditors ran the model at all: this is their word',
+  'that all of these owners looked at the answer; a witness checks the log’s history alone',
 ]
 
-/** Decides `independence` for an answer whose record holds. Witnesses count by owner; the operator's own count nothing. */
-export function decideIndependence(answer: RecordedAnswer, trust: Trust): ClaimRow {
+/**
+ * Decides `independence` for an answer whose record holds. Witnesses count by owner, and so do auditors who say that the
+ * output is the same, where the claim `output` holds; the operator's own count nothing.
+ */
+export function decideIndependence(answer: RecordedAnswer, trust: Trust, isOutputHolding: boolean): ClaimRow {
   const list = new Checklist('independence')
-  const owners = countOwners(trust, confirmingParties(trust, answer.confirmations))
+  const words = isOutputHolding ? hearAuditors(answer, trust).words.filter(isAgreement) : []
+  const auditors = partiesOf(words)
+  const owners = countOwners(trust, [...confirmingParties(trust, answer.confirmations), ...auditors])
   const counted = owners.reduce((sum, each) => sum + each.counted, 0)
   const names = owners.map(describe).join(', ')
   if (counted < trust.minimumOwners) {
@@ -21,15 +31,29 @@ export function decideIndependence(answer: RecordedAnswer, trust: Trust): ClaimR
   } else {
     list.attempt('owners', () => owners)
   }
+  const audited = auditors.map(({ name }) => `auditor ${name}`)
+  const which = audited.length === 0 ? '' : `; ${audited.join(', ')} ran the model again`
   const shared = `that each confirmation is another owner’s: the trust file lets ${trust.perOwner} of one owner count`
+  const doesNotProve = audited.length === 0 ? BY_WITNESSES : BY_AUDITORS
   return list.row(
-    { grade: 'witnessed', reason: `${owners.length} independent owners confirmed this record: ${names}` },
     {
-      basis: [`head ${answer.head.origin} size ${answer.head.size}`],
-      trusts: owners.map(({ owner }) => `owner ${owner}`),
-      doesNotProve: trust.perOwner === 1 ? DOES_NOT_PROVE : [...DOES_NOT_PROVE, shared],
+      grade: audited.length === 0 ? 'witnessed' : 'auditor-re-executed',
+      reason: `${owners.length} independent owners confirmed this record: ${names}${which}`,
+    },
+    {
+      basis: [
+        `head ${answer.head.origin} size ${answer.head.size}`,
+        ...words.map(({ result }) => `statement ${result}`),
+      ],
+      trusts: [...owners.map(({ owner }) => `owner ${owner}`), ...audited],
+      doesNotProve: trust.perOwner === 1 ? doesNotProve : [...doesNotProve, shared],
     },
   )
+}
+
+/** Each once, however many of its audits list the answer. */
+function partiesOf(words: readonly AuditorWord[]): readonly Party[] {
+  return [...new Set(words.map(({ auditor }) => auditor))]
 }
 
 function describe({ owner, counted }: CountedOwner): string {

@@ -70,12 +70,14 @@ export function decideOutput(answer: RecordedAnswer, { executions = [], trust }:
   )
 }
 
-interface Heard extends AuditorWords {
+/** What auditors say of an answer. */
+export interface Heard extends AuditorWords {
   /** The word that decides: one that differs, before all that agree. */
   readonly counted?: AuditorWord
 }
 
-function hearAuditors(answer: RecordedAnswer, trust: Trust | undefined): Heard {
+/** What auditors say of an answer that can be run again; nothing of any other. */
+export function hearAuditors(answer: RecordedAnswer, trust: Trust | undefined): Heard {
   try {
     const model = repeatableModel(answer)
     const heard = trust === undefined ? NOTHING : findAuditorWords(answer, model, trust)
@@ -90,7 +92,8 @@ function hearAuditors(answer: RecordedAnswer, trust: Trust | undefined): Heard {
 }
 
 const NOTHING: AuditorWords = { words: [], passedOver: [] }
-const isAgreement = ({ outcome }: AuditorWord) => outcome === 'agreed'
+/** Whether an auditor says that it gave the same output. */
+export const isAgreement = ({ outcome }: AuditorWord) => outcome === 'agreed'
 
 /** One that differs refutes, whatever others say: the relying party trusts each of them. */
 function decideByAuditors(list: Checklist, answer: RecordedAnswer, heard: Heard, notRun: string): ClaimRow {
@@ -98,12 +101,12 @@ function decideByAuditors(list: Checklist, answer: RecordedAnswer, heard: Heard,
   list.notChecked('re-execution', notRun)
   list.attempt('auditor', () => {
     if (counted?.outcome === 'agreed') return
-    const why = `auditor ${counted?.auditor} ran the model again, and says that the output differs`
+    const why = `auditor ${counted?.auditor.name} ran the model again, and says that the output differs`
     throw new CountersignError('execution/output-differs', why)
   })
   notePassedOver(list, heard)
   const agreeing = words.filter(isAgreement)
-  const names = [...new Set(agreeing.map(({ auditor }) => `auditor ${auditor}`))]
+  const names = [...new Set(agreeing.map(({ auditor }) => `auditor ${auditor.name}`))]
   const reason = `${names.join(', ')} ran the model again, and says that it gave the same output`
   return list.row(
     { grade: 'auditor-re-executed', reason },

@@ -39,7 +39,8 @@ const NO_RECORD = 'the record does not hold, and this claim would rest on what i
  */
 export function decideVerdict(dossier: UnverifiedDossier, input: VerdictInput): Verdict {
   const { row, answer } = decideRecord(dossier, input)
-  const claims = CLAIMS.map((claim) => (claim === 'record' ? row : decideClaim(claim, answer, input)))
+  const claims: ClaimRow[] = []
+  for (const claim of CLAIMS) claims.push(claim === 'record' ? row : decideClaim(claim, answer, input, claims))
   return {
     format: VERDICT_FORMAT,
     receipt: dossier.receiptId,
@@ -54,6 +55,7 @@ function decideClaim(
   claim: Exclude<ClaimName, 'record'>,
   answer: RecordedAnswer | undefined,
   input: VerdictInput,
+  earlier: readonly ClaimRow[],
 ): ClaimRow {
   if (answer === undefined || input.trust === undefined) return unprovenRow(claim, NO_RECORD)
   switch (claim) {
@@ -64,7 +66,7 @@ function decideClaim(
     case 'output':
       return decideOutput(answer, input)
     case 'independence':
-      return decideIndependence(answer, input.trust)
+      return decideIndependence(answer, input.trust, earlier.some(isOutputHolding))
     case 'outcome':
       return unprovenRow(
         claim,
@@ -73,6 +75,10 @@ function decideClaim(
     case 'accountable':
       return decideAccountable(answer)
   }
+}
+
+function isOutputHolding({ claim, status }: ClaimRow): boolean {
+  return claim === 'output' && status === 'holds'
 }
 
 /** How a verdict meets what was required: what the exit code of `countersign verify` says. */

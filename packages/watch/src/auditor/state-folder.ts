@@ -1,25 +1,11 @@
 /** The folder of an auditor: state, statements, reports and evidence. For its user alone; one process at a time. */
-import { randomBytes } from 'node:crypto'
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeSync,
-} from 'node:fs'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { CountersignError, type Crypto } from '@countersign/verify'
 import Database from 'better-sqlite3'
+import { makePrivateFile, makePrivateFolder, writeDurably } from '../durable-file.ts'
 import { damagedState, formatAuditState, parseAuditState } from './audit-state.ts'
 import type { AuditState } from './decide-audit.ts'
-
-const PRIVATE_FILE = 0o600
-const PRIVATE_FOLDER = 0o700
 
 export class StateFolder {
   readonly path: string
@@ -28,7 +14,7 @@ export class StateFolder {
   /** @throws {CountersignError} `data/locked`, `data/damaged` */
   constructor(path: string) {
     this.path = path
-    makeFolder(path)
+    makePrivateFolder(path)
     this.#lock = takeLock(join(path, 'lock.db'))
   }
 
@@ -53,7 +39,7 @@ export class StateFolder {
   write(name: string, text: string): string {
     const path = join(this.path, name)
     try {
-      makeFolder(dirname(path))
+      makePrivateFolder(dirname(path))
       writeDurably(path, text)
     } catch (thrown) {
       throw storageError(thrown)
@@ -75,15 +61,9 @@ export class StateFolder {
   }
 }
 
-function makeFolder(path: string): void {
-  mkdirSync(path, { recursive: true, mode: PRIVATE_FOLDER })
-  if ((statSync(path).mode & 0o022) === 0) return
-  throw new CountersignError('data/damaged', 'others can write to the state folder, and the seed is in it: chmod go-w')
-}
-
 /** Held until the process ends, however it ends: the kernel lets go of it. */
 function takeLock(path: string): Database.Database {
-  if (!existsSync(path)) closeSync(openSync(path, 'a', PRIVATE_FILE))
+  makePrivateFile(path)
   const lock = new Database(path, { timeout: 0 })
   try {
     lock.pragma('locking_mode = EXCLUSIVE')
@@ -92,26 +72,6 @@ function takeLock(path: string): Database.Database {
   } catch {
     lock.close()
     throw new CountersignError('data/locked', 'another process audits with this state folder; stop it, or name another')
-  }
-}
-
-function writeDurably(path: string, text: string): void {
-  // A name that nobody can have prepared, and never through a link.
-  const temporary = `${path}.${randomBytes(8).toString('hex')}.tmp`
-  const file = openSync(temporary, 'wx', PRIVATE_FILE)
-  try {
-    const bytes = Buffer.from(text)
-    for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written)
-    fsyncSync(file)
-  } finally {
-    closeSync(file)
-  }
-  renameSync(temporary, path)
-  const folder = openSync(dirname(path), 'r')
-  try {
-    fsyncSync(folder)
-  } finally {
-    closeSync(folder)
   }
 }
 

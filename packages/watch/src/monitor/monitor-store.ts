@@ -15,8 +15,8 @@ import {
   utf8,
 } from '@countersign/verify'
 import Database from 'better-sqlite3'
+import { makePrivateFile } from '../durable-file.ts'
 import type { TileSource } from '../log-client/tile-proofs.ts'
-import { makePrivateFile } from '../witness/durable-file.ts'
 import { MAX_KEPT_LEAF_TILES, MAX_SEEN_HEADS } from './limits.ts'
 import { initialState, type MonitorState, type SignedHead } from './monitor-state.ts'
 import { STATEMENT_TABLES } from './statement-table.ts'

@@ -1,5 +1,5 @@
 /** Makes proof files, and checks each before it is one. @spec spec/misbehaviour.md */
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   CountersignError,
@@ -15,8 +15,12 @@ import {
   utf8,
   verifyMisbehaviour,
 } from '@countersign/verify'
+import { writeDurably } from '../durable-file.ts'
 import type { CommonHead } from './common-head.ts'
 import type { ProofDraft, ProvenPlace } from './observation.ts'
+
+/** A proof is for everyone. */
+const PUBLIC_FILE = 0o644
 
 /** A proof that checks, with the name that its file has wherever it is made. */
 export interface ProofFile {
@@ -49,25 +53,13 @@ export function makeProof(crypto: Crypto, trust: Trust, draft: ProofDraft, commo
 export function writeProof(folder: string, { name, bytes }: ProofFile): void {
   try {
     mkdirSync(folder, { recursive: true })
-    const path = join(folder, name)
-    const file = openSync(`${path}.tmp`, 'w', 0o644)
-    writeSync(file, bytes)
-    fsyncSync(file)
-    closeSync(file)
-    renameSync(`${path}.tmp`, path)
-    syncFolder(folder)
+    writeDurably(join(folder, name), bytes, PUBLIC_FILE)
   } catch (thrown) {
     const { code } = thrown as { readonly code?: string }
     if (code === undefined) throw thrown
     if (code === 'ENOSPC') throw new CountersignError('disk/full', 'there is no space for a proof')
     throw new CountersignError('file/unreadable', `${folder}: a proof cannot be written here (${code})`)
   }
-}
-
-function syncFolder(folder: string): void {
-  const file = openSync(folder, 'r')
-  fsyncSync(file)
-  closeSync(file)
 }
 
 function partsOf(draft: ProofDraft): { readonly [name: string]: Json } {

@@ -2,8 +2,8 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Crypto, MISBEHAVIOUR_FORMAT, toHex, utf8 } from '@countersign/verify'
+import { makePrivateFolder, writeDurably } from '../durable-file.ts'
 import type { Effect } from './decision.ts'
-import { makePrivateFolder, writeDurably } from './durable-file.ts'
 
 /** Most files that are kept, of all logs together: a log that lies once has lied, and may not fill the disk. */
 export const MAX_EVIDENCE_FILES = 64

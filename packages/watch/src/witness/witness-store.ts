@@ -1,8 +1,8 @@
 /** What a witness must not forget: the newest head that it cosigned of each log, in SQLite. */
 import { CountersignError, type Hash } from '@countersign/verify'
 import Database from 'better-sqlite3'
+import { makePrivateFile } from '../durable-file.ts'
 import type { CosignedHead, Decision, Effect, WitnessState } from './decision.ts'
-import { makePrivateFile } from './durable-file.ts'
 
 /** Version of the schema, kept in `user_version`. */
 const SCHEMA_VERSION = 1

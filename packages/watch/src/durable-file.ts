@@ -1,19 +1,20 @@
-/** Files of the witness that survive a power cut, for its user alone. */
+/** Files that survive a power cut. Written by whoever watches, for its user alone unless it says otherwise. */
 import { randomBytes } from 'node:crypto'
 import { closeSync, fsyncSync, lstatSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { CountersignError } from '@countersign/verify'
 
+/** Readable for its user alone. */
 const PRIVATE_FILE = 0o600
 const PRIVATE_FOLDER = 0o700
 
-/** Puts `text` at `path`, whole or not at all. */
-export function writeDurably(path: string, text: string): void {
+/** Puts `content` at `path`, whole or not at all. `mode` is for a file that others may read. */
+export function writeDurably(path: string, content: string | Uint8Array, mode: number = PRIVATE_FILE): void {
   // A name that nobody can have prepared, and never through a link.
   const temporary = `${path}.${randomBytes(8).toString('hex')}.tmp`
-  const file = openSync(temporary, 'wx', PRIVATE_FILE)
+  const file = openSync(temporary, 'wx', mode)
   try {
-    const bytes = Buffer.from(text)
+    const bytes = Buffer.from(content)
     for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written)
     fsyncSync(file)
   } finally {
@@ -48,7 +49,7 @@ export function makePrivateFolder(path: string): void {
   if (!isOurs || (found.mode & 0o022) !== 0 || !found.isDirectory()) {
     throw new CountersignError(
       'data/damaged',
-      'the data folder must be a folder of the user that runs the witness, writable by nobody else; use chmod go-w and chown',
+      'the folder must be one of the user that runs this, writable by nobody else, for keys or seeds are in it; use chmod go-w and chown',
     )
   }
 }
