@@ -8,7 +8,7 @@ import { promisify } from 'node:util'
 import { type Benchmark, percentile, printResult, requireRealDisk, round } from './result.ts'
 import { startServer } from './server-process.ts'
 
-const ENTRIES = 2 ** 19
+const ENTRIES = 2 ** 18
 const QUICK_ENTRIES = 2 ** 14
 const ROUNDS = 5
 const PROGRAM = fileURLToPath(new URL('./programs/monitor-once.ts', import.meta.url))

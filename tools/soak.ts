@@ -1,22 +1,34 @@
 /**
  * What `npm run soak` runs: kills a gateway under a load of tensors, chats and streams for many rounds, then opens many
  * images that power cuts could leave. Long forms of kill-rounds.test.ts and power-loss.test.ts, which say what is checked.
+ * Then it counts what audits detect: see soak/detection.ts.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { createNodeCrypto } from '@countersign/verify/crypto/node'
 import { checkImages, chooseImages } from '../packages/gateway/dist/crash/images.testing.js'
 import { compileRecorder, record } from '../packages/gateway/dist/crash/recording.testing.js'
 import { runRounds } from '../packages/gateway/dist/crash/rounds.testing.js'
+import { checkScene, FAMILY_ERROR, isNoticed, isWithin, nameOf, PLANTS, SCENES, textOf } from './soak/detection.ts'
 
-const HELP = `npm run soak -- [--rounds N] [--images N] [--seed S]
+const HELP = `npm run soak -- [PART…] [--rounds N] [--images N] [--seed S]
+
+  crash       kills of a gateway, and images of what a power cut may leave
+  detection   200 audits in each of several scenes, with seeds that are always the same: what they detect must lie within
+              exact limits, which all hold but for a chance of ${FAMILY_ERROR}; and what is done wrong on purpose must not
+
+Without a part, both.
 
   --rounds N  kills of a gateway under load, on one data folder (default 1000)
   --images N  images of what a power cut may leave (default 2000)
   --seed S    chooses the moments; the same seed chooses the same ones (default: made up, and printed)
 
-Exit code 0: nothing was lost. 1: something was, and is listed. 2: wrong usage.`
+Exit code 0: nothing was lost, and nothing out of its limits. 1: something was, and is listed. 2: wrong usage.`
+
+const PARTS = ['crash', 'detection'] as const
+type Part = (typeof PARTS)[number]
 
 const DEFAULT_ROUNDS = 1000
 const DEFAULT_IMAGES = 2000
@@ -26,7 +38,11 @@ const MAX_COUNT = 1_000_000
 const IMAGES_PER_RECORDING = 500
 const PROGRESS_EVERY = 50
 
+/** Of each scene. What is planted shows in so many; in fewer it may not. */
+const AUDIT_RUNS = 200
+
 interface Plan {
+  readonly parts: readonly Part[]
   readonly rounds: number
   readonly images: number
   readonly seed: number
@@ -39,6 +55,12 @@ async function main(args: readonly string[]): Promise<number> {
     console.log(HELP)
     return 0
   }
+  const crash = plan.parts.includes('crash') ? await soakCrash(plan) : 0
+  const detection = plan.parts.includes('detection') ? soakDetection() : 0
+  return crash + detection === 0 ? 0 : 1
+}
+
+async function soakCrash(plan: Plan): Promise<number> {
   const startedAt = Date.now()
   console.log(`soak: ${plan.rounds} rounds, ${plan.images} images, seed ${plan.seed}`)
   const folder = mkdtempSync(join(tmpdir(), 'countersign-soak-'))
@@ -49,7 +71,7 @@ async function main(args: readonly string[]): Promise<number> {
     const found = rounds.problems + images.problems
     const verdict = found === 0 ? 'nothing was lost' : `${found} PROBLEMS`
     console.log(`soak: ${verdict} in ${rounds.done}, ${images.done}; seed ${plan.seed}, ${seconds} s`)
-    return found === 0 ? 0 : 1
+    return found
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
@@ -59,9 +81,12 @@ function readPlan(args: readonly string[]): Plan | 'help' | undefined {
   try {
     const text = { type: 'string' } as const
     const options = { rounds: text, images: text, seed: text, help: { type: 'boolean' } } as const
-    const { values } = parseArgs({ args: [...args], options })
+    const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true })
     if (values.help === true) return 'help'
+    const unknown = positionals.find((name) => !PARTS.some((part) => part === name))
+    if (unknown !== undefined) throw new Error(`${unknown}: expected ${PARTS.join(' or ')}`)
     return {
+      parts: positionals.length === 0 ? PARTS : PARTS.filter((part) => positionals.includes(part)),
       rounds: readCount('rounds', values.rounds, DEFAULT_ROUNDS, MAX_COUNT),
       images: readCount('images', values.images, DEFAULT_IMAGES, MAX_COUNT),
       seed: readCount('seed', values.seed, Date.now() % 2 ** 31, 2 ** 31),
@@ -120,6 +145,33 @@ async function soakImages(folder: string, { images, seed }: Plan): Promise<Soake
     rmSync(part, { recursive: true, force: true })
   }
   return { done: `${images} images`, problems }
+}
+
+function soakDetection(): number {
+  const startedAt = Date.now()
+  const crypto = createNodeCrypto()
+  const options = { runs: AUDIT_RUNS, scenes: SCENES }
+  console.log(`soak: ${AUDIT_RUNS} audits in each of ${SCENES.length} scenes, ${PLANTS.length} wrong ones`)
+  let problems = 0
+  for (const scene of SCENES) {
+    const checks = checkScene(crypto, scene, options)
+    console.log(`  ${nameOf(scene)}: ${checks.map(textOf).join(', ')}`)
+    for (const check of checks.filter((each) => !isWithin(each))) {
+      problems++
+      console.error(`  ${nameOf(scene)}: ${textOf(check)}: OUT OF ITS LIMITS`)
+    }
+  }
+  for (const plant of PLANTS) {
+    const checks = checkScene(crypto, plant.scene, options, plant)
+    const isSeen = isNoticed(plant, checks)
+    const broken = checks.filter(({ what }) => plant.breaks.includes(what)).map(textOf)
+    console.log(`  ${plant.name}: ${isSeen ? 'noticed' : 'NOT NOTICED'}, ${broken.join(', ')}`)
+    if (!isSeen) problems++
+  }
+  const verdict = problems === 0 ? 'audits detect what they should' : `${problems} PROBLEMS`
+  const audits = AUDIT_RUNS * (SCENES.length + PLANTS.length)
+  console.log(`soak: ${verdict} in ${audits} audits; ${Math.round((Date.now() - startedAt) / 1000)} s`)
+  return problems
 }
 
 process.exitCode = await main(process.argv.slice(2))

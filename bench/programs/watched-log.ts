@@ -28,9 +28,11 @@ function makeFiles(crypto: Crypto, size: number, files: Map<string, Uint8Array>)
   const spki = randomBytes(91)
   let hashes: Hash[] = []
   for (let index = 0; index < size / TILE_WIDTH; index++) {
-    const leaves = Array.from({ length: TILE_WIDTH }, () =>
-      formatLeaf({ payloadHash: randomBytes(32), signature: randomBytes(71), spki }),
-    )
+    const random = randomBytes(TILE_WIDTH * 103)
+    const leaves = Array.from({ length: TILE_WIDTH }, (_, i) => {
+      const [start, middle, end] = [i * 103, i * 103 + 32, (i + 1) * 103]
+      return formatLeaf({ payloadHash: random.subarray(start, middle), signature: random.subarray(middle, end), spki })
+    })
     files.set(formatTilePath({ level: 'entries', index, width: TILE_WIDTH }), formatEntries(leaves))
     for (const leaf of leaves) hashes.push(hashLeaf(crypto, leaf))
   }

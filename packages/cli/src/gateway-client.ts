@@ -28,9 +28,18 @@ export async function postInference(gateway: string, model: string, body: Uint8A
   }
 }
 
-/** The dossier of an answer, as soon as a head covers it. @throws {CountersignError} `gateway/*`, `receipt/not-yet-included` */
-export async function fetchDossier(gateway: string, receipt: string, secret: string): Promise<Json> {
-  const headers = { authorization: `Bearer ${secret}`, prefer: 'wait=10' }
+/**
+ * The dossier of an answer, as soon as a head covers it that is as `prefer` says. @spec spec/http.md, "Waiting"
+ *
+ * @throws {CountersignError} `gateway/*`, `receipt/not-yet-included`
+ */
+export async function fetchDossier(
+  gateway: string,
+  receipt: string,
+  secret: string,
+  prefer = 'wait=10',
+): Promise<Json> {
+  const headers = { authorization: `Bearer ${secret}`, prefer }
   const response = await send(`${gateway}/dossiers/${receipt}`, { headers })
   if (response.status === 202) {
     throw new CountersignError(

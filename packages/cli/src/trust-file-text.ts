@@ -13,12 +13,16 @@ import { CountersignError, formatNoteKey, toBase64 } from '@countersign/verify'
 import { createNodeCrypto } from '@countersign/verify/crypto/node'
 import { readInput } from './files.ts'
 
-/** A party of a trust file, with one key. */
+/** A party of a trust file, with at most one key. */
 export interface TrustedParty {
   readonly name: string
   readonly owner: string
-  readonly role: 'operator' | 'accountable'
-  readonly spki: Uint8Array
+  readonly role?: 'operator' | 'accountable'
+  readonly spki?: Uint8Array
+  /** Names of its witnesses in the policy. */
+  readonly witnesses?: readonly string[]
+  readonly cloud?: string
+  readonly software?: string
 }
 
 /** The public keys of a gateway, from its data folder. */
@@ -91,11 +95,15 @@ function formatEnded(key: string): string {
   return `  # This log has ended. Take the line away to stop relying on it.\n  log ${key}\n`
 }
 
-function formatParty({ name, owner, role, spki }: TrustedParty): string {
-  return `  - name: ${JSON.stringify(name)}
-    owner: ${JSON.stringify(owner)}
-    roles: [${role}]
-    keys:
-      - spki: ${toBase64(spki)}
-`
+function formatParty({ name, owner, role, spki, witnesses, cloud, software }: TrustedParty): string {
+  const lines = [
+    `- name: ${JSON.stringify(name)}`,
+    `  owner: ${JSON.stringify(owner)}`,
+    ...(role === undefined ? [] : [`  roles: [${role}]`]),
+    ...(spki === undefined ? [] : ['  keys:', `    - spki: ${toBase64(spki)}`]),
+    ...(witnesses === undefined ? [] : [`  witnesses: [${witnesses.join(', ')}]`]),
+    ...(cloud === undefined ? [] : [`  cloud: ${JSON.stringify(cloud)}`]),
+    ...(software === undefined ? [] : [`  software: ${JSON.stringify(software)}`]),
+  ]
+  return lines.map((line) => `  ${line}\n`).join('')
 }

@@ -9,6 +9,8 @@ import { cannotStart, type Runtime, sessionOptions } from './runtime.ts'
  */
 export async function startNativeRuntime(profile: Profile): Promise<Runtime> {
   await verifyInstalledVersion(profile)
+  // Read when the library is loaded. Otherwise each session is reported to its makers, and noted in the home folder.
+  process.env.ORT_DISABLE_TELEMETRY = '1'
   const { InferenceSession, Tensor } = await import('onnxruntime-node').catch((thrown: unknown) => {
     throw cannotStart(profile, thrown)
   })

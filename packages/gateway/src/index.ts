@@ -10,7 +10,7 @@ export {
   type UsageDimension,
   type UsageRow,
 } from './access/usage.ts'
-export { type Config, DEFAULT_LISTEN, exampleConfig } from './config/config.ts'
+export { type Config, DEFAULT_LISTEN, exampleConfig, exampleWithWitnesses } from './config/config.ts'
 export { parseConfig, readConfigFile } from './config/config-file.ts'
 export { type DataFolder, dataFolderAt } from './data/data-folder.ts'
 export { ed25519Spki, formatPublicPem, keyPaths, loadLogKey, loadStatementKey, readP256PublicKey } from './data/keys.ts'

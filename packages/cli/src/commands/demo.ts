@@ -1,62 +1,43 @@
-/** `countersign demo`: the main job from end to end, and seven ways to cheat that are caught. */
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+/** `countersign demo`: the main job from end to end, ways to cheat that are caught, and how far the witnesses are independent. */
+import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import {
-  CLAIMS,
-  type ClaimName,
-  CountersignError,
-  findRow,
-  type Json,
-  parsePromise,
-  parsePromiseHeader,
-} from '@countersign/verify'
+import { CLAIMS, CountersignError, findRow, type IndependenceReport } from '@countersign/verify'
 import type { Command } from 'commander'
-import { type Checked, firstFailure, verifyInFreshProcess } from '../demo/checking.ts'
+import { type Decided, decide, fetchKept, type Kept, printDecision, writeKept } from '../demo/decisions.ts'
 import { startGateway } from '../demo/gateway-process.ts'
-import { TAMPERINGS } from '../demo/tampering.ts'
+import {
+  printEnd,
+  printHonest,
+  printIndependence,
+  printRunning,
+  printSecondHistory,
+  printStarting,
+  printStopped,
+  printTampered,
+} from '../demo/presentation.ts'
+import { Processes } from '../demo/processes.ts'
+import { checkAll, EXPECTED, type Outcome, type Results, reportIndependence } from '../demo/results.ts'
+import { answerAgain, tellWitnesses } from '../demo/second-history.ts'
 import { writeTrustMaterial } from '../demo/trust-material.ts'
+import { formatPolicy, startWitnesses } from '../demo/witness-process.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { bundledExamples, bundledModels, formatJson, writeOutput } from '../files.ts'
-import { type ClientAnswer, fetchDossier, postInference } from '../gateway-client.ts'
-import { paint, paintStatus, print } from '../terminal.ts'
-import { type Application, readApplicationLines, readDecision } from './infer.ts'
-
-/** What must come out for each claim: some hold, and what nobody checked is honestly unproven. */
-const EXPECTED: { readonly [claim in ClaimName]: 'holds' | 'unproven' } = {
-  record: 'holds',
-  model: 'holds',
-  place: 'unproven',
-  output: 'holds',
-  independence: 'unproven',
-  outcome: 'unproven',
-  accountable: 'holds',
-}
+import { print } from '../terminal.ts'
+import { readGatewayKeys } from '../trust-file-text.ts'
+import { type Application, readApplicationLines } from './infer.ts'
 
 const SUMMARY = 'summary.json'
 const SUMMARY_FORMAT = 'countersign-demo/v1'
 
-interface Decided {
-  readonly name: string
-  readonly answer: ClientAnswer
-}
-
-interface Kept {
-  readonly name: string
-  readonly receipt: string
-  readonly dossier: Json
-}
-
-interface Caught {
-  readonly what: string
-  readonly caughtBy: string | null
-  readonly asExpected: boolean
-}
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 export function addDemo(program: Command): void {
   program
     .command('demo')
-    .description('decide on example applications, check every receipt offline, and catch seven kinds of tampering')
+    .description(
+      'decide on example applications, check every receipt offline, and catch whoever tampers or keeps two logs',
+    )
     .option('--out <folder>', 'where the receipts, keys and results go', 'demo-out')
     .addHelpText(
       'after',
@@ -70,24 +51,21 @@ export function addDemo(program: Command): void {
 async function demo(out: string): Promise<ExitCode> {
   const startedMs = performance.now()
   emptyFolder(out)
-  const data = mkdtempSync(join(tmpdir(), 'countersign-demo-'))
-  let kept: readonly Kept[]
-  try {
-    kept = await decideAll(data, out)
-  } finally {
-    rmSync(data, { recursive: true, force: true })
-  }
-  print('\nThe gateway is stopped and its data deleted. A fresh process now checks the files alone.\n')
-  const checked = await checkDossiers(kept, out)
-  const caught = await checkTampered(kept, out)
+  printStarting()
+  const { kept, second } = await inTemporaryFolder((folder, processes) => runAll(folder, processes, out))
+  const [first] = kept
+  const last = kept.at(-1)
+  if (first === undefined || last === undefined) throw new CountersignError('usage/invalid', 'there is no receipt')
+  printStopped()
+  const results = await checkAll(kept, second, out)
+  const independence = await reportIndependence(out)
+  printHonest(results.honest)
+  printTampered(results.tampered, last)
+  printSecondHistory(results.secondHistory, last, second, out)
+  printIndependence(independence, out, first)
   const seconds = (performance.now() - startedMs) / 1000
-  const isGood = writeSummary(out, checked, caught, seconds)
-  print(
-    `\n${isGood ? paint('green', 'All as it should be') : paint('red', 'Something is not as it should be')}, in ${seconds.toFixed(1)} s.`,
-  )
-  print(
-    `Look at it yourself:  npx countersign verify ${join(out, 'dossiers', `${kept[0]?.receipt}.json`)} --trust ${join(out, 'trust.yaml')} --execute`,
-  )
+  const isGood = writeSummary(out, results, independence, seconds)
+  printEnd(isGood, seconds, out, first)
   return isGood ? EXIT.ok : EXIT.refuted
 }
 
@@ -104,116 +82,109 @@ function emptyFolder(out: string): void {
   writeOutput(join(out, SUMMARY), formatJson({ format: SUMMARY_FORMAT, ok: false }))
 }
 
-/** Runs a gateway, sends the applications, keeps the dossiers. */
-async function decideAll(data: string, out: string): Promise<readonly Kept[]> {
-  const gateway = await startGateway(data)
+/** Neither processes nor folder outlive this, nor the process when it is interrupted or nobody reads its output any more. */
+async function inTemporaryFolder<T>(run: (folder: string, processes: Processes) => Promise<T>): Promise<T> {
+  const folder = mkdtempSync(join(tmpdir(), 'countersign-demo-'))
+  const processes = new Processes()
+  const remove = () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
+  const leave = () => {
+    processes.kill()
+    remove()
+  }
+  const handlers = SIGNALS.map((signal) => [signal, () => process.exit(128 + constants.signals[signal])] as const)
+  process.once('exit', leave)
+  for (const [signal, exit] of handlers) process.once(signal, exit)
   try {
-    print(`A gateway serves the credit model at ${gateway.url}. Its parties are made up, and it has no witness.\n`)
-    const applications = readApplicationLines(
-      join(bundledExamples(), 'applications.jsonl'),
-      join(bundledModels(), 'credit'),
-    )
-    const [first, ...rest] = applications
-    if (first === undefined) throw new CountersignError('usage/invalid', 'there are no applications')
-    // The first receipt is taken under an early head, so that there is one to cut the log back to.
-    const kept = [await keep(gateway.url, await decide(gateway.url, first), out)]
-    const decided: Decided[] = []
-    for (const application of rest) decided.push(await decide(gateway.url, application))
-    for (const each of decided) kept.push(await keep(gateway.url, each, out))
-    print(`\n${kept.length} receipts fetched: signed heads of the log cover every entry that was promised.`)
-    writeTrustMaterial(data, out)
-    return kept
+    return await run(folder, processes)
   } finally {
-    await gateway.stop()
+    await processes.stopAll()
+    for (const [signal, exit] of handlers) process.off(signal, exit)
+    process.off('exit', leave)
+    remove()
   }
 }
 
-async function decide(gateway: string, { name, body }: Application): Promise<Decided> {
-  const answer = await postInference(gateway, 'credit', body)
-  const decision = readDecision(answer.body)
-  const verb = decision.approve === 1 ? paint('green', 'approved') : paint('yellow', 'declined')
-  const risk = `default risk ${(Number(decision.probability_of_default) * 100).toFixed(1).padStart(5)} %`
-  const { index } = parsePromise(parsePromiseHeader(answer.promise).text)
-  print(
-    `${name.padEnd(16)} ${verb}  ${risk}   promised: entry ${String(index).padStart(2)} of the log, receipt ${answer.receipt}`,
-  )
-  return { name, answer }
-}
-
-async function keep(gateway: string, { name, answer }: Decided, out: string): Promise<Kept> {
-  const dossier = await fetchDossier(gateway, answer.receipt, answer.secret)
-  writeOutput(join(out, 'dossiers', `${answer.receipt}.json`), formatJson(dossier))
-  const { bundle } = dossier as { readonly bundle: Json }
-  writeOutput(join(out, 'sigstore', `${answer.receipt}.sigstore.json`), formatJson(bundle))
-  return { name, receipt: answer.receipt, dossier }
-}
-
-async function checkDossiers(kept: readonly Kept[], out: string): Promise<readonly Checked[]> {
-  const files = kept.map(({ receipt }) => join(out, 'dossiers', `${receipt}.json`))
-  const checked = await verifyInFreshProcess(files, [
-    '--trust',
-    join(out, 'trust.yaml'),
-    '--execute',
-    '--models',
-    bundledModels(),
+/** Runs gateways and witnesses; the receipts that come out, and another history of the same log beside them. */
+async function runAll(folder: string, processes: Processes, out: string) {
+  const data = join(folder, 'operator')
+  const copy = join(folder, 'operator-copy')
+  // The witnesses need the log's key before the gateway can name them: it is made at a first start.
+  await (await startGateway(data, { processes })).stop()
+  cpSync(data, copy, { recursive: true })
+  const witnesses = await startWitnesses(processes, folder, readGatewayKeys(data).log)
+  const policyFile = join(folder, 'witnesses.policy')
+  writeOutput(policyFile, formatPolicy(witnesses))
+  const [gateway, other] = await Promise.all([
+    startGateway(data, { processes, policyFile }),
+    startGateway(copy, { processes }),
   ])
-  print(`${checked.length} receipts verified offline, each output run again in the reference engine:\n`)
-  for (const claim of CLAIMS) {
-    const rows = checked.map(({ verdict }) => findRow(verdict, claim))
-    const [first] = rows
-    const same = rows.filter((row) => row.status === first?.status).length
-    if (first === undefined) continue
-    print(
-      `  ${claim.padEnd(13)} ${paintStatus(first.status, 9)} ${String(same).padStart(2)} of ${rows.length}  ${first.grade ?? first.reason}`,
-    )
-  }
-  return checked
+  printRunning(gateway.url, witnesses)
+  const applications = readApplicationLines(
+    join(bundledExamples(), 'applications.jsonl'),
+    join(bundledModels(), 'credit'),
+  )
+  const [kept, told] = await Promise.all([
+    decideAll(gateway.url, applications, out),
+    answerAgain(other.url, applications),
+  ])
+  writeTrustMaterial(data, witnesses, out)
+  return { kept, second: await tellWitnesses(told, witnesses) }
 }
 
-async function checkTampered(kept: readonly Kept[], out: string): Promise<readonly Caught[]> {
-  const [earlier] = kept
-  const last = kept.at(-1)
-  if (earlier === undefined || last === undefined) return []
-  print(`\nSeven ways to tamper with the receipt of ${last.name}:\n`)
-  const files = TAMPERINGS.map(({ what, apply }) => {
-    const file = join(out, 'tampered', `${what}.json`)
-    writeOutput(file, formatJson(apply(last.dossier, earlier.dossier)))
-    return file
-  })
-  const checked = await verifyInFreshProcess(files, ['--trust', join(out, 'trust.yaml')])
-  return TAMPERINGS.map(({ what, caughtBy }, i) => {
-    const result = checked[i]
-    const found = result && firstFailure(result)
-    const asExpected = result?.satisfaction === 'refuted' && found === caughtBy
-    print(
-      `  ${what.padEnd(26)} ${result?.satisfaction === 'refuted' ? paint('red', 'refuted') : 'NOT REFUTED'}  by ${found ?? 'nothing'}`,
-    )
-    return { what, caughtBy: found ?? null, asExpected }
-  })
+/** Sends the applications, keeps the dossiers. */
+async function decideAll(gateway: string, applications: readonly Application[], out: string): Promise<readonly Kept[]> {
+  const [first, ...rest] = applications
+  if (first === undefined) throw new CountersignError('usage/invalid', 'there are no applications')
+  const decideAndPrint = async (application: Application) => {
+    const decided = await decide(gateway, application)
+    printDecision(decided)
+    return decided
+  }
+  // The first receipt is taken under an early head, so that there is one to cut the log back to.
+  const kept = [await fetchKept(gateway, await decideAndPrint(first))]
+  const decided: Decided[] = []
+  for (const application of rest) decided.push(await decideAndPrint(application))
+  for (const each of decided) kept.push(await fetchKept(gateway, each))
+  for (const each of kept) writeKept(each, out)
+  print(`\n${kept.length} receipts fetched: heads that two witnesses cosigned cover every entry that was promised.`)
+  return kept
 }
 
 /** Writes `summary.json`; whether all came out as it should. */
-function writeSummary(out: string, checked: readonly Checked[], caught: readonly Caught[], seconds: number): boolean {
+function writeSummary(
+  out: string,
+  { honest, tampered, secondHistory }: Results,
+  independence: IndependenceReport,
+  seconds: number,
+): boolean {
   const claims = Object.fromEntries(
     CLAIMS.map((claim) => {
-      const asExpected = checked.filter(({ verdict }) => findRow(verdict, claim).status === EXPECTED[claim]).length
-      return [claim, { expected: EXPECTED[claim], asExpected, of: checked.length }]
+      const rows = honest.map(({ verdict }) => findRow(verdict, claim))
+      const asExpected = rows.filter(({ status }) => status === EXPECTED[claim]).length
+      return [claim, { expected: EXPECTED[claim], grade: rows[0]?.grade ?? null, asExpected, of: honest.length }]
     }),
   )
   const isGood =
-    checked.length >= 20 &&
-    checked.every(({ satisfaction }) => satisfaction === 'satisfied') &&
+    honest.length >= 20 &&
+    honest.every(({ satisfaction }) => satisfaction === 'satisfied') &&
     Object.values(claims).every(({ asExpected, of }) => asExpected === of) &&
-    caught.length === TAMPERINGS.length &&
-    caught.every((each) => each.asExpected)
+    [...tampered, ...secondHistory].every(({ asExpected }) => asExpected) &&
+    independence.status === 'unproven' &&
+    independence.counted.records === honest.length
   const summary = {
     format: SUMMARY_FORMAT,
     ok: isGood,
-    decisions: checked.length,
+    decisions: honest.length,
     claims,
-    tampered: { caught: caught.filter((each) => each.asExpected).length, of: caught.length, each: caught },
+    tampered: count(tampered),
+    secondHistory: count(secondHistory),
+    independence: { status: independence.status, reasons: independence.reasons },
     seconds: Number(seconds.toFixed(2)),
   }
   writeOutput(join(out, SUMMARY), formatJson(summary))
   return isGood
+}
+
+function count(each: readonly Outcome[]) {
+  return { caught: each.filter(({ asExpected }) => asExpected).length, of: each.length, each }
 }

@@ -1,13 +1,10 @@
 /** `countersign independence`: how concentrated everything is that was shown, and who could break it. */
-import { decideIndependenceReport, parseTrustFile } from '@countersign/verify'
-import { createNodeCrypto } from '@countersign/verify/crypto/node'
 import type { Command } from 'commander'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { formatJson, readInput } from '../files.ts'
-import { addGateway } from '../independence/gateway-source.ts'
+import { measureIndependence } from '../independence/measure.ts'
 import { formatIndependence } from '../independence/report-text.ts'
-import { filesOf, Gathering } from '../independence/sources.ts'
-import { createProgress, print } from '../terminal.ts'
+import { print } from '../terminal.ts'
 import { readTime } from '../time-option.ts'
 
 interface IndependenceOptions {
@@ -43,19 +40,9 @@ export function addIndependence(program: Command): void {
     })
 }
 
-async function measure(sources: readonly string[], options: IndependenceOptions): Promise<ExitCode> {
-  const crypto = createNodeCrypto()
-  const gathering = new Gathering(crypto, parseTrustFile(crypto, readInput(options.trust)), readTime(options.at))
-  const isUrl = (source: string) => /^https?:\/\//.test(source)
-  for (const url of sources.filter(isUrl)) await addGateway(gathering, url)
-  const files = sources.filter((source) => !isUrl(source)).flatMap(filesOf)
-  const progress = createProgress('counting', files.length)
-  for (const [i, file] of files.entries()) {
-    gathering.addFile(file)
-    progress.update(i + 1)
-  }
-  const report = decideIndependenceReport(gathering.tally, gathering.declarations, gathering.atMs)
-  print(options.json ? formatJson(report).trimEnd() : formatIndependence(report))
-  if (gathering.unreadable > 0) return EXIT.usage
+async function measure(sources: readonly string[], { trust, at, json }: IndependenceOptions): Promise<ExitCode> {
+  const { report, unreadable } = await measureIndependence(sources, readInput(trust), readTime(at))
+  print(json ? formatJson(report).trimEnd() : formatIndependence(report))
+  if (unreadable > 0) return EXIT.usage
   return report.status === 'holds' ? EXIT.ok : EXIT.unproven
 }

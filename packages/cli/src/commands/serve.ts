@@ -5,14 +5,17 @@ import {
   type Config,
   createLogger,
   exampleConfig,
+  exampleWithWitnesses,
   Gateway,
   LOG_LEVELS,
   type LogLevel,
+  parseWitnessPolicy,
   readConfigFile,
 } from '@countersign/gateway'
 import { CountersignError } from '@countersign/verify'
+import { createNodeCrypto } from '@countersign/verify/crypto/node'
 import type { Command } from 'commander'
-import { bundledExamples, bundledModels } from '../files.ts'
+import { bundledExamples, bundledModels, readInput } from '../files.ts'
 import { print, warn } from '../terminal.ts'
 
 interface ServeOptions {
@@ -20,6 +23,7 @@ interface ServeOptions {
   readonly data?: string
   readonly host?: string
   readonly port?: string
+  readonly witnesses?: string
   readonly allowRemote?: boolean
   readonly logLevel?: string
 }
@@ -30,6 +34,7 @@ Examples:
   countersign serve --config countersign.yaml
   countersign serve --data /srv/countersign --port 9000
   countersign serve --config countersign.yaml --log-level warn 2>> countersign.log
+  countersign serve --witnesses witnesses.policy      the example, with the witnesses and the quorum of a policy
 
 SIGTERM lets requests end and publishes a last checkpoint; SIGHUP reads deployments, upstreams and writers again.`
 
@@ -41,6 +46,7 @@ export function addServe(program: Command): void {
     .option('--data <folder>', 'where records and keys are kept (default: ./countersign-data)')
     .option('--host <address>', 'address to listen on')
     .option('--port <number>', 'port to listen on; 0 picks a free one')
+    .option('--witnesses <file>', 'of the example: have its log cosigned by the witnesses of a policy, to its quorum')
     .option('--allow-remote', 'allow an address beyond this machine')
     .option(
       '--log-level <level>',
@@ -59,12 +65,16 @@ async function findLanguageModel(): Promise<string | undefined> {
   return isInstalled ? join(bundledModels(), 'tiny-english', 'tiny-english-f16.gguf') : undefined
 }
 
-/** The configuration with what the command line says instead. @throws {CountersignError} `config/*`, `usage/invalid` */
+/**
+ * The configuration with what the command line says instead.
+ *
+ * @throws {CountersignError} `config/*`, `file/unreadable`, `policy/malformed`, `usage/invalid`
+ */
 export function loadConfig(options: ServeOptions, languageModel?: string): Config {
-  const base =
-    options.config === undefined
-      ? exampleConfig(resolve('countersign-data'), join(bundledModels(), 'credit', 'credit.onnx'), languageModel)
-      : readConfigFile(options.config)
+  const base = options.config === undefined ? loadExample(options, languageModel) : readConfigFile(options.config)
+  if (options.config !== undefined && options.witnesses !== undefined) {
+    throw new CountersignError('usage/invalid', '--witnesses is for the example; a configuration names its own')
+  }
   const port = options.port === undefined ? base.listen.port : Number(options.port)
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
     throw new CountersignError('usage/invalid', `--port: ${options.port} is not a port`)
@@ -74,6 +84,18 @@ export function loadConfig(options: ServeOptions, languageModel?: string): Confi
     listen: { host: options.host ?? base.listen.host, port },
     dataRoot: options.data === undefined ? base.dataRoot : resolve(options.data),
   }
+}
+
+function loadExample({ witnesses }: ServeOptions, languageModel: string | undefined): Config {
+  const data = resolve('countersign-data')
+  const example = exampleConfig(data, join(bundledModels(), 'credit', 'credit.onnx'), languageModel)
+  if (witnesses === undefined) return example
+  const policy = new TextDecoder().decode(readInput(witnesses))
+  const { quorum } = parseWitnessPolicy(createNodeCrypto(), policy)
+  if (quorum === 'none') {
+    throw new CountersignError('usage/invalid', `--witnesses: ${witnesses} needs a line "quorum <witness or group>"`)
+  }
+  return exampleWithWitnesses(example, { policyFile: resolve(witnesses), policy, quorum })
 }
 
 async function serve(options: ServeOptions): Promise<void> {
@@ -123,7 +145,8 @@ function describe(gateway: Gateway, config: Config): void {
   const relayed = gateway.deployments.find(({ kind }) => kind === 'relay')
   if (relayed !== undefined) print(`clients OPENAI_BASE_URL=${url}/v1   ANTHROPIC_BASE_URL=${url}`)
   if (!config.example) return
-  print('example This is the labelled example: made-up parties, no witness. Nobody real answers for its decisions.')
+  const witnesses = config.witnesses === undefined ? 'no witness' : 'with witnesses'
+  print(`example This is the labelled example: made-up parties, ${witnesses}. Nobody real answers for its decisions.`)
   print(`try     countersign infer credit --input ${join(bundledExamples(), 'applications.jsonl')} --gateway ${url}`)
   if (relayed === undefined) {
     print('chat    countersign engine install llama, then start again: a small language model is served as well')

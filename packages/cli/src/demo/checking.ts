@@ -1,6 +1,7 @@
 /** Checks dossiers as a stranger would: in a fresh process, with nothing but the files. */
 import { spawn } from 'node:child_process'
-import { CountersignError, findRow, type Verdict } from '@countersign/verify'
+import type { Readable } from 'node:stream'
+import { type Check, type ClaimRow, CountersignError, findRow, type Verdict } from '@countersign/verify'
 import { countersignProgram } from './gateway-process.ts'
 
 /** One file's part of the report that `countersign verify --json` prints. */
@@ -15,7 +16,7 @@ export async function verifyInFreshProcess(
   files: readonly string[],
   more: readonly string[],
 ): Promise<readonly Checked[]> {
-  const output = await run([countersignProgram(), 'verify', ...files, '--json', ...more])
+  const { output, complaints } = await run([countersignProgram(), 'verify', ...files, '--json', ...more])
   try {
     const { results } = JSON.parse(output) as { results: readonly (Checked | { file: string; error: unknown })[] }
     return results.map((result) => {
@@ -24,21 +25,33 @@ export async function verifyInFreshProcess(
     })
   } catch (thrown) {
     if (thrown instanceof CountersignError) throw thrown
-    throw new CountersignError('file/unreadable', `the verifying process gave no report: ${output.slice(0, 500)}`)
+    const said = `${output}${complaints}`.slice(0, 500)
+    throw new CountersignError('file/unreadable', `the verifying process gave no report: ${said}`)
   }
 }
 
-/** The first check of the record that failed, by name. */
-export function firstFailure({ verdict }: Checked): string | undefined {
-  return findRow(verdict, 'record').checks.find((check) => check.result === 'fail')?.name
+/** The row of the record, which everything rests on. */
+export function recordOf({ verdict }: Checked): ClaimRow {
+  return findRow(verdict, 'record')
 }
 
-function run(args: readonly string[]): Promise<string> {
+/** The check that decided the record: the first that failed, else the first that something was missing for. */
+export function decisiveCheck(checked: Checked): Check | undefined {
+  const { checks } = recordOf(checked)
+  return checks.find(({ result }) => result === 'fail') ?? checks.find(({ result }) => result === 'missing')
+}
+
+function run(args: readonly string[]): Promise<{ readonly output: string; readonly complaints: string }> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [...args], { stdio: ['ignore', 'pipe', 'inherit'] })
-    const chunks: Buffer[] = []
-    child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk))
+    const child = spawn(process.execPath, [...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const [output, complaints] = [collect(child.stdout), collect(child.stderr)]
     child.once('error', reject)
-    child.once('close', () => resolve(Buffer.concat(chunks).toString('utf8')))
+    child.once('close', () => resolve({ output: output(), complaints: complaints() }))
   })
+}
+
+function collect(stream: Readable): () => string {
+  const chunks: Buffer[] = []
+  stream.on('data', (chunk: Buffer) => chunks.push(chunk))
+  return () => Buffer.concat(chunks).toString('utf8')
 }

@@ -1,9 +1,6 @@
 /** A gateway in a process of its own, as an operator would run it. */
-import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { CountersignError } from '@countersign/verify'
-
-const START_TIMEOUT_MS = 30_000
+import { Processes } from './processes.ts'
 
 export interface GatewayProcess {
   readonly url: string
@@ -16,42 +13,19 @@ export function countersignProgram(): string {
   return fileURLToPath(new URL('../../bin/countersign.js', import.meta.url))
 }
 
-/** Starts the labelled example on a free port. @throws {CountersignError} `gateway/unreachable` */
-export async function startGateway(dataFolder: string): Promise<GatewayProcess> {
-  const child = spawn(process.execPath, [countersignProgram(), 'serve', '--data', dataFolder, '--port', '0'], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  const url = await untilServing(child)
-  return {
-    url,
-    stop: () =>
-      new Promise((resolve) => {
-        child.once('exit', () => resolve())
-        child.kill('SIGTERM')
-      }),
-  }
-}
-
-function untilServing(child: ChildProcess): Promise<string> {
-  return new Promise((resolve, reject) => {
-    let output = ''
-    const fail = () => {
-      child.kill('SIGKILL')
-      reject(new CountersignError('gateway/unreachable', `the gateway did not start:\n${output}`))
-    }
-    const timer = setTimeout(fail, START_TIMEOUT_MS)
-    const read = (chunk: Buffer) => {
-      output += chunk.toString('utf8')
-      const url = / at (http:\/\/\S+)/.exec(output)?.[1]
-      if (url === undefined) return
-      clearTimeout(timer)
-      child.off('exit', fail)
-      resolve(url)
-    }
-    child.stdout?.on('data', read)
-    child.stderr?.on('data', (chunk: Buffer) => {
-      output += chunk.toString('utf8')
-    })
-    child.once('exit', fail)
-  })
+/**
+ * Starts the labelled example on a free port, with the witnesses of a policy where one is given.
+ *
+ * @throws {CountersignError} `gateway/unreachable`
+ */
+export async function startGateway(
+  dataFolder: string,
+  { processes = new Processes(), policyFile }: { readonly processes?: Processes; readonly policyFile?: string } = {},
+): Promise<GatewayProcess> {
+  const witnesses = policyFile === undefined ? [] : ['--witnesses', policyFile]
+  const { said, stop } = await processes.start(
+    [countersignProgram(), 'serve', '--data', dataFolder, '--port', '0', ...witnesses],
+    (output) => / at (http:\/\/\S+)\n/.exec(output)?.[1],
+  )
+  return { url: said, stop }
 }

@@ -1,6 +1,15 @@
 /** Seven ways to tamper with a dossier, and the check that must catch each. */
 import { generateKeyPairSync, sign } from 'node:crypto'
-import { concat, formatNote, type Json, parseBase64, parseNote, parseUtf8, toBase64, utf8 } from '@countersign/verify'
+import {
+  formatNote,
+  type Json,
+  parseBase64,
+  parseNote,
+  parseUtf8,
+  toBase64,
+  type UnverifiedNote,
+  utf8,
+} from '@countersign/verify'
 
 export interface Tampering {
   readonly what: string
@@ -60,8 +69,7 @@ export const TAMPERINGS: readonly Tampering[] = [
   {
     what: 'forged-checkpoint',
     caughtBy: 'record/checkpoint',
-    apply: (dossier) =>
-      edit(dossier, [...ENTRY, 'inclusionProof', 'checkpoint', 'envelope'], (note) => forge(String(note))),
+    apply: (dossier) => editCheckpoint(dossier, forge),
   },
   {
     what: 'another-receipts-id',
@@ -71,6 +79,7 @@ export const TAMPERINGS: readonly Tampering[] = [
 ]
 
 const ENTRY = ['bundle', 'verificationMaterial', 'tlogEntries', '0']
+const CHECKPOINT = [...ENTRY, 'inclusionProof', 'checkpoint', 'envelope']
 
 /** Turns the decision round: approved becomes declined, and the reverse. */
 function flipDecision(text: string): string {
@@ -80,15 +89,25 @@ function flipDecision(text: string): string {
   )
 }
 
-/** Signs the checkpoint with a key of the forger's own, under the log's name and key id. */
-function forge(envelope: string): string {
-  const note = parseNote(utf8(envelope))
+/** Signs the checkpoint with a key of the forger's own, under the log's name and key id; witnesses' lines stay. */
+function forge(note: UnverifiedNote): UnverifiedNote {
   const { privateKey } = generateKeyPairSync('ed25519')
   const signature = new Uint8Array(sign(null, utf8(note.text), privateKey))
-  return formatNote({
+  const origin = note.text.split('\n')[0]
+  return {
     text: note.text,
-    signatures: note.signatures.map((line) => ({ ...line, signature: concat(signature) })),
-  })
+    signatures: note.signatures.map((line) => (line.name === origin ? { ...line, signature } : line)),
+  }
+}
+
+/** The checkpoint that a dossier's receipt is under. */
+export function checkpointOf(dossier: Json): UnverifiedNote {
+  return parseNote(utf8(String(pick(dossier, CHECKPOINT))))
+}
+
+/** The dossier with another checkpoint. */
+export function editCheckpoint(dossier: Json, change: (note: UnverifiedNote) => UnverifiedNote): Json {
+  return edit(dossier, CHECKPOINT, () => formatNote(change(checkpointOf(dossier))))
 }
 
 function editContent(dossier: Json, subject: string, change: (text: string) => string): Json {

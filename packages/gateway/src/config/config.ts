@@ -275,6 +275,22 @@ export function exampleConfig(dataRoot: string, creditModelPath: string, languag
   }
 }
 
+/**
+ * The example with witnesses: every deployment needs `quorum`, a witness or group of the policy, and says so in its answers
+ * while that is overdue.
+ */
+export function exampleWithWitnesses(
+  example: Config,
+  { policyFile, policy, quorum }: Omit<WitnessesConfig, 'askMs'> & { readonly quorum: string },
+): Config {
+  const needed: QuorumConfig = { name: quorum, unmetAfterSeconds: DEFAULT_UNMET_SECONDS, whenUnmet: 'flag' }
+  return {
+    ...example,
+    witnesses: { policyFile, policy, askMs: DEFAULT_ASK_MS },
+    deployments: example.deployments.map((each) => ({ ...each, quorum: needed })),
+  }
+}
+
 /** The bundled language model, under the same made-up parties. */
 function languageExample(credit: DeploymentConfig, path: string): DeploymentConfig {
   const model: ModelConfig = {

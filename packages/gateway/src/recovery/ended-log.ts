@@ -25,6 +25,7 @@ import { keyPaths, type LogKey, loadLogKey } from '../data/keys.ts'
 import { readIntents } from '../journal/intent-journal.ts'
 import { CompactTree } from '../log/compact-tree.ts'
 import { checkpointPath } from '../log/open-log.ts'
+import { readCosignedHeads } from '../store/cosigned-heads.ts'
 import { openDatabaseReadOnly, type Sqlite } from '../store/database.ts'
 import { StatementReader } from '../store/statement-reader.ts'
 
@@ -73,14 +74,8 @@ function inspect(crypto: Crypto, folder: DataFolder, database: Sqlite | undefine
   }
   const logKey = loadLogKey(keyPaths(folder.keys).log, origin, false)
   const published = openHead(crypto, logKey, publishedNote)
-  const heads = [
-    published,
-    openHead(
-      crypto,
-      logKey,
-      attempt(() => readHeadNote(database)),
-    ),
-  ].filter((each) => each !== undefined)
+  const notes = [attempt(() => readHeadNote(database)), ...(attempt(() => readCosignedNotes(database)) ?? [])]
+  const heads = [published, ...notes.map((note) => openHead(crypto, logKey, note))].filter((each) => each !== undefined)
   const scan = scanEntries(crypto, database, heads)
   const whole = Math.min(scan.size, ...heads.map((head) => agreement(crypto, folder, database, heads, head, scan)))
   const last = heads.reduce<KnownHead | undefined>((a, b) => (a === undefined || b.size > a.size ? b : a), undefined)
@@ -113,6 +108,11 @@ function readOrigin(database: Sqlite | undefined): string | undefined {
 
 function readHeadNote(database: Sqlite | undefined): string | undefined {
   return database?.prepare('SELECT note FROM head').pluck().get() as string | undefined
+}
+
+/** Witnesses have these, whatever became of the head that they were asked to cosign. */
+function readCosignedNotes(database: Sqlite | undefined): readonly string[] | undefined {
+  return database && readCosignedHeads(database).map(({ note }) => note)
 }
 
 function countEntries(database: Sqlite | undefined): number | undefined {

@@ -221,6 +221,24 @@ test('a log that is whole ends with everything covered; its archive is clean', a
   await assertGoesOn(parent, root)
 })
 
+test('no head is signed beside one that witnesses have, though it is all that is left of the heads', async () => {
+  const { root } = damaged((copy) => {
+    const { origin } = findIdentityAt(copy)
+    const logKey = loadLogKey(keyPaths(dataFolderAt(copy).keys).log, origin, false)
+    const note = logKey.signNote(formatCheckpoint({ origin, size, root: new Uint8Array(32).fill(7) }))
+    const database = new Database(dataFolderAt(copy).database)
+    database
+      .prepare(`INSERT OR REPLACE INTO cosigned_heads (quorum, size, root, note, time_ms) VALUES ('', ?, ?, ?, 1)`)
+      .run(size, new Uint8Array(32).fill(7), note)
+    database.exec('DELETE FROM head')
+    database.close()
+    rmSync(dataFolderAt(copy).log, { recursive: true })
+  })
+  const { headSize, wholeSize } = await recoverLog(root, { reason: REASON })
+  assert.deepEqual([headSize, wholeSize], [size, 0])
+  assert.equal(toHex(successorIn(root).head?.root ?? new Uint8Array()), '07'.repeat(32))
+})
+
 test('the archive of an untouched log checks clean, and so does a second one', async () => {
   const { parent, root } = damaged()
   await recoverLog(root, { reason: REASON })

@@ -7,7 +7,7 @@ import { jsonBytes } from '../fixture.testing.ts'
 import { checkProperty, expectTyped } from '../fuzzing.testing.ts'
 import { buildScene, sceneDossier } from '../scene.testing.ts'
 import { parseDossier } from './dossier.ts'
-import { createMemory } from './memory.ts'
+import { createMemory, MAX_REMEMBERED_BYTES, MAX_REMEMBERED_TEXT_BYTES } from './memory.ts'
 
 /** What `read` gives, and whether it was asked. */
 function counted<T>(value: T) {
@@ -108,6 +108,27 @@ test('a memory that is full forgets', () => {
     memory.recall('kind', 'c', () => 2),
     1,
   )
+})
+
+test('long texts are not remembered, and of many no more than there is room for', () => {
+  const long = 'x'.repeat(MAX_REMEMBERED_TEXT_BYTES)
+  const isRemembered = (ask: (read: () => number) => number) => {
+    ask(() => 1)
+    return ask(() => 2) === 1
+  }
+  const memory = createMemory()
+  assert.ok(isRemembered((read) => memory.recall('kind', long, read)))
+  assert.ok(!isRemembered((read) => memory.recall('kind', `${long}x`, read)))
+  assert.ok(!isRemembered((read) => memory.recall('kind', 'short', read, long.length + 1)))
+  assert.ok(!isRemembered((read) => memory.recallJson('json', 'short', { text: long }, read)))
+  const full = createMemory()
+  const first = () => full.recall('kind', 'first', () => 2)
+  full.recall('kind', 'first', () => 1)
+  const room = MAX_REMEMBERED_BYTES / MAX_REMEMBERED_TEXT_BYTES
+  for (let i = 1; i < room; i++) full.recall('kind', String(i), () => 1, long.length)
+  assert.equal(first(), 1)
+  full.recall('kind', 'last', () => 1, long.length)
+  assert.equal(first(), 2)
 })
 
 test('a dossier that was changed anywhere is read as it stands, beside the one that was not', (t) => {

@@ -126,10 +126,16 @@ export function formatSignatureLine({ name, id, signature }: NoteSignature): str
 }
 
 /**
- * The signatures of `note` that name `key`. A name and id that match are no proof: check each.
+ * The signatures of `note` that name `key`, each once: anyone can repeat a line as often as a note has room for. A name
+ * and id that match are no proof: check each.
  */
 export function signaturesBy(note: UnverifiedNote, key: NoteKey): readonly NoteSignature[] {
-  return note.signatures.filter(({ name, id }) => name === key.name && equalBytes(id, key.id))
+  const found: NoteSignature[] = []
+  for (const each of note.signatures) {
+    if (each.name !== key.name || !equalBytes(each.id, key.id)) continue
+    if (!found.some(({ signature }) => equalBytes(signature, each.signature))) found.push(each)
+  }
+  return found
 }
 
 /**

@@ -112,11 +112,12 @@ export class Prover {
 
   /** The statement in a payload of that digest. */
   parseStatement(payload: Uint8Array, digest: StatementDigest): Statement {
-    return this.#memory.recall('statement', digest, () => parseStatement(payload))
+    return this.#memory.recall('statement', digest, () => parseStatement(payload), payload.length)
   }
 
   /** A predicate, by the digest of its statement; `kind` says which parser that is. */
   read<T>({ digest, statement }: SignedStatement, kind: string, parse: (statement: Statement) => T): T {
+    // Only what is signed by a party of the trust file gets here, and the parsers bound what they read.
     return this.#memory.recall(kind, digest, () => parse(statement))
   }
 

@@ -74,6 +74,8 @@ export interface AnswerOptions {
   readonly isUnlisted?: boolean
   /** Whether an upstream gave it, as far as anybody can tell. */
   readonly isRelayed?: boolean
+  /** What it commits to as the request, where that is none. */
+  readonly request?: string
 }
 
 /** A key, with its PEM for another process. */
@@ -92,6 +94,10 @@ export class AuditedGateway {
   evade: (index: number) => Evasion | undefined = () => undefined
   /** Whether statements are taken in; a status where they are not. */
   refusePosts: number | undefined
+  /** How often a statement is given before a head is said to cover it. */
+  coversAfter = 0
+  /** What is said of the place of a statement that was taken in. */
+  place = (index: number): number => index
   /** Lines of witnesses on the checkpoint. */
   cosign: readonly ((text: string) => string)[] = []
   url = ''
@@ -118,10 +124,11 @@ export class AuditedGateway {
   }
 
   /** Puts an answer of the credit model into the log. */
-  answer({ isWrong = false, isUnlisted = false, isRelayed = false }: AnswerOptions = {}): number {
+  answer({ isWrong = false, isUnlisted = false, isRelayed = false, request }: AnswerOptions = {}): number {
     const receipt = toHex(crypto.sha256(utf8(`receipt ${this.#entries.length}`)).subarray(0, 16))
     const outputs = isWrong ? this.#output.map(wrong) : this.#output
-    const openings = openingsOf(receipt, formatInferenceResponse({ modelName: 'credit', id: undefined, outputs }))
+    const response = formatInferenceResponse({ modelName: 'credit', id: undefined, outputs })
+    const openings = openingsOf(receipt, response, request === undefined ? REQUEST : utf8(request))
     const digest = { sha256: isUnlisted ? 'ab'.repeat(32) : MODEL_DIGEST }
     const model = isRelayed
       ? { requested: 'credit', served: 'credit', digestSource: 'unknown' }
@@ -208,7 +215,7 @@ export class AuditedGateway {
       return
     }
     const index = known >= 0 ? known : this.#put({ payload, signature, spki }).index
-    reply(response, known >= 0 ? 200 : 201, { statement, index })
+    reply(response, known >= 0 ? 200 : 201, { statement, index: this.place(index) })
   }
 
   /** Keys that may write. */
@@ -217,7 +224,10 @@ export class AuditedGateway {
   #serveStatement(digest: string, response: ServerResponse): void {
     const index = this.#entries.findIndex(({ payload }) => statementDigest(crypto, payload) === digest)
     if (index < 0) reply(response, 404, { code: 'receipt/not-found' })
-    else reply(response, 200, this.#give(index))
+    else if (this.coversAfter > 0) {
+      this.coversAfter--
+      reply(response, 200, { statement: digest, index })
+    } else reply(response, 200, this.#give(index))
   }
 
   #give(index: number): Json {
@@ -311,10 +321,10 @@ function wrong(tensor: Tensor): Tensor {
   return { ...tensor, data: Float32Array.from(tensor.data as Float32Array, (value) => value * 0.5 + 0.25) }
 }
 
-function openingsOf(receipt: string, response: Uint8Array): readonly DossierOpening[] {
+function openingsOf(receipt: string, response: Uint8Array, request: Uint8Array): readonly DossierOpening[] {
   const seed = crypto.sha256(utf8(`seed ${receipt}`))
   return [
-    { subjects: ['request-received', 'request-sent'], salt: saltFor(crypto, seed, 'request'), content: REQUEST },
+    { subjects: ['request-received', 'request-sent'], salt: saltFor(crypto, seed, 'request'), content: request },
     {
       subjects: ['response-received', 'response-delivered'],
       salt: saltFor(crypto, seed, 'response'),

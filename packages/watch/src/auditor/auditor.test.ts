@@ -6,6 +6,7 @@ import {
   decideVerdict,
   findRow,
   parseAuditResult,
+  parseBundle,
   parseDossier,
   parseEnvelope,
   parseStatement,
@@ -63,6 +64,16 @@ test('an honest operator agrees throughout; result, report and receipts are kept
   assert.equal((await run())?.commitment.index, (report.result.index ?? 0) + 1, 'and another epoch can follow')
 })
 
+test('a receipt is kept when a head covers the statement, and not before', async (context) => {
+  const { gateway, run, files } = await stage(context)
+  gateway.coversAfter = 2
+  const report = await run()
+  for (const name of ['commitment.receipt.json', 'result.receipt.json']) {
+    const { bundle } = JSON.parse(readFileSync(files(report, name), 'utf8'))
+    assert.ok(parseBundle(bundle).index > 0, name)
+  }
+})
+
 test('wrong answers are caught, with evidence that a stranger can check', async (context) => {
   const { gateway, run, files } = await stage(context)
   const report = await run((each, i) => void each.answer({ isWrong: i % 3 === 1 }))
@@ -93,6 +104,18 @@ test('an answer that its own manifest does not allow differs, and nothing need b
     [report?.counts.differed, report?.exceptions[0]?.code, report?.exitCode],
     [1, 'statement/mismatch', 1],
   )
+})
+
+test('an answer whose operator committed to what is no request differs: it cannot keep wrong ones from being run again', async (context) => {
+  const { run } = await stage(context)
+  const requests = [
+    '',
+    '{"inputs":[]',
+    '{"inputs":7}',
+    '{"inputs":[{"name":"application","datatype":"FP32","shape":[1,17],"data":[1]}]}',
+  ]
+  const report = await run((each, i) => void each.answer({ isWrong: true, request: requests[i] ?? '{}' }))
+  assert.deepEqual([report?.counts['not-comparable'], report?.counts.differed, report?.exitCode], [0, 6, 1])
 })
 
 test('what nobody can run again counts for nobody, and is shown', async (context) => {
@@ -194,6 +217,17 @@ test('a gateway that takes no audit of ours, or no question, is found out before
   const report = await run()
   const result = parseAuditResult(parseStatement(gateway.payload(report?.result.index ?? -1)))
   assert.equal(result.seed, state.seed)
+})
+
+test('a commitment that is said to be where the log never gets to ends the audit, also one that time would end', async (context) => {
+  const { gateway, run, path } = await stage(context)
+  gateway.place = (index) => index + 1_000_000
+  const plan = { answerWithinSeconds: 1 }
+  await assert.rejects(run(undefined, { plan }), { code: 'gateway/refused', message: /its log has/ })
+  const other = await stage(context)
+  other.gateway.place = gateway.place
+  await assert.rejects(other.run(undefined, { plan: { ...plan, forMs: 100 } }), { code: 'gateway/refused' })
+  assert.ok(existsSync(join(path, 'state.json')), 'the seed is kept')
 })
 
 test('a result that the gateway does not log is kept, and said so', async (context) => {

@@ -165,6 +165,8 @@ function conclude(verdict: Verdict, execution: ExecutionResult): Conclusion {
   if (output.status === 'holds') return { outcome: 'agreed', code: undefined }
   const code = execution.outcome === 'ran' ? missingIn(output) : execution.code
   if (code !== undefined && OWN_FAULTS.has(code)) return { outcome: 'unavailable', code }
+  // What it committed to as the request is none that this model takes: it could keep every wrong answer from being run again.
+  if (code !== undefined && isSigned(code)) return { outcome: 'differed', code }
   return { outcome: code !== undefined && WITHHELD.has(code) ? 'evidence-missing' : 'not-comparable', code }
 }
 

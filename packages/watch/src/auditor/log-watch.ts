@@ -59,6 +59,8 @@ interface EpochPlace {
 export class LogWatch {
   readonly #options: LogWatchOptions
   #read: { readonly key: string; readonly epoch: ReadEpoch } | undefined
+  /** Since when heads are seen that do not reach the commitment. */
+  #missingSinceMs: number | undefined
 
   constructor(options: LogWatchOptions) {
     this.#options = options
@@ -77,7 +79,8 @@ export class LogWatch {
    * The next head that says something new: that has more entries, or was confirmed late enough to end the epoch. `undefined`
    * when it was told to stop.
    *
-   * @throws {CountersignError} `proof/*`, `note/*`, `checkpoint/*` when the log contradicts itself
+   * @throws {CountersignError} `proof/*`, `note/*`, `checkpoint/*` when the log contradicts itself; `gateway/refused` when it does
+   *   not come to have the commitment where the gateway says that it is
    */
   async nextHead(state: Extract<AuditState, { phase: 'running' }>): Promise<SeenHead | undefined> {
     const { signal, onHead, pollMs = POLL_MS } = this.#options
@@ -87,6 +90,7 @@ export class LogWatch {
       if (fetched === undefined) continue
       const { head, note } = fetched
       await this.#requireContinuation(state.head, head)
+      this.#requireReach(state, head)
       const isLate = untilMs !== undefined && head.confirmedAtSeconds * 1000 >= untilMs
       const isNews = state.to === undefined ? head.size > (state.head?.size ?? 0) || isLate : head.size >= state.to
       if (!isNews) continue
@@ -123,6 +127,15 @@ export class LogWatch {
     const read = { leaves, sampled, commitment }
     this.#read = { key: name, epoch: read }
     return read
+  }
+
+  /** A place that the log never reaches would be an epoch that never ends. It has as long as the operator has to answer. */
+  #requireReach({ index, epoch }: Extract<AuditState, { phase: 'running' }>, { size }: SeenHead): void {
+    const nowMs = this.#options.now()
+    this.#missingSinceMs = size > index ? undefined : (this.#missingSinceMs ?? nowMs)
+    if (nowMs - (this.#missingSinceMs ?? nowMs) <= epoch.commitment.answerWithinSeconds * 1000) return
+    const why = `the gateway says that the commitment is entry ${index}, and its log has ${size} entries`
+    throw new CountersignError('gateway/refused', why)
   }
 
   /** A head that the policy's quorum confirmed; where it asks for none, one that was seen now. */

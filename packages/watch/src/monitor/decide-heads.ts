@@ -1,6 +1,7 @@
 /** What follows from heads: which to reach, which to compare, which contradict each other. */
 import type { Decision } from './decision.ts'
-import { MAX_COSIGNED_HEADS, MAX_STUCK_MS, MAX_WAITING_HEADS } from './limits.ts'
+import { newestWithin } from './kept-notes.ts'
+import { MAX_COMPARED_PER_ROUND, MAX_COSIGNED_HEADS, MAX_STUCK_MS, MAX_WAITING_HEADS } from './limits.ts'
 import type { SignedHead, WaitingHead } from './monitor-state.ts'
 import type { Observation } from './observation.ts'
 
@@ -25,19 +26,23 @@ export function decideHead(decision: Decision, observed: Of<'head'>): void {
   }
   if (source === LOG_SOURCE) noteServed(decision, head, atMs)
   if (quorumSeconds !== undefined) noteCosigned(decision, { ...head, quorumSeconds })
-  const { verified, waiting } = decision.state
+  const { verified } = decision.state
   if (head.size === 0 || isSettled || isSame(head, verified)) return
-  if (head.size <= verified.size) {
-    if (head.size < verified.size) decision.do({ kind: 'compare', older: head, newer: verified })
-    return
-  }
+  if (head.size > verified.size) wait(decision, source, head, atMs)
+  else if (head.size < verified.size) decision.do({ kind: 'compare', older: head, newer: verified })
+}
+
+/** Keeps a head until the log reaches it, or until it can be compared. */
+function wait(decision: Decision, source: string, head: SignedHead, atMs: number): void {
+  const { waiting } = decision.state
   if (waiting.some((each) => isSame(each, head))) return
-  if (waiting.length >= MAX_WAITING_HEADS && source !== LOG_SOURCE) {
+  const more = [...waiting, { ...head, source, sinceMs: atMs }]
+  const kept = newestWithin(more, MAX_WAITING_HEADS)
+  if (kept.length < more.length && source !== LOG_SOURCE) {
     decision.open('limit-reached', 'heads', `more than ${MAX_WAITING_HEADS} heads wait for the log`, atMs)
     return
   }
-  const others = waiting.length >= MAX_WAITING_HEADS ? waiting.slice(1) : waiting
-  decision.set({ waiting: [...others, { ...head, source, sinceMs: atMs }] })
+  decision.set({ waiting: kept })
 }
 
 function noteServed(decision: Decision, head: SignedHead, atMs: number): void {
@@ -61,7 +66,7 @@ function noteCosigned(decision: Decision, head: SignedHead & { readonly quorumSe
   const known = cosigned.find((each) => isSame(each, head))
   if (known !== undefined && known.quorumSeconds >= head.quorumSeconds) return
   const others = cosigned.filter((each) => each !== known)
-  decision.set({ cosigned: [...others, head].slice(-MAX_COSIGNED_HEADS) })
+  decision.set({ cosigned: newestWithin([...others, head], MAX_COSIGNED_HEADS) })
   for (const promise of promises) {
     if (head.size > promise.index || head.quorumSeconds <= promise.coverBySeconds) continue
     decision.prove({
@@ -71,17 +76,19 @@ function noteCosigned(decision: Decision, head: SignedHead & { readonly quorumSe
   }
 }
 
-/** Everyone was asked: take in entries up to the largest head that the log serves. */
+/** Everyone was asked: take in entries up to the largest head that the log serves, and compare what could not be before. */
 export function decideLooked(decision: Decision, { atMs }: Of<'looked'>): void {
-  const { waiting, stuck } = decision.state
+  const { waiting, stuck, verified } = decision.state
+  const below = waiting.filter(({ size }) => size < verified.size).slice(0, MAX_COMPARED_PER_ROUND)
+  for (const older of below) decision.do({ kind: 'compare', older, newer: verified })
   const isStuck = ({ root }: SignedHead) => stuck !== undefined && stuck.root === root && atMs < stuck.untilMs
-  const served = waiting.filter((head) => head.source === LOG_SOURCE && !isStuck(head))
+  const served = waiting.filter((head) => head.source === LOG_SOURCE && head.size > verified.size && !isStuck(head))
   const target = served.reduce<WaitingHead | undefined>(
     (a, b) => (a === undefined || b.size > a.size ? b : a),
     undefined,
   )
   if (target === undefined) return
-  const heads = waiting.filter(({ size }) => size < target.size).sort((a, b) => a.size - b.size)
+  const heads = waiting.filter(({ size }) => size > verified.size && size < target.size).sort((a, b) => a.size - b.size)
   decision.do({ kind: 'extend', heads: [...heads, target] })
 }
 
@@ -145,6 +152,7 @@ export function decideCompared(decision: Decision, { older, newer, comparison, a
   if (comparison.outcome === 'unknown') {
     const summary = `whether the heads of ${older.size} and ${newer.size} entries are of one history cannot be told: ${comparison.reason}`
     decision.open('consistency-missing', nameOf(older), summary, atMs)
+    if (isSame(newer, verified)) wait(decision, 'comparison', older, atMs)
     return
   }
   decision.close('consistency-missing', nameOf(older), atMs)

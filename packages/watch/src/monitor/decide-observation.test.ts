@@ -43,6 +43,22 @@ const seen = (head: SignedHead, more: Partial<Extract<Observation, { kind: 'head
   ...more,
 })
 
+test('notes as long as they may be do not make a state that cannot be read again', () => {
+  const long = 'x'.repeat(65_000)
+  const heads = Array.from({ length: 1100 }, (_, i) => {
+    const head = { ...headOf(i + 1), note: long }
+    return seen(head, { quorumSeconds: i, source: i % 2 === 0 ? 'log' : 'witness w' })
+  })
+  const promises = Array.from({ length: 500 }, (_, i): Observation => {
+    return { kind: 'promise', promise: { ...promiseOf(1_000_000 + i, 10 ** 9), note: `${long} ${i}` }, atMs: 0 }
+  })
+  const { state } = play([...heads, ...promises])
+  const size = JSON.stringify(state).length
+  assert.ok(size < 16 * 1024 * 1024, `${size}`)
+  assert.equal(state.waiting.at(-1)?.size, 1099, 'what the log serves now is always among them')
+  assert.ok(state.findings.some(({ kind, subject }) => kind === 'limit-reached' && subject === 'promises'))
+})
+
 test('a promise is disproved by a head that a quorum saw too late, whichever of the two comes first', () => {
   const promise: Observation = { kind: 'promise', promise: promiseOf(10, 100), atMs: 0 }
   const late = seen(headOf(10), { quorumSeconds: 101 })
@@ -114,6 +130,37 @@ test('a head that nothing leads to is tried again later and later, and holds up 
   const second = play([stuck(1000)], first.state)
   assert.deepEqual([extendsAt(second.state, 2999), extendsAt(second.state, 3000)], [[8], [9]])
   assert.deepEqual(first.missing, ['head-unexplained'])
+})
+
+test('a head that could not be compared is compared again until it can be', () => {
+  const verified = headOf(9)
+  const reached: Observation = {
+    ...{ kind: 'extended', target: verified, agreeing: [verified], differing: [], problems: [] },
+    ...{ failure: undefined, atMs: 0 },
+  }
+  const compared = (comparison: Extract<Observation, { kind: 'compared' }>['comparison']): Observation => ({
+    ...{ kind: 'compared', older: headOf(5), newer: verified, comparison, atMs: 0 },
+  })
+  const looked: Observation = { kind: 'looked', atMs: 0 }
+  const older = seen(headOf(5), { source: 'file f' })
+  const unknown = play([seen(verified), reached, older, compared({ outcome: 'unknown', reason: 'r' }), looked])
+  assert.deepEqual(unknown.missing, ['consistency-missing'])
+  assert.equal(unknown.effects.filter(({ kind }) => kind === 'compare').length, 2)
+  const known = play([compared({ outcome: 'agrees' }), looked], unknown.state)
+  assert.deepEqual(
+    [known.missing, known.state.waiting, known.effects.map(({ kind }) => kind)],
+    [[], [], ['settle', 'report']],
+  )
+})
+
+test('promises that cannot be looked up do not hold up others', () => {
+  const promises = [promiseOf(1, 9), promiseOf(2, 9)]
+  const [first] = promises
+  assert.ok(first)
+  const given = promises.map((promise): Observation => ({ kind: 'promise', promise, atMs: 0 }))
+  const check = { outcome: 'unknown', reason: 'r' } as const
+  const { state, missing } = play([...given, { kind: 'promise-checked', promise: first, check, atMs: 0 }])
+  assert.deepEqual([missing, state.promises.map(({ index }) => index)], [['promise-unchecked'], [2, 1]])
 })
 
 const sizes = fc.integer({ min: 0, max: 20 })

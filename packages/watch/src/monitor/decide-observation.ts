@@ -2,6 +2,7 @@
 
 import { decideCompared, decideExtended, decideHead, decideLooked, LOG_SOURCE, nameOf } from './decide-heads.ts'
 import { Decision } from './decision.ts'
+import { newestWithin } from './kept-notes.ts'
 import { CLOCK_SKEW_SECONDS, MAX_PROMISES_PER_ROUND, MAX_WAITING_PROMISES } from './limits.ts'
 import type { MonitorState, WaitingPromise } from './monitor-state.ts'
 import type { Effect, MonitorTerms, Observation } from './observation.ts'
@@ -79,16 +80,20 @@ function decidePromise(decision: Decision, { promise, atMs }: Of<'promise'>): vo
     const notes = { promise: promise.note, head: late.note }
     decision.prove({ kind: 'promise-not-covered', subject: promise.receipt, ...notes })
   }
-  if (promises.length >= MAX_WAITING_PROMISES) {
+  const more = [...promises, promise]
+  if (newestWithin(more, MAX_WAITING_PROMISES).length < more.length) {
     decision.open('limit-reached', 'promises', `more than ${MAX_WAITING_PROMISES} promises wait to be kept`, atMs)
     return
   }
-  decision.set({ promises: [...promises, promise] })
+  decision.set({ promises: more })
 }
 
 function decidePromiseChecked(decision: Decision, { promise, check, atMs }: Of<'promise-checked'>): void {
   if (check.outcome === 'unknown') {
     decision.open('promise-unchecked', promise.receipt, `the promised entry cannot be looked up: ${check.reason}`, atMs)
+    // Others come first the next time.
+    const others = decision.state.promises.filter(({ note }) => note !== promise.note)
+    decision.set({ promises: [...others, promise] })
     return
   }
   forget(decision, promise, atMs)

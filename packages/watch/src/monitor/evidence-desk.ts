@@ -92,11 +92,12 @@ export class EvidenceDesk {
     for (let i = 0; i < fresh.length; i += FILES_PER_BATCH) yield this.#readSome(fresh.slice(i, i + FILES_PER_BATCH))
   }
 
+  /** One transaction for all that is put into tables. */
   #readSome(files: readonly EvidenceFile[]): EvidenceBatch {
     const { store } = this.#options
     const heads: EvidenceBatch['heads'][number][] = []
     const observations: Observation[] = []
-    for (const { path } of files) {
+    const read = ({ path }: EvidenceFile) => {
       const subject = basename(path)
       const about = { finding: 'evidence-unreadable', subject, atMs: this.#options.nowMs() } as const
       try {
@@ -110,6 +111,9 @@ export class EvidenceDesk {
         observations.push({ kind: 'trouble', summary: `${thrown.code}: ${thrown.message}`, ...about })
       }
     }
+    store.transaction(() => {
+      for (const file of files) read(file)
+    })
     const finish = () => {
       for (const { path, stamp } of files) store.setStamp(path, stamp)
     }
@@ -123,19 +127,18 @@ export class EvidenceDesk {
     heads: EvidenceBatch['heads'][number][],
     observations: Observation[],
   ): void {
-    const { crypto, logKey, trust, store } = this.#options
+    const { crypto, logKey, trust } = this.#options
     const opened = openReceipt(crypto, receipt, logKey)
     const head = openHeadNote(crypto, receipt.checkpoint, logKey)
     heads.push({ source, head, note: receipt.checkpoint })
-    store.transaction(() => this.#table.addReceipt(opened.statement, head, bundle))
+    this.#table.addReceipt(opened.statement, head, bundle)
     const seen = readSeenStatement(trust, opened, logKey.name)
     if (seen !== undefined) observations.push(...this.#judge(seen, false))
   }
 
   #judge(seen: SeenStatement, isComplete: boolean): readonly Observation[] {
-    const { store, nowMs } = this.#options
-    store.transaction(() => this.#table.add(seen))
-    return judgeStatement(this.#table, seen, isComplete, nowMs())
+    this.#table.add(seen)
+    return judgeStatement(this.#table, seen, isComplete, this.#options.nowMs())
   }
 
   #readPromise(note: UnverifiedNote): Observation {
@@ -149,6 +152,7 @@ export class EvidenceDesk {
   async readStatements(tree: KeptTree, signal: AbortSignal): Promise<EvidenceBatch> {
     const heads: EvidenceBatch['heads'][number][] = []
     const observations: Observation[] = []
+    const { store } = this.#options
     let next = this.#table.next
     const gateway = this.#gateway
     const limit = Math.min(tree.size, next + MAX_STATEMENTS_PER_ROUND)
@@ -156,7 +160,9 @@ export class EvidenceDesk {
     while (gateway !== undefined && next < limit && !signal.aborted) {
       try {
         const answers = await readStatements({ ...this.#options, gateway }, tree, next)
-        for (const answer of answers) this.#takeAnswer(answer, heads, observations)
+        store.transaction(() => {
+          for (const answer of answers) this.#takeAnswer(answer, heads, observations)
+        })
         next += answers.length
         this.#isBlocked = false
         observations.push({ kind: 'fine', ...about, atMs: this.#options.nowMs() })

@@ -3,8 +3,17 @@
 /** Signed heads that wait until the log reaches them, or until they can be compared. */
 export const MAX_WAITING_HEADS = 1024
 
+/** Heads below the verified one that are compared again in one round. */
+export const MAX_COMPARED_PER_ROUND = 16
+
 /** Promises that wait to be kept. */
 export const MAX_WAITING_PROMISES = 2000
+
+/**
+ * Characters of notes that are kept of waiting heads, of waiting promises and of cosigned heads, each: a note may have 64 KiB,
+ * and all of them must fit into the state that is read again.
+ */
+export const MAX_KEPT_NOTE_CHARACTERS = 4 * 1024 * 1024
 
 /** Promises that are looked up in one round. */
 export const MAX_PROMISES_PER_ROUND = 256

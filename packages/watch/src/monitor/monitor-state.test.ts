@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { afterEach, beforeEach, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Database from 'better-sqlite3'
@@ -17,6 +17,19 @@ beforeEach(async () => {
 afterEach(() => scene.end())
 
 const bundlesAsked = () => scene.server.requests.filter((path) => path.startsWith('tile/entries/'))
+
+test('nobody else can read what is kept, whatever the folder lets them', async () => {
+  mkdirSync(`${scene.folder}/state`, { mode: 0o755 })
+  const monitor = scene.open()
+  try {
+    await monitor.round()
+    for (const name of readdirSync(`${scene.folder}/state`).filter((each) => each.startsWith('monitor.db'))) {
+      assert.equal(statSync(`${scene.folder}/state/${name}`).mode & 0o077, 0, name)
+    }
+  } finally {
+    await monitor.close()
+  }
+})
 
 test('entries that were taken in before the log went silent are not fetched again', async () => {
   scene.server.log.grow(1500)

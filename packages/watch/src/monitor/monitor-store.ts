@@ -15,6 +15,7 @@ import {
   utf8,
 } from '@countersign/verify'
 import Database from 'better-sqlite3'
+import { makePrivateFile } from '../durable-file.ts'
 import type { TileSource } from '../log-client/tile-proofs.ts'
 import { MAX_KEPT_LEAF_TILES, MAX_SEEN_HEADS } from './limits.ts'
 import { initialState, type MonitorState, type SignedHead } from './monitor-state.ts'
@@ -84,6 +85,8 @@ export class MonitorStore implements TileSource {
   static open(crypto: Crypto, folder: string, logKey: string): MonitorStore {
     guarded(() => mkdirSync(folder, { recursive: true, mode: 0o700 }))
     const path = join(folder, 'monitor.db')
+    // Before SQLite does it: its other files get the mode of this one. Others may read the folder.
+    guarded(() => makePrivateFile(path))
     const database = guarded(() => new Database(path, { timeout: 0 }))
     try {
       guarded(() => prepareFile(database))

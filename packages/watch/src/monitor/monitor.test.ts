@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { hashLeaf, NOTE_COSIGNATURE } from '@countersign/verify'
 import { createNodeCrypto } from '@countersign/verify/crypto/node'
 import {
@@ -320,4 +321,24 @@ test('a quorum of witnesses says when a head was seen: too old, too late for a p
   server.cosign = [(text) => a.sign(`${text}not this`, now)]
   server.log.grow(1)
   assert.ok((await scene.look()).warnings.includes('witness-invalid'))
+})
+
+test('a monitor that is told to stop stops at once, in the middle of a slow log, and blames nobody', async () => {
+  scene.server.log.grow(2000)
+  await scene.look()
+  scene.server.log.grow(2000)
+  scene.server.misdeed = (path) => (path === 'tile/entries/011' ? { kind: 'stall' } : undefined)
+  const monitor = scene.open({ timeoutMs: 60_000 })
+  const following = monitor.follow()
+  for (let i = 0; !scene.server.requests.includes('tile/entries/011') && i < 1000; i++) await sleep(5)
+  const startMs = performance.now()
+  monitor.stop()
+  await following
+  await monitor.close()
+  assert.ok(performance.now() - startMs < 5000)
+  assert.deepEqual(monitor.summary(), {
+    ...{ origin: scene.server.log.signer.key.name, size: 2000, proven: 0, missing: 0, warnings: 0 },
+  })
+  scene.server.misdeed = () => undefined
+  assert.deepEqual(await scene.look(), { ...NOTHING, size: 4000 })
 })

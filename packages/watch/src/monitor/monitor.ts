@@ -238,6 +238,9 @@ export class Monitor {
 
   /** Takes in what a batch of evidence shows, and only then forgets to read it again. */
   async #take(batch: EvidenceBatch): Promise<void> {
+    this.#store.transaction(() => {
+      for (const { head } of batch.heads) this.#store.addHead(head)
+    })
     for (const { source, head, note } of batch.heads) await this.#showHead(source, head, note)
     for (const observation of batch.observations) await this.#observe(observation)
     if (this.#over.signal.aborted) return

@@ -2,12 +2,12 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { CountersignError, type Crypto, codeOf, formatNoteKey, type NoteKey, toHex, utf8 } from '@countersign/verify'
-import { makePrivateFolder } from '../durable-file.ts'
+import { makePrivateFolder, writeDurably } from '../durable-file.ts'
 import { type Decision, decideCheckpoint, type Effect, openSubmission, type Reply, tooMany } from './decision.ts'
 import { keepEvidence } from './evidence.ts'
 import { createRateLimit, type RateLimit } from './rate-limit.ts'
 import type { WitnessConfig } from './witness-config.ts'
-import { loadWitnessKey, makeKeyFile, type WitnessKey } from './witness-key.ts'
+import { generateKeyPem, loadWitnessKey, parseWitnessKey, type WitnessKey } from './witness-key.ts'
 import type { WitnessLog } from './witness-log.ts'
 import { WitnessStore } from './witness-store.ts'
 
@@ -133,26 +133,29 @@ export class Cosigner {
 }
 
 /**
- * Opens state and key, which belong together: a key that has signed, over a state that has forgotten, may sign a fork.
+ * Opens state and key, which belong together: a key that has signed, over a state that has forgotten, may sign a fork. So a
+ * state is bound to a key before there is a file of it, and one that is bound to none takes no key that it did not make.
  */
 function openState({ crypto, config, isKeyUnused = false }: CosignerOptions) {
-  makePrivateFolder(config.dataRoot)
-  const path = join(config.dataRoot, 'witness.db')
-  if (!existsSync(path) && existsSync(config.keyFile) && !isKeyUnused) {
-    throw new CountersignError(
-      'data/damaged',
-      'there is a key but no state. A witness that has lost its state needs a new key and a new name; ' +
-        'for a key that was made elsewhere and has never signed, say --unused-key once',
-    )
-  }
+  const { dataRoot, keyFile, name } = config
+  makePrivateFolder(dataRoot)
+  const path = join(dataRoot, 'witness.db')
+  const hasKey = existsSync(keyFile)
+  if (!existsSync(path) && hasKey && !isKeyUnused) throw forgotten()
   const store = new WitnessStore(path)
   try {
-    // The state first: a start that ends here leaves a state without a key, which the next one completes.
-    makeKeyFile(config.keyFile)
-    const key = loadWitnessKey(crypto, config.keyFile, config.name)
-    const [text, bound] = [formatNoteKey(key.note), store.key()]
-    if (bound === undefined) store.bind(text)
-    else if (bound !== text) {
+    const isBound = store.key() !== undefined
+    if (!isBound && hasKey && !isKeyUnused) throw forgotten()
+    if (!hasKey && store.lastSeconds() === 0) {
+      // A start that ends between these two leaves a state that has signed nothing, and the next one binds it anew.
+      const pem = generateKeyPem()
+      store.bind(formatNoteKey(parseWitnessKey(crypto, pem, name).note))
+      writeDurably(keyFile, pem)
+    }
+    const key = loadWitnessKey(crypto, keyFile, name)
+    const text = formatNoteKey(key.note)
+    if (!isBound && hasKey) store.bind(text)
+    if (store.key() !== text) {
       throw new CountersignError('data/damaged', 'the state belongs to another key or name; use another data folder')
     }
     return { store, key }
@@ -160,4 +163,12 @@ function openState({ crypto, config, isKeyUnused = false }: CosignerOptions) {
     store.close()
     throw thrown
   }
+}
+
+function forgotten(): CountersignError {
+  return new CountersignError(
+    'data/damaged',
+    'there is a key but no state, or an empty one. A witness that has lost its state needs a new key and a new name; ' +
+      'for a key that was made elsewhere and has never signed, say --unused-key once',
+  )
 }

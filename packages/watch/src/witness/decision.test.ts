@@ -179,6 +179,24 @@ test('who signed is looked at before anything else', () => {
   assert.throws(() => open({ ...request, checkpoint: note }), { code: 'checkpoint/malformed' })
 })
 
+test('a line that is repeated is checked once: else anyone could have a hundred signatures checked by a request', () => {
+  let checks = 0
+  const counting = {
+    ...crypto,
+    sha256: crypto.sha256.bind(crypto),
+    ed25519Accepts: (...parts: Parameters<typeof crypto.ed25519Accepts>) => {
+      checks++
+      return crypto.ed25519Accepts(...parts)
+    },
+  }
+  const { checkpoint, ...request } = log.request(0, 4)
+  const [line] = checkpoint.signatures
+  assert.ok(line)
+  const signatures = Array.from({ length: 128 }, () => line)
+  openSubmission(counting, logs, utf8(formatAddCheckpoint({ ...request, checkpoint: { ...checkpoint, signatures } })))
+  assert.equal(checks, 1)
+})
+
 test('lines of others are left out, and repeated ones kept once', () => {
   const request = log.request(0, 4)
   const { text } = request.checkpoint

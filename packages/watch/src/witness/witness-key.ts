@@ -1,6 +1,6 @@
 /** The witness's own key: made at its first start, in a file for its user alone, never logged. */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import {
   CountersignError,
   type Crypto,
@@ -12,7 +12,6 @@ import {
   noteKey,
   uint64BigEndian,
 } from '@countersign/verify'
-import { writeDurably } from '../durable-file.ts'
 
 const MAX_KEY_FILE_BYTES = 16_384
 const PUBLIC_KEY_BYTES = 32
@@ -23,10 +22,9 @@ export interface WitnessKey {
   cosign(text: string, timeSeconds: number): NoteSignature
 }
 
-/** Makes a key file where there is none. */
-export function makeKeyFile(path: string): void {
-  if (existsSync(path)) return
-  writeDurably(path, generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8' }).toString())
+/** A new key, as its file holds it. */
+export function generateKeyPem(): string {
+  return generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8' }).toString()
 }
 
 /**
@@ -35,7 +33,12 @@ export function makeKeyFile(path: string): void {
  * @throws {CountersignError} `config/missing-file`, `key/malformed`
  */
 export function loadWitnessKey(crypto: Crypto, path: string, name: string): WitnessKey {
-  const secret = parsePem(readKeyFile(path))
+  return parseWitnessKey(crypto, readKeyFile(path), name)
+}
+
+/** The same from what stands in the file. @throws {CountersignError} `key/malformed` */
+export function parseWitnessKey(crypto: Crypto, pem: string, name: string): WitnessKey {
+  const secret = parsePem(pem)
   const spki = createPublicKey(secret).export({ format: 'der', type: 'spki' })
   const note = noteKey(crypto, name, NOTE_COSIGNATURE, new Uint8Array(spki.subarray(-PUBLIC_KEY_BYTES)))
   return {

@@ -55,20 +55,40 @@ test('a key made elsewhere is taken once its user says that it was never used', 
   await startTestWitness(t, config)
 })
 
+test('a key over a state that is empty is refused as well: a file of no bytes has forgotten as much', async (t) => {
+  const config = configFor(testFolder(t), [log])
+  const first = await startTestWitness(t, config)
+  assert.equal((await submit(first.url, log.body(0, 5))).status, 200)
+  await first.close()
+  for (const name of ['witness.db-wal', 'witness.db-shm']) rmSync(join(config.dataRoot, name), { force: true })
+  writeFileSync(join(config.dataRoot, 'witness.db'), '')
+  const refused = { code: 'data/damaged', message: /new key and a new name/ }
+  await assert.rejects(startTestWitness(t, config), refused)
+  await assert.rejects(startTestWitness(t, config), refused)
+})
+
 test('state and key belong together', async (t) => {
   const config = configFor(testFolder(t), [log])
-  await (await startTestWitness(t, config)).close()
+  const first = await startTestWitness(t, config)
+  assert.equal((await submit(first.url, log.body(0, 5))).status, 200)
+  await first.close()
   const refused = { code: 'data/damaged', message: /another key or name/ }
   await assert.rejects(startTestWitness(t, { ...config, name: 'another' }), refused)
   rmSync(config.keyFile)
-  await assert.rejects(startTestWitness(t, config), refused)
+  await assert.rejects(startTestWitness(t, config), { code: 'config/missing-file' })
+  assert.equal(existsSync(config.keyFile), false, 'no other key takes its place')
 })
 
 test('a start that ended before its key was made is completed by the next', async (t) => {
   const config = configFor(testFolder(t), [log])
   mkdirSync(config.dataRoot, { mode: 0o700 })
-  new WitnessStore(join(config.dataRoot, 'witness.db')).close()
-  await startTestWitness(t, config)
+  const store = new WitnessStore(join(config.dataRoot, 'witness.db'))
+  store.close()
+  await (await startTestWitness(t, config)).close()
+  // The state is bound first, and a key that nobody has signs nothing.
+  rmSync(config.keyFile)
+  const { url } = await startTestWitness(t, config)
+  assert.equal((await submit(url, log.body(0, 5))).status, 200)
 })
 
 test('key files that are none, or that others may read, are refused', async (t) => {

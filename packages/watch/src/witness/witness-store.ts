@@ -86,9 +86,9 @@ export class WitnessStore {
     return this.#database.prepare('SELECT key FROM witness').pluck().get() as string | undefined
   }
 
-  /** Binds a new state to its key, for ever. */
+  /** Binds a state that has signed nothing to its key, for ever once it signs. */
   bind(key: string): void {
-    this.#database.prepare('INSERT INTO witness VALUES (1, ?)').run(key)
+    this.#database.prepare('INSERT OR REPLACE INTO witness VALUES (1, ?)').run(key)
   }
 
   close(): void {
