@@ -3,9 +3,9 @@ import { copyFileSync, existsSync, mkdtempSync, readdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { AuditReport } from '@countersign/watch'
-import type { Operator } from './operator.ts'
+import { grantAudit, type Operator } from './operator.ts'
 import type { Ended, Running } from './processes.ts'
-import type { World } from './world.ts'
+import { AUDITORS, type World } from './world.ts'
 
 const LIMIT_MS = 240_000
 
@@ -85,7 +85,7 @@ export interface Audit {
 }
 
 /** Starts an audit; resolves when it has committed itself. */
-export async function startAudit(
+async function startAudit(
   world: World,
   operator: Operator,
   auditor: string,
@@ -104,6 +104,15 @@ export async function startAudit(
     return { ended, report: JSON.parse(ended.stdout) as AuditReport, folder: join(state, 'audits', folder) }
   }
   return { ended: run() }
+}
+
+/** Both auditors, committed. What was asked before is not in their epochs, and what is asked now is. */
+export async function startAudits(world: World, operator: Operator, options: Omit<AuditOptions, 'trust' | 'apiKey'>) {
+  const trust = world.trustFile(operator.name, false)
+  const keys = await Promise.all(AUDITORS.map((auditor) => grantAudit(world, operator, auditor)))
+  return Promise.all(
+    AUDITORS.map((auditor, i) => startAudit(world, operator, auditor, { trust, apiKey: keys[i] ?? '', ...options })),
+  )
 }
 
 export function filesIn(folder: string): readonly string[] {
