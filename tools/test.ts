@@ -20,6 +20,9 @@ const STEPS = ['tidy', 'lint', 'types', 'build']
 const TEST_TIMEOUT_MS = 300_000
 const CONCURRENT_FILES = 2
 
+/** Runs TypeScript where a test is. */
+const TYPESCRIPT = new URL('./test/typescript.mjs', import.meta.url).href
+
 /** Data too large for the repository. Tests that need it skip themselves, with that reason, where there is none. */
 const DEFAULT_TEST_DATA = join(ROOT, '../shared/data')
 
@@ -57,7 +60,7 @@ async function runTests(filters: readonly string[], options: readonly string[]):
       `--test-concurrency=${CONCURRENT_FILES}`,
       `--test-timeout=${TEST_TIMEOUT_MS}`,
     ],
-    ...['--enable-source-maps', '--import', 'tsx'],
+    ...['--enable-source-maps', '--import', TYPESCRIPT],
     ...options,
     ...files,
   ])

@@ -128,7 +128,9 @@ test('many statements are taken over in several transactions', (context) => {
 test('the second version of the database keeps what it has, and is found by the new lookup', (context) => {
   const scene = createScene(context)
   scene.sequencer.commit([answerDraft(1), answerDraft(2)], TEST_TIME_MS)
-  scene.database.exec(`DROP INDEX statements_recent;
+  scene.database.exec(`DROP TABLE cosigned_heads;
+    DROP TABLE cited_heads;
+    DROP INDEX statements_recent;
     CREATE INDEX statements_digest ON statements (digest_prefix);
     CREATE INDEX statements_receipt ON statements (receipt_prefix) WHERE receipt_prefix IS NOT NULL`)
   scene.database.pragma('user_version = 2')

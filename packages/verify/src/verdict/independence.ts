@@ -26,8 +26,8 @@ export function decideIndependence(answer: RecordedAnswer, trust: Trust, isOutpu
   const counted = owners.reduce((sum, each) => sum + each.counted, 0)
   const names = owners.map(describe).join(', ')
   if (counted < trust.minimumOwners) {
-    const who = owners.length === 0 ? 'nobody but the operator' : `only ${names}`
-    list.missing('owners', `${who} confirmed this record; the trust file asks for ${needed(trust)}`)
+    const who = owners.length === 0 ? nobody(answer) : `only ${names} confirmed this record`
+    list.missing('owners', `${who}; the trust file asks for ${needed(trust)}`)
   } else {
     list.attempt('owners', () => owners)
   }
@@ -49,6 +49,16 @@ export function decideIndependence(answer: RecordedAnswer, trust: Trust, isOutpu
       doesNotProve: trust.perOwner === 1 ? doesNotProve : [...doesNotProve, shared],
     },
   )
+}
+
+/** Why no owner counts: nobody confirmed it, or only those who do not count. */
+function nobody({ confirmations }: RecordedAnswer): string {
+  if (confirmations.length === 0) return 'nobody but the operator confirmed this record'
+  const which =
+    confirmations.length === 1
+      ? 'the one witness of this record is'
+      : `all ${confirmations.length} witnesses of this record are`
+  return `${which} the operator’s own, or of owners that the trust file does not know`
 }
 
 /** Each once, however many of its audits list the answer. */

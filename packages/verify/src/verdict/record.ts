@@ -211,7 +211,7 @@ function checkQuorum(prover: Prover, { trust, atMs }: VerdictInput, note: Unveri
   const quorum = JSON.stringify(trust.policy.quorum)
   throw new CountersignError(
     'policy/quorum-unmet',
-    `${confirmations.length} witnesses do not meet the quorum ${quorum}`,
+    `${confirmations.length === 1 ? 'one witness does' : `${confirmations.length} witnesses do`} not meet the quorum ${quorum}`,
   )
 }
 
