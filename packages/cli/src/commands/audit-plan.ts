@@ -66,7 +66,7 @@ function printPlan(asked: PlannedSample, near: readonly PlannedSample[], perDay:
     `Look at ${samples} entries: if ${formatShare(fraudMillionths)} or more are wrong, one shows with ${certainty} confidence.`,
   )
   const oneOff = formatShare(excludedFraud(samples, 1, confidenceMillionths))
-  print(`If one of them is wrong or withheld, no more than ${oneOff} is excluded.`)
+  print(`If one of them is wrong or withheld, only rates above ${oneOff} are excluded.`)
   if (perDay !== undefined) {
     const rate = rateMillionths === null || rateMillionths === undefined ? undefined : formatShare(rateMillionths)
     print(
