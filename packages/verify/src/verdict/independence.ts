@@ -54,11 +54,8 @@ export function decideIndependence(answer: RecordedAnswer, trust: Trust, isOutpu
 /** Why no owner counts: nobody confirmed it, or only those who do not count. */
 function nobody({ confirmations }: RecordedAnswer): string {
   if (confirmations.length === 0) return 'nobody but the operator confirmed this record'
-  const which =
-    confirmations.length === 1
-      ? 'the one witness of this record is'
-      : `all ${confirmations.length} witnesses of this record are`
-  return `${which} the operator’s own, or of owners that the trust file does not know`
+  const who = confirmations.length === 1 ? 'its one witness is' : `its ${confirmations.length} witnesses are`
+  return `${who} the operator’s own or unknown`
 }
 
 /** Each once, however many of its audits list the answer. */
