@@ -4,7 +4,7 @@ import type { ApiKey } from '../access/api-key.ts'
 import { dayOf } from '../access/budgets.ts'
 import type { LogService } from '../log/log-service.ts'
 import type { Charge } from '../log/sequencer.ts'
-import { sumMicros } from '../prices/prices.ts'
+import { NO_CURRENCY, sumMicros } from '../prices/prices.ts'
 import { requireRate } from '../relay/admission.ts'
 import { NO_KEY } from '../relay/admitted-request.ts'
 import type { Services } from '../services.ts'
@@ -22,9 +22,6 @@ export interface Payment {
   /** Gives back what was set aside, for a request that nobody answered. */
   giveBack(): void
 }
-
-/** ISO 4217 for "no currency is involved". */
-const NO_CURRENCY = 'XXX'
 
 /**
  * Sets the price aside, and counts the request against the key's rate.

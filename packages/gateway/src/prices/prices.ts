@@ -154,6 +154,9 @@ export function priceLines(price: Price, usage: Usage, payee: string): readonly 
   return Number.isSafeInteger(sumMicros(lines)) ? lines : 'unknown'
 }
 
+/** ISO 4217 for "no currency is involved". */
+export const NO_CURRENCY = 'XXX'
+
 /** The sum of price lines of one currency. */
 export function sumMicros(lines: readonly Pick<PriceLine, 'amountMicros'>[]): number {
   return lines.reduce((sum, { amountMicros }) => sum + amountMicros, 0)

@@ -13,7 +13,7 @@ import { readParameters } from '../dialects/dialect.ts'
 import { scanObject } from '../dialects/json-scan.ts'
 import type { Promised } from '../log/commit-thread.ts'
 import type { Charge, FirstAnswerRow, UpstreamObject } from '../log/sequencer.ts'
-import { sumMicros } from '../prices/prices.ts'
+import { NO_CURRENCY, sumMicros } from '../prices/prices.ts'
 import { commitmentTo, conclude } from '../recording/recording.ts'
 import { settleTokens } from './admission.ts'
 import { type AdmittedRequest, NO_KEY } from './admitted-request.ts'
@@ -24,9 +24,6 @@ import type { Answered, Ending, Exchange } from './exchange.ts'
 
 /** A try that ended so never reached the upstream, which has nothing to charge for. Of all others nobody knows. */
 const NEVER_SENT: ReadonlySet<string> = /* @__PURE__ */ new Set(['upstream/unreachable', 'upstream/busy'])
-
-/** ISO 4217 for "no currency is involved". */
-const NO_CURRENCY = 'XXX'
 
 /**
  * Puts the answer on record, and settles what it cost. When this rejects, no more of it may leave.

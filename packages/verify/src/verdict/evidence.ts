@@ -10,7 +10,7 @@ import type { UnverifiedReceipt } from '../log/bundle.ts'
 import { type Checkpoint, openCheckpoint } from '../log/checkpoint.ts'
 import { type Leaf, verifyLeaf } from '../log/leaf.ts'
 import { type Hash, hashLeaf, type TreeHead, verifyConsistency, verifyInclusion } from '../log/merkle.ts'
-import { fullKeyId, type NoteKey, type UnverifiedNote } from '../log/note.ts'
+import { formatNote, fullKeyId, type NoteKey, type UnverifiedNote } from '../log/note.ts'
 import { requireHead } from '../log/receipt.ts'
 import type { TlogPolicy } from '../log/tlog-policy.ts'
 import type { Misbehaviour } from '../misbehaviour/misbehaviour.ts'
@@ -77,6 +77,11 @@ export class Prover {
     const keyId = this.#memory.recallOf('key-id', logKey, logKey, () => fullKeyId(this.crypto, logKey))
     requireHead(receipt, keyId, head)
     return head
+  }
+
+  /** A note that many dossiers carry, as one object: then what follows from it is proven once. */
+  share(note: UnverifiedNote): UnverifiedNote {
+    return this.#memory.recall('note', formatNote(note), () => note)
   }
 
   /** Who of the policy confirmed a head. */

@@ -2,7 +2,7 @@
 import { toHex } from '../bytes/bytes.ts'
 import { CHECKPOINT_MEDIA_TYPE, type UnverifiedDossier } from '../dossier/dossier.ts'
 import { CountersignError } from '../errors.ts'
-import { confirmationsAsOf, MAX_CLOCK_SKEW_MS, openConfirmations } from '../independence/confirmation.ts'
+import { confirmationsAsOf, MAX_CLOCK_SKEW_MS } from '../independence/confirmation.ts'
 import { quorumMetBy, quorumStillMetFrom, type WitnessedSecond } from '../independence/time-interval.ts'
 import { parseCheckpoint } from '../log/checkpoint.ts'
 import { isProofFrom } from '../log/consistency-proof.ts'
@@ -81,13 +81,14 @@ function findStart(
   const logKey = logKeyFor(trust, dossier.receipt)
   for (const note of olderHeads(dossier, cited)) {
     const second = attempt(() => {
-      const older = prover.openCheckpoint(note, logKey)
+      const shared = prover.share(note)
+      const older = prover.openCheckpoint(shared, logKey)
       const root = toHex(older.root)
       if (older.size === cited.size && root !== cited.root) return undefined
       const proof = dossier.consistency.find((each) => isProofFrom(each, older.size, root))
       if (proof === undefined) return undefined
       prover.verifyConsistency(older, head, proof.path)
-      const confirmations = openConfirmations(input.crypto, note, trust.policy)
+      const confirmations = prover.openConfirmations(shared, trust.policy)
       return quorumStillMetFrom(trust.policy, confirmationsAsOf(confirmations, input.atMs))
     })
     if (second !== undefined) return second
