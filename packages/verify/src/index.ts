@@ -30,7 +30,7 @@ export {
   parseDossier,
   type UnverifiedDossier,
 } from './dossier/dossier.ts'
-export { createMemory, type Memory } from './dossier/memory.ts'
+export { createMemory, type Memory } from './bytes/memory.ts'
 export { CountersignError, codeOf, ERROR_CODES, type ErrorCode, quote } from './errors.ts'
 export {
   type Difference,

@@ -1,5 +1,8 @@
-import { createHash, createPublicKey, hash, type KeyObject, verify } from 'node:crypto'
-import type { Crypto, RunningSha256 } from './crypto.ts'
+import { constants, createHash, createPublicKey, hash, type KeyObject, verify } from 'node:crypto'
+import { toBase64Url } from '../bytes/base64.ts'
+import type { Crypto, HashName, RsaKey, RunningSha256 } from './crypto.ts'
+import { keccak256, recoverSecp256k1 } from './ethereum.ts'
+import { isRsaShape } from './rsa.ts'
 
 /** Keys seen lately, made ready once: taking a key apart costs as much as checking a signature with it. */
 const MAX_REMEMBERED_KEYS = 256
@@ -11,6 +14,7 @@ const SHA256_BYTES = 32
 /** DER headers before the raw public keys. @spec RFC 8410 §4, RFC 5480 §2 */
 const ED25519_SPKI_HEADER = Buffer.from('302a300506032b6570032100', 'hex')
 const P256_SPKI_HEADER = Buffer.from('3059301306072a8648ce3d020106082a8648ce3d030107034200', 'hex')
+const P384_SPKI_HEADER = Buffer.from('3076301006072a8648ce3d020106052b81040022036200', 'hex')
 
 /** The crypto port on `node:crypto`. Remembers up to 256 public keys; keeps no secret. */
 export function createNodeCrypto(): Crypto {
@@ -18,20 +22,28 @@ export function createNodeCrypto(): Crypto {
   // Parts are joined here and hashed at once; nothing of it is read again.
   const joined = new Uint8Array(MAX_JOINED_BYTES)
 
-  function keyOf(header: Buffer, raw: Uint8Array): KeyObject | undefined {
-    const der = Buffer.concat([header, raw])
-    const name = der.toString('latin1')
+  function rememberedKey(name: string, make: () => KeyObject): KeyObject | undefined {
     const known = remembered.get(name)
     if (known !== undefined) return known
     let key: KeyObject
     try {
-      key = createPublicKey({ key: der, format: 'der', type: 'spki' })
+      key = make()
     } catch {
       return undefined
     }
     if (remembered.size >= MAX_REMEMBERED_KEYS) remembered.clear()
     remembered.set(name, key)
     return key
+  }
+
+  function keyOf(header: Buffer, raw: Uint8Array): KeyObject | undefined {
+    const der = Buffer.concat([header, raw])
+    return rememberedKey(der.toString('latin1'), () => createPublicKey({ key: der, format: 'der', type: 'spki' }))
+  }
+
+  function rsaKeyOf({ modulus, exponent }: RsaKey): KeyObject | undefined {
+    const jwk = { kty: 'RSA', n: toBase64Url(modulus), e: toBase64Url(exponent) }
+    return rememberedKey(`rsa ${jwk.n} ${jwk.e}`, () => createPublicKey({ key: jwk, format: 'jwk' }))
   }
 
   return {
@@ -58,6 +70,28 @@ export function createNodeCrypto(): Crypto {
       const key = keyOf(P256_SPKI_HEADER, publicKey)
       return key !== undefined && verify('sha256', message, { key, dsaEncoding: 'ieee-p1363' }, signature)
     },
+
+    sha384: (...parts) => hashParts('sha384', parts),
+    sha512: (...parts) => hashParts('sha512', parts),
+    keccak256,
+    secp256k1Signer: recoverSecp256k1,
+
+    p384Accepts(publicKey, message, signature) {
+      if (publicKey.length !== 97 || publicKey[0] !== 4 || signature.length !== 96) return false
+      const key = keyOf(P384_SPKI_HEADER, publicKey)
+      return key !== undefined && verify('sha384', message, { key, dsaEncoding: 'ieee-p1363' }, signature)
+    },
+
+    rsaAccepts(rsaKey, scheme, message, signature) {
+      if (!isRsaShape(rsaKey, scheme, signature)) return false
+      const key = rsaKeyOf(rsaKey)
+      if (key === undefined) return false
+      const padding =
+        scheme.padding === 'pss'
+          ? { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: scheme.saltBytes }
+          : { padding: constants.RSA_PKCS1_PADDING }
+      return verify(scheme.hash, message, { key, ...padding }, signature)
+    },
   }
 }
 
@@ -70,6 +104,12 @@ export function startNodeSha256(): RunningSha256 {
     },
     digest: () => new Uint8Array(hasher.digest()),
   }
+}
+
+function hashParts(name: HashName, parts: readonly Uint8Array[]): Uint8Array {
+  const hasher = createHash(name)
+  for (const part of parts) hasher.update(part)
+  return new Uint8Array(hasher.digest())
 }
 
 function joinInto(joined: Uint8Array, parts: readonly Uint8Array[]): Uint8Array {

@@ -12,7 +12,7 @@ import { type ConsistencyProof, formatConsistency, readConsistency } from '../lo
 import { formatNote, readNote, type UnverifiedNote } from '../log/note.ts'
 import { type Opening, SALT_BYTES } from '../statement/commitment.ts'
 import { COMMITTED_SUBJECTS, type CommittedSubject, type ReceiptId } from '../statement/inference.ts'
-import { createMemory, type Memory } from './memory.ts'
+import { createMemory, type Memory } from '../bytes/memory.ts'
 
 export const DOSSIER_FORMAT = 'countersign-dossier/v1'
 

@@ -2,7 +2,7 @@
 import { equalBytes, toHex } from '../bytes/bytes.ts'
 import type { Crypto } from '../crypto/crypto.ts'
 import type { UnverifiedDossier } from '../dossier/dossier.ts'
-import { createMemory, type Memory } from '../dossier/memory.ts'
+import { createMemory, type Memory } from '../bytes/memory.ts'
 import { CountersignError } from '../errors.ts'
 import type { ExecutionResult } from '../execution/comparison.ts'
 import { type Confirmation, confirmationsAsOf, meetsQuorum, openConfirmations } from '../independence/confirmation.ts'

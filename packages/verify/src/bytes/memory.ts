@@ -1,4 +1,4 @@
-import type { Json } from '../bytes/json.ts'
+import type { Json } from './json.ts'
 
 /**
  * What was proven before and need not be proven again: signatures on heads, and statements that many dossiers carry.

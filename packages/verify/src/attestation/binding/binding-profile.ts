@@ -1,0 +1,54 @@
+/** How one provider ties its serving key, and perhaps its model, to evidence. */
+import type { Crypto } from '../../crypto/crypto.ts'
+import type { Appraised } from '../appraised.ts'
+import type { EvidenceCheck } from '../checks.ts'
+import type { UnverifiedEvidence } from '../evidence-file.ts'
+import type { FactName } from '../facts.ts'
+import type { ProfileName } from '../profile-names.ts'
+
+/** A key that evidence binds, by what it is used for. Values are lower-case hexadecimal. */
+export type BoundKey =
+  /** SHA-256 of the certificate that the TLS server shows. */
+  | { readonly use: 'tls-certificate'; readonly sha256: string }
+  /** SHA-256 of the SubjectPublicKeyInfo of the TLS server's key. */
+  | { readonly use: 'tls-key'; readonly sha256: string }
+  /** SHA-256 of the SubjectPublicKeyInfo of a key that signs answers, or the statements of a gateway. */
+  | { readonly use: 'signing-key'; readonly sha256: string }
+  /** An Ed25519 key that signs answers, 32 bytes. */
+  | { readonly use: 'ed25519'; readonly publicKey: string }
+  /** An Ethereum address whose key signs answers, 20 bytes. */
+  | { readonly use: 'ethereum-address'; readonly address: string }
+  /** An HPKE key that requests are encrypted to, 32 bytes. */
+  | { readonly use: 'hpke-key'; readonly publicKey: string }
+
+export interface BindingInput {
+  readonly crypto: Crypto
+  readonly evidence: UnverifiedEvidence
+  /** The appraised items, in the order of the evidence. */
+  readonly items: readonly Appraised[]
+}
+
+export interface BindingResult {
+  /** Names are `binding/what`. */
+  readonly checks: readonly EvidenceCheck[]
+  /** Keys in bytes that the hardware signed; empty unless every check that they rest on passed. */
+  readonly keys: readonly BoundKey[]
+  /** Facts that the profile adds beyond those of the items, with the reason. Never genuine hardware or known code. */
+  readonly shown: readonly { readonly name: FactName; readonly reason: string }[]
+  /** Whether the caller's nonce is in the bound bytes. */
+  readonly answersNonce: boolean
+  /** What an answer under this profile leaves open, as "that …". */
+  readonly doesNotProve: readonly string[]
+}
+
+/** One profile. A table of these is all that knows providers by name. */
+export interface BindingProfile {
+  readonly name: ProfileName
+  /** Whom it is for, and how it ties key and model, in a sentence. */
+  readonly describes: string
+  /** Facts that it can show at best, beside genuine hardware and known code. */
+  readonly canShow: readonly FactName[]
+  /** False as long as nobody has tried it on evidence or answers of the real provider. */
+  readonly isTriedOnReal: boolean
+  bind(input: BindingInput): BindingResult
+}

@@ -1,0 +1,95 @@
+/** The words of a place policy that each kind of hardware has. */
+import type { EvidenceKind } from './appraised.ts'
+
+/** Kinds that a place can be required to be. GPUs come beside one of them. */
+export const TEE_KINDS = ['tdx', 'sev-snp', 'nitro', 'azure-vtpm', 'confidential-space', 'maa'] as const satisfies readonly EvidenceKind[]
+export type TeeKind = (typeof TEE_KINDS)[number]
+
+export interface Vocabulary {
+  /** Names of measured values. */
+  readonly measurements: readonly string[]
+  /** Names of who signed or owns the code. */
+  readonly signers: readonly string[]
+  /** Measurements and signers of which a policy must name one at least: alone, the others leave the code open. */
+  readonly identifying: readonly string[]
+  readonly minimum: readonly string[]
+  readonly states: readonly string[]
+  readonly defaultStates: readonly string[]
+  readonly allow: readonly string[]
+  readonly forbid: readonly string[]
+}
+
+const DSTACK_EVENTS = ['app-id', 'compose-hash', 'os-image-hash', 'key-provider']
+
+const NITRO_PCRS = Array.from({ length: 16 }, (_, i) => `pcr${i}`)
+const TPM_PCRS = Array.from({ length: 24 }, (_, i) => `pcr${i}`)
+
+const NOTHING = {
+  measurements: [],
+  signers: [],
+  identifying: [],
+  minimum: [],
+  states: [],
+  defaultStates: [],
+  allow: [],
+  forbid: [],
+} satisfies Vocabulary
+
+export const TEE_VOCABULARY: { readonly [kind in TeeKind]: Vocabulary } = {
+  tdx: {
+    ...NOTHING,
+    measurements: [
+      ...['mrtd', 'rtmr0', 'rtmr1', 'rtmr2', 'rtmr3', 'mrconfigid', 'mrowner', 'mrownerconfig'],
+      ...['mrseam', 'mrsignerseam', 'mrservicetd', ...DSTACK_EVENTS],
+    ],
+    identifying: ['mrtd', 'rtmr1', 'rtmr2', 'rtmr3', 'mrconfigid', 'app-id', 'compose-hash', 'os-image-hash'],
+    minimum: ['tcbEvaluationDataNumber'],
+    states: [
+      ...['UpToDate', 'SWHardeningNeeded', 'ConfigurationNeeded', 'ConfigurationAndSWHardeningNeeded'],
+      ...['OutOfDate', 'OutOfDateConfigurationNeeded', 'TDRelaunchAdvised', 'TDRelaunchAdvisedConfigurationNeeded'],
+    ],
+    defaultStates: ['UpToDate'],
+    allow: ['sept-ve', 'migration'],
+    forbid: [],
+  },
+  'sev-snp': {
+    ...NOTHING,
+    measurements: ['measurement', 'hostdata'],
+    signers: ['idkeydigest', 'authorkeydigest'],
+    identifying: ['measurement', 'idkeydigest', 'authorkeydigest'],
+    minimum: ['fmc', 'bootloader', 'tee', 'snp', 'microcode', 'guestsvn', 'fwmajor', 'fwminor', 'fwbuild'],
+    allow: ['migration', 'any-vmpl'],
+    forbid: ['smt', 'vlek', 'unchecked-aliases'],
+  },
+  nitro: {
+    ...NOTHING,
+    measurements: NITRO_PCRS,
+    identifying: ['pcr0', 'pcr1', 'pcr2', 'pcr8'],
+  },
+  'azure-vtpm': {
+    ...NOTHING,
+    measurements: [...TPM_PCRS, 'mrtd', 'measurement'],
+    identifying: [...TPM_PCRS],
+    minimum: ['tcbEvaluationDataNumber', 'bootloader', 'tee', 'snp', 'microcode'],
+    states: ['UpToDate', 'SWHardeningNeeded', 'ConfigurationNeeded', 'ConfigurationAndSWHardeningNeeded', 'OutOfDate', 'OutOfDateConfigurationNeeded'],
+    defaultStates: ['UpToDate'],
+    allow: ['sept-ve', 'migration', 'any-vmpl'],
+    forbid: ['smt', 'unchecked-aliases'],
+  },
+  'confidential-space': {
+    ...NOTHING,
+    measurements: [],
+    signers: ['image_digest', 'image_signature_key', 'project_id', 'service_account', 'token_key'],
+    identifying: ['image_digest', 'image_signature_key'],
+    minimum: ['swversion'],
+    states: ['LATEST', 'STABLE', 'USABLE'],
+    defaultStates: ['STABLE'],
+  },
+  maa: {
+    ...NOTHING,
+    measurements: ['mrtd', 'rtmr0', 'rtmr1', 'rtmr2', 'rtmr3', 'measurement', 'hostdata'],
+    signers: ['token_key', 'issuer'],
+    identifying: ['mrtd', 'rtmr1', 'rtmr2', 'rtmr3', 'measurement', 'hostdata'],
+    allow: ['migration'],
+  },
+}
