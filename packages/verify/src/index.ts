@@ -323,6 +323,7 @@ export {
   statementDigest,
   statementText,
 } from './statement/statement.ts'
+export { findPlaceDemand, type PlaceDemand } from './trust/place-demand.ts'
 export {
   CLAIMS,
   type ClaimName,
@@ -338,6 +339,8 @@ export {
   type Party,
   parseTrustFile,
   parseYaml,
+  REVOKER_ROLES,
+  type RevokerRole,
   ROLES,
   type Role,
   type Trust,
