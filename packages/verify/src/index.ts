@@ -180,7 +180,6 @@ export {
   appraisalStatement,
   FRESHNESS_KINDS,
   type Freshness,
-  GATEWAY_PLACE,
   parseAppraisal,
   tlsCertificateOf,
 } from './statement/appraisal.ts'
@@ -307,6 +306,7 @@ export {
   type UpstreamKind,
 } from './statement/routing.ts'
 export {
+  GATEWAY_PLACE,
   PLACE_FAILURES,
   type PlaceFailure,
   readPolicyText,
