@@ -349,7 +349,10 @@ export type { Check, CheckResult, ClaimRow, ClaimStatus } from './verdict/checkl
 export { contributionsOf } from './verdict/contributions.ts'
 export type { RecordedAnswer, VerdictInput } from './verdict/evidence.ts'
 export { planExecution } from './verdict/output.ts'
+export { type ChangedCheck, changedChecks } from './verdict/place.ts'
+export { isChanged, type PlaceFinding, type Reappraisal, reappraise } from './verdict/reappraisal.ts'
 export { decideRecord, type RecordDecision } from './verdict/record.ts'
+export { openRevocation, type Revocation } from './verdict/revocation.ts'
 export type { TimeInterval } from './verdict/time.ts'
 export {
   assessVerdict,

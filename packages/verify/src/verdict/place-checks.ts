@@ -10,6 +10,7 @@ import { parseRevocation, REVOCATION_TYPE } from '../statement/revocation.ts'
 import { GATEWAY_PLACE } from '../statement/served-place.ts'
 import type { Checklist } from './checklist.ts'
 import type { PlaceBasis } from './place-basis.ts'
+import { isoTime } from './place-words.ts'
 import { concerns, type Revocation } from './revocation.ts'
 
 /** Kinds whose keys live for hours: who has such a key later can say anything of the time when it was valid. */
@@ -31,18 +32,18 @@ export function checkTime(list: Checklist, basis: PlaceBasis): readonly string[]
   const { logged, repeated } = basis
   const byMs = loggedByMs(basis)
   if (byMs !== undefined && logged.appraisedAtMs > byMs + MAX_CLOCK_SKEW_MS) {
-    list.missing('time', `it says that it was made at ${iso(logged.appraisedAtMs)}, after witnesses had seen it`)
+    list.missing('time', `it says that it was made at ${isoTime(logged.appraisedAtMs)}, after witnesses had seen it`)
     return []
   }
   const isCurrent = byMs !== undefined && repeated.currentUntilMs !== undefined && repeated.currentUntilMs >= byMs
   if (isCurrent) {
-    list.pass('time', `witnesses had seen it by ${iso(byMs)}, while all that it rests on was current`)
+    list.pass('time', `witnesses had seen it by ${isoTime(byMs)}, while all that it rests on was current`)
     return []
   }
   const why =
     byMs === undefined
       ? 'no witness bounds when it was logged: the time is the operator’s word'
-      : `witnesses are shown to have seen it by ${iso(byMs)} only, when what it rests on was no longer current`
+      : `witnesses are shown to have seen it by ${isoTime(byMs)} only, when what it rests on was no longer current`
   if (repeated.items.some(({ kind }) => SHORT_LIVED.includes(kind))) {
     list.missing('time', `${why}; the certificates of such evidence live for hours`)
     return []
@@ -167,7 +168,7 @@ export function checkFreshness(list: Checklist, basis: PlaceBasis): readonly str
     (repeated.freshness === 'none' && 'nothing shows when the evidence was made') ||
     (ageMs > chosen.policy.maxAgeMs &&
       `it was ${minutes(ageMs)} old, the policy allows ${minutes(chosen.policy.maxAgeMs)}`) ||
-    (startedAtMs > logged.validUntilMs && `the appraisal was good until ${iso(logged.validUntilMs)}`) ||
+    (startedAtMs > logged.validUntilMs && `the appraisal was good until ${isoTime(logged.validUntilMs)}`) ||
     (ageMs < -MAX_CLOCK_SKEW_MS && 'the evidence was made after the answer began') ||
     (time.notBeforeMs !== null &&
       time.notBeforeMs > endedAtMs + MAX_CLOCK_SKEW_MS &&
@@ -219,17 +220,12 @@ function carriedRevocations({ answer, trust }: PlaceBasis): readonly Revocation[
 }
 
 function describe({ what, since, by, reason }: Revocation): string {
-  const from = since === null ? '' : ` from ${iso(since)} on`
+  const from = since === null ? '' : ` from ${isoTime(since)} on`
   return `${by.name} revoked the ${what.kind === 'tcb' ? 'state of the platform' : what.kind}${from}: ${reason}`
 }
 
 function notShown(why: string): CountersignError {
   return new CountersignError('place/not-shown', why)
-}
-
-/** A time of a witness, or of evidence, may lie beyond what a date can be. */
-function iso(timeMs: number): string {
-  return new Date(Math.min(timeMs, 8_640_000_000_000_000)).toISOString()
 }
 
 function minutes(ms: number): string {

@@ -8,6 +8,7 @@ import type { PlaceBasis } from './place-basis.ts'
 const NOT_WHERE = 'in which country the machine stands, or who runs it: hardware does not know that'
 const WHO_TOUCHES = 'that nobody with the machine in hand broke it: who can touch it is not known'
 const MAX_NOTES = 3
+const MAX_DATE_MS = 8_640_000_000_000_000
 
 /** Kinds that are a service's word on evidence that it alone saw. */
 const TOKENS: readonly EvidenceKind[] = ['confidential-space', 'maa', 'nvidia-nras']
@@ -37,7 +38,7 @@ export function reasonOf({ repeated, chosen, place, answer }: PlaceBasis): strin
   const what = place.name === GATEWAY_PLACE ? 'signed this answer' : 'served the connection of this answer'
   const notes = [...new Set(repeated.notes)].slice(0, MAX_NOTES)
   const noted = notes.length === 0 ? '' : `. Noted: ${notes.join(' ')}`
-  const at = new Date(repeated.atMs).toISOString()
+  const at = isoTime(repeated.atMs)
   const { statement } = answer.inference.deployment
   const policy = chosen.by === 'operator' ? `${whose}, statement ${statement},` : whose
   return `by ${kinds} evidence of ${at}, genuine hardware ran code that ${policy} names, and bound the key that ${what}${noted}`
@@ -58,4 +59,9 @@ export function trustedFor({ repeated, chosen, place, answer, loggedBy }: PlaceB
 /** What stays open whatever the facts are. */
 export function nextToFacts({ repeated }: PlaceBasis): readonly string[] {
   return [NOT_WHERE, ...(repeated.physicalTrust === 'unknown' ? [WHO_TOUCHES] : []), ...repeated.doesNotProve]
+}
+
+/** A time for people. One that a witness or a caller gives may lie beyond what a date can be. */
+export function isoTime(timeMs: number): string {
+  return new Date(Math.min(timeMs, MAX_DATE_MS)).toISOString()
 }

@@ -6,7 +6,7 @@
  * @spec spec/verdict.md
  */
 import { type Appraisal, appraiseEvidence } from '../attestation/appraise.ts'
-import { parseCollateral } from '../attestation/collateral.ts'
+import { type CollateralBundle, parseCollateral } from '../attestation/collateral.ts'
 import { parseEvidence } from '../attestation/evidence-file.ts'
 import { toHex } from '../bytes/bytes.ts'
 import {
@@ -18,7 +18,6 @@ import {
 import { CountersignError } from '../errors.ts'
 import { type AppraisalPredicate, parseAppraisal } from '../statement/appraisal.ts'
 import type { StatementDigest } from '../statement/statement.ts'
-import type { Grade } from '../trust/requirement.ts'
 import type { Trust } from '../trust/trust-file.ts'
 import { Checklist, type ClaimRow, unprovenRow } from './checklist.ts'
 import type { RecordedAnswer, SignedStatement, VerdictInput } from './evidence.ts'
@@ -26,12 +25,18 @@ import { openDeployment } from './model.ts'
 import type { PlaceBasis } from './place-basis.ts'
 import { checkFacts, checkFreshness, checkRevocations, checkServingKey, checkTime } from './place-checks.ts'
 import { findLatestTime } from './place-time.ts'
-import { gradeOf, nextToFacts, reasonOf, trustedFor } from './place-words.ts'
+import { gradeOf, isoTime, nextToFacts, reasonOf, trustedFor } from './place-words.ts'
 import { choosePolicy, findServingPlace, isDemanded, type ServingPlace } from './serving-place.ts'
 import type { TimeInterval } from './time.ts'
 
 const NOT_NAMED = 'the answer names no appraisal of the place that served it, so nothing shows where the model ran'
 const NOT_NAMED_OPEN = ['that the manifest or its operator is right about where models run: evidence alone shows that']
+
+/** A row, and the newest appraisal behind it: as of the time of the verdict where collateral of then was supplied. */
+export interface PlaceDecision {
+  readonly row: ClaimRow
+  readonly appraisal: Appraisal | undefined
+}
 
 /** Decides `place` for an answer whose record holds. */
 export function decidePlace(
@@ -40,26 +45,29 @@ export function decidePlace(
   dossier: UnverifiedDossier,
   trust: Trust,
   time: TimeInterval,
-): ClaimRow {
+): PlaceDecision {
   const { inference } = answer
   const list = new Checklist('place')
   const digest = inference.appraisal
   if (digest === undefined) {
-    if (!isAnythingDemanded(answer, trust)) return unprovenRow('place', NOT_NAMED, NOT_NAMED_OPEN)
+    if (!isAnythingDemanded(answer, trust)) {
+      return { row: unprovenRow('place', NOT_NAMED, NOT_NAMED_OPEN), appraisal: undefined }
+    }
     list.missing('appraisal', NOT_NAMED)
-    return openRow(list, NOT_NAMED_OPEN)
+    return openRow(list)
   }
   const basis = gather(list, { answer, input, dossier, trust, time, digest })
-  if (basis === undefined) return openRow(list, NOT_NAMED_OPEN)
+  if (basis === undefined) return openRow(list)
+  const today = input.collateral && appraiseAt(basis, input.atMs, input.collateral)
   const notes = [
     ...checkTime(list, basis),
     ...checkFacts(list, basis),
     ...checkServingKey(list, basis),
     ...checkFreshness(list, basis),
     ...checkRevocations(list, basis),
-    ...appraiseToday(list, basis),
+    ...(today === undefined ? [] : noteToday(list, basis.repeated, today)),
   ]
-  return list.row(
+  const row = list.row(
     { grade: gradeOf(basis), reason: reasonOf(basis) },
     {
       basis: [`statement ${digest}`, `file ${basis.logged.evidence}`, `file ${basis.logged.collateral}`],
@@ -68,12 +76,13 @@ export function decidePlace(
       facts: basis.repeated.facts,
     },
   )
+  return { row, appraisal: today ?? basis.repeated }
 }
 
-/** A row in which nothing was appraised. */
-function openRow(list: Checklist, doesNotProve: readonly string[]): ClaimRow {
-  const grade: Grade = 'operator-asserted'
-  return list.row({ grade, reason: '' }, { basis: [], trusts: [], doesNotProve })
+/** A row in which nothing was appraised: it cannot hold. */
+function openRow(list: Checklist): PlaceDecision {
+  const rest = { basis: [], trusts: [], doesNotProve: NOT_NAMED_OPEN }
+  return { row: list.row({ grade: 'operator-asserted', reason: '' }, rest), appraisal: undefined }
 }
 
 function isAnythingDemanded(answer: RecordedAnswer, trust: Trust): boolean {
@@ -99,13 +108,16 @@ function gather(list: Checklist, given: Given): PlaceBasis | undefined {
   const evidence = list.attempt('evidence', () =>
     parseEvidence(findFile(input, dossier, EVIDENCE_MEDIA_TYPE, logged.evidence)),
   )
-  const collateral = list.attempt('collateral', () =>
-    parseCollateral(findFile(input, dossier, COLLATERAL_MEDIA_TYPE, logged.collateral)),
-  )
+  const collateral = list.attempt('collateral', () => {
+    const file = findFile(input, dossier, COLLATERAL_MEDIA_TYPE, logged.collateral)
+    // The same object for the same bundle: what follows from it is remembered by it.
+    const read = () => parseCollateral(file)
+    return input.memory?.recall('collateral', logged.collateral ?? '', read, file.length) ?? read()
+  })
   const chosen = list.attempt('policy', () => choosePolicy(place, inference, trust))
   if (evidence === undefined || collateral === undefined || chosen === undefined) return undefined
   const loggedBy = findLatestTime(dossier, answer, signed, trust, input)
-  const repeated = repeat(input, { evidence, collateral, chosen, logged })
+  const repeated = appraiseAt({ input, evidence, chosen, logged }, logged.appraisedAtMs, collateral)
   return { ...given, place, signed, logged, loggedBy, evidence, collateral, chosen, repeated }
 }
 
@@ -151,50 +163,51 @@ function findFile(
   throw new CountersignError('opening/missing', `the dossier does not carry the file ${sha256} that was appraised`)
 }
 
-/** Many answers rest on one appraisal: it is repeated once per memory. */
-function repeat(
-  input: VerdictInput,
-  { evidence, collateral, chosen, logged }: Pick<PlaceBasis, 'evidence' | 'collateral' | 'chosen' | 'logged'>,
+/** Many answers rest on one appraisal: it is made once per memory, time and collateral. */
+function appraiseAt(
+  { input, evidence, chosen, logged }: Pick<PlaceBasis, 'input' | 'evidence' | 'chosen' | 'logged'>,
+  atMs: number,
+  collateral: CollateralBundle,
 ): Appraisal {
   const { crypto, memory, roots } = input
-  const atMs = logged.appraisedAtMs
   const { policy } = chosen
   const appraise = () =>
     appraiseEvidence(evidence, {
       ...{ crypto, atMs, collateral, policy, nonce: undefined, memory },
       ...(roots === undefined ? {} : { roots }),
     })
-  const key = JSON.stringify([logged.evidence, logged.collateral, atMs, policy, roots ?? null])
-  return memory?.recall('place-appraisal', key, appraise) ?? appraise()
+  const key = JSON.stringify([logged.evidence, atMs, policy, roots ?? null])
+  return memory?.recallOf(`appraisal ${key}`, collateral, collateral, appraise) ?? appraise()
 }
 
-/**
- * Appraises the evidence as of the time of the verdict, where collateral of that time was supplied. What has changed since
- * takes nothing from the claim, which is about the time of the answer; it is said beside it.
- */
-function appraiseToday(list: Checklist, { input, evidence, chosen, repeated }: PlaceBasis): readonly string[] {
-  const { crypto, atMs, collateral, memory, roots } = input
-  if (collateral === undefined) return []
-  const today = appraiseEvidence(evidence, {
-    ...{ crypto, atMs, collateral, policy: chosen.policy, nonce: undefined, memory },
-    ...(roots === undefined ? {} : { roots }),
+/** What has changed since takes nothing from the claim, which is about the time of the answer; it is said beside it. */
+function noteToday(list: Checklist, then: Appraisal, today: Appraisal): readonly string[] {
+  const changes = changedChecks(then, today).map(({ name, before, after, detail }) => {
+    return `${name} was ${before} and is ${after}${detail === undefined ? '' : ` (${detail})`}`
   })
-  const changes = changedChecks(repeated, today)
-  const when = new Date(atMs).toISOString()
-  if (today.status === repeated.status && changes.length === 0) {
+  const when = isoTime(today.atMs)
+  if (today.status === then.status && changes.length === 0) {
     list.pass('today', `appraised again as of ${when}: nothing has changed`)
     return []
   }
   const words = `appraised again as of ${when}, it is ${today.status}: ${today.reason}`
   list.notChecked('today', [words, ...changes].join('; '))
-  return today.status === 'accepted' ? [] : [`that the place would be accepted today: ${words}`]
+  return today.status === 'accepted' ? [] : [`that the place would be accepted now: ${words}`]
 }
 
-/** How checks of two appraisals of the same evidence differ, in words. */
-export function changedChecks(before: Appraisal, after: Appraisal): readonly string[] {
+/** A check that came out in two ways. */
+export interface ChangedCheck {
+  readonly name: string
+  readonly before: string
+  readonly after: string
+  readonly detail?: string
+}
+
+/** How checks of two appraisals of the same evidence differ. */
+export function changedChecks(before: Appraisal, after: Appraisal): readonly ChangedCheck[] {
   return after.checks.flatMap(({ name, result, detail }, i) => {
     const was = before.checks[i]
     if (was?.name !== name || was.result === result) return []
-    return [`${name} was ${was.result} and is ${result}${detail === undefined ? '' : ` (${detail})`}`]
+    return [{ name, before: was.result, after: result, ...(detail === undefined ? {} : { detail }) }]
   })
 }

@@ -70,7 +70,7 @@ function decideClaim(
     case 'model':
       return decideModel(answer, input)
     case 'place':
-      return decidePlace(answer, input, beside.dossier, input.trust, beside.time)
+      return decidePlace(answer, input, beside.dossier, input.trust, beside.time).row
     case 'output':
       return decideOutput(answer, input)
     case 'independence':
