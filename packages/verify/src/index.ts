@@ -17,6 +17,7 @@ export { parseBase64, parseBase64Url, toBase64, toBase64Url } from './bytes/base
 export { concat, equalBytes, parseHex, parseUtf8, toHex, uint64BigEndian, utf8 } from './bytes/bytes.ts'
 export { FILE_LIMITS, type Json, type JsonLimits, PAYLOAD_LIMITS, parseJson } from './bytes/json.ts'
 export { isEventStream } from './bytes/media-type.ts'
+export { createMemory, type Memory } from './bytes/memory.ts'
 export { Fields, type Path, readHex, readText, ShapeError, type TextLimits } from './bytes/shape.ts'
 export type { Crypto, RunningSha256 } from './crypto/crypto.ts'
 export { parseP256Signature, parseP256Spki, verifyP256 } from './crypto/keys.ts'
@@ -30,7 +31,6 @@ export {
   parseDossier,
   type UnverifiedDossier,
 } from './dossier/dossier.ts'
-export { createMemory, type Memory } from './bytes/memory.ts'
 export { CountersignError, codeOf, ERROR_CODES, type ErrorCode, quote } from './errors.ts'
 export {
   type Difference,

@@ -5,6 +5,7 @@
  */
 import { toBase64 } from '../bytes/base64.ts'
 import { FILE_LIMITS, type Json, parseJson } from '../bytes/json.ts'
+import { createMemory, type Memory } from '../bytes/memory.ts'
 import { Fields, type Path } from '../bytes/shape.ts'
 import { CountersignError } from '../errors.ts'
 import { type BundleParts, PLAIN_PARTS, parseBundle, type UnverifiedReceipt } from '../log/bundle.ts'
@@ -12,7 +13,6 @@ import { type ConsistencyProof, formatConsistency, readConsistency } from '../lo
 import { formatNote, readNote, type UnverifiedNote } from '../log/note.ts'
 import { type Opening, SALT_BYTES } from '../statement/commitment.ts'
 import { COMMITTED_SUBJECTS, type CommittedSubject, type ReceiptId } from '../statement/inference.ts'
-import { createMemory, type Memory } from '../bytes/memory.ts'
 
 export const DOSSIER_FORMAT = 'countersign-dossier/v1'
 
