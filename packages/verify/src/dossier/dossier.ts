@@ -19,6 +19,10 @@ export const DOSSIER_FORMAT = 'countersign-dossier/v1'
 /** Media type of evidence that is a checkpoint: the cosigned head that the statement cites. */
 export const CHECKPOINT_MEDIA_TYPE = 'application/vnd.countersign.checkpoint'
 
+/** Media types of evidence of the serving place: an evidence file, and the collateral bundle that it was appraised with. */
+export const EVIDENCE_MEDIA_TYPE = 'application/vnd.countersign.evidence+json'
+export const COLLATERAL_MEDIA_TYPE = 'application/vnd.countersign.collateral+json'
+
 /** Most statements beside the receipt, openings, and other lists in a dossier. */
 export const MAX_DOSSIER_ITEMS = 256
 
