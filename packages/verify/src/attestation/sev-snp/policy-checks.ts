@@ -3,9 +3,9 @@ import { equalBytes, toHex } from '../../bytes/bytes.ts'
 import { CountersignError } from '../../errors.ts'
 import type { EvidenceChecks } from '../checks.ts'
 import type { PlacePolicy } from '../place-policy.ts'
-import type { AcceptedKey } from './signing-chain.ts'
 import { HOST_VMPL, type SnpReport } from './report.ts'
-import { parseTcbVersion, type SnpProduct, TCB_COMPONENTS } from './tcb-version.ts'
+import type { AcceptedKey } from './signing-chain.ts'
+import { TCB_COMPONENTS, type TcbVersion } from './tcb-version.ts'
 
 /** Checks of a policy, in their order. */
 export const SEV_SNP_POLICY_CHECKS = [
@@ -38,10 +38,18 @@ interface Question {
   require(): void
 }
 
+/** The four TCB versions of a report, read. */
+export interface ReportTcb {
+  readonly current: TcbVersion
+  readonly reported: TcbVersion
+  readonly committed: TcbVersion
+  readonly launch: TcbVersion
+}
+
 /** A report whose signature was checked, and what was told beside it. */
 export interface ProvenReport {
   readonly report: SnpReport
-  readonly product: SnpProduct
+  readonly tcb: ReportTcb
   readonly key: AcceptedKey
 }
 
@@ -62,7 +70,7 @@ export function checkSnpPolicy<Name extends string>(
 }
 
 function questionsOf(proven: ProvenReport, policy: PlacePolicy): { readonly [check in SnpPolicyCheck]: Question } {
-  const { report, product, key } = proven
+  const { report, tcb, key } = proven
   const { minimum } = policy
   return {
     'migration-agent': question(!policy.allow.includes('migration'), () => requireNoMigrationAgent(report)),
@@ -80,10 +88,13 @@ function questionsOf(proven: ProvenReport, policy: PlacePolicy): { readonly [che
       throw refused('the firmware has not checked since its start that no two addresses are one place in memory')
     }),
     'guest-svn': question(minimum.guestsvn !== undefined, () => requireLeast('guestsvn', report.guestSvn, policy)),
-    'reported-tcb': tcbQuestion('reported', report.reportedTcb, product, policy),
-    'committed-tcb': tcbQuestion('committed', report.committedTcb, product, policy),
-    'launch-tcb': tcbQuestion('launch', report.launchTcb, product, policy),
-    firmware: question(FIRMWARE_PARTS.some(([name]) => minimum[name] !== undefined), () => requireFirmware(report, policy)),
+    'reported-tcb': tcbQuestion('reported', tcb, policy),
+    'committed-tcb': tcbQuestion('committed', tcb, policy),
+    'launch-tcb': tcbQuestion('launch', tcb, policy),
+    firmware: question(
+      FIRMWARE_PARTS.some(([name]) => minimum[name] !== undefined),
+      () => requireFirmware(report, policy),
+    ),
     measurement: valueQuestion('the launch measurement', policy.measurements.measurement, report.measurement),
     'host-data': valueQuestion('the data of the host', policy.measurements.hostdata, report.hostData),
     'id-key': signerQuestion('ID key', policy.signers.idkeydigest, report.idKeyDigest),
@@ -111,10 +122,10 @@ function requireVmpl({ vmpl }: SnpReport, isAnyAllowed: boolean): void {
   if (vmpl !== 0 && !isAnyAllowed) throw refused(`the report was asked for at privilege level ${vmpl}, expected 0`)
 }
 
-function tcbQuestion(which: string, bytes: Uint8Array, product: SnpProduct, policy: PlacePolicy): Question {
+function tcbQuestion(which: keyof ReportTcb, tcb: ReportTcb, policy: PlacePolicy): Question {
   const named = TCB_COMPONENTS.filter((component) => policy.minimum[component] !== undefined)
   return question(named.length > 0, () => {
-    const version = parseTcbVersion(bytes, product)
+    const version = tcb[which]
     for (const component of named) {
       const value = version[component]
       // Only Turin has `fmc`; a policy for several products may name it.
@@ -141,7 +152,9 @@ function requireFirmware({ committedFirmware }: SnpReport, { minimum }: PlacePol
     if (least === undefined) continue
     if (committedFirmware[part] > least) return
     if (committedFirmware[part] < least) {
-      throw refused(`the committed firmware's ${part} version is ${committedFirmware[part]}, and the policy asks for ${least}`)
+      throw refused(
+        `the committed firmware's ${part} version is ${committedFirmware[part]}, and the policy asks for ${least}`,
+      )
     }
   }
 }
