@@ -66,7 +66,7 @@ export const TEE_VOCABULARY: { readonly [kind in TeeKind]: Vocabulary } = {
     identifying: ['measurement', 'idkeydigest', 'authorkeydigest'],
     minimum: ['fmc', 'bootloader', 'tee', 'snp', 'microcode', 'guestsvn', 'fwmajor', 'fwminor', 'fwbuild'],
     allow: ['migration', 'any-vmpl'],
-    forbid: ['smt', 'vlek', 'unchecked-aliases'],
+    forbid: ['smt', 'vlek', 'unchecked-aliases', 'unchecked-revocation'],
   },
   nitro: {
     ...NOTHING,
