@@ -29,7 +29,11 @@ export interface AppraisalInput {
 export interface TrustedRoots {
   readonly intel: readonly string[]
   /** By product line. */
-  readonly amd: { readonly milan: readonly string[]; readonly genoa: readonly string[]; readonly turin: readonly string[] }
+  readonly amd: {
+    readonly milan: readonly string[]
+    readonly genoa: readonly string[]
+    readonly turin: readonly string[]
+  }
   readonly nitro: readonly string[]
   readonly nvidia: readonly string[]
 }
