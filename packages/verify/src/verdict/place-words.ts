@@ -1,5 +1,5 @@
 /** What the row of `place` says: its grade, whom one must trust, and what stays open. */
-import type { EvidenceKind } from '../attestation/evidence-kinds.ts'
+import type { EvidenceKind } from '../attestation/evidence-kind.ts'
 import { isTeeKind } from '../attestation/vocabulary.ts'
 import { GATEWAY_PLACE } from '../statement/served-place.ts'
 import type { Grade } from '../trust/requirement.ts'

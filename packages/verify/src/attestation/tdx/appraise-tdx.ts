@@ -14,8 +14,8 @@ import { VENDOR_ROOTS } from '../roots.ts'
 import { readIntelCollateral } from './intel-collateral.ts'
 import { proveLists } from './list-proof.ts'
 import { type PckProof, provePck } from './pck-proof.ts'
-import { proveQuote } from './quote-proof.ts'
 import { parseTdxQuote, type UnverifiedTdxQuote } from './quote.ts'
+import { proveQuote } from './quote-proof.ts'
 import type { TcbEvaluation } from './tcb-level.ts'
 import { checkPolicy, isMigratable, isSeptVeDisabled, type ProvenDomain } from './td-policy.ts'
 import { startTdxChecks, TDX_GENUINE_CHECKS, TDX_POLICY_CHECKS, type TdxChecks } from './tdx-checks.ts'
@@ -40,9 +40,7 @@ export function appraiseTdx(item: EvidenceItem, input: AppraisalInput): Appraise
   const tcb = proveQuote(checks, quote, pck, lists, input)
   const log = quote && checkEventLog(checks, item, quote, input)
   const isSigned = quote !== undefined && checks.passed(...SIGNED_CHECKS)
-  const domain = isSigned
-    ? { report: quote.report, tcb, lists, measurements: measurementsOf(quote, log) }
-    : undefined
+  const domain = isSigned ? { report: quote.report, tcb, lists, measurements: measurementsOf(quote, log) } : undefined
   const policy = input.policy?.tee === 'tdx' ? input.policy : undefined
   checkPolicy(checks, policy, domain)
   const isGenuine = checks.passed(...TDX_GENUINE_CHECKS)
@@ -79,7 +77,10 @@ function checkEventLog(
 
 /** A service domain that cannot be told, and an event log that did not come, are no breach of what a policy asks for. */
 function meetsPolicy(checks: TdxChecks): boolean {
-  const failed = checks.list().filter(({ result }) => result === 'fail').map(({ name }) => name)
+  const failed = checks
+    .list()
+    .filter(({ result }) => result === 'fail')
+    .map(({ name }) => name)
   const asked = TDX_POLICY_CHECKS.filter((name) => name !== 'service-td')
   return checks.passed(...asked) && !failed.includes('tdx/service-td') && !failed.includes('tdx/event-log')
 }
@@ -127,7 +128,9 @@ function tierOf(checks: TdxChecks, isAccepted: boolean, isWeak: boolean): TrustT
 function notesOf({ trailing }: UnverifiedTdxQuote, log: EventLogReading | undefined): readonly string[] {
   const notes: string[] = []
   if (trailing.length > 0) {
-    notes.push(`${trailing.length} bytes follow the signature of the quote; nobody signed them, and they were not looked at.`)
+    notes.push(
+      `${trailing.length} bytes follow the signature of the quote; nobody signed them, and they were not looked at.`,
+    )
   }
   if (log !== undefined && log.registers.length < 4) {
     const names = log.registers.map((register) => `RTMR${register}`)

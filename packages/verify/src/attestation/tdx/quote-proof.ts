@@ -94,7 +94,10 @@ function requireBound({ qeReport, attestationKey, qeAuthData }: UnverifiedTdxQuo
 
 function requireSamePce(platform: string, listed: string): void {
   if (platform === listed) return
-  throw new CountersignError('evidence/mismatch', `the platform has PCE ${platform}, the TCB information is for ${listed}`)
+  throw new CountersignError(
+    'evidence/mismatch',
+    `the platform has PCE ${platform}, the TCB information is for ${listed}`,
+  )
 }
 
 function requireNoDebug(attributes: Uint8Array): void {

@@ -72,7 +72,9 @@ export function verifyModule(report: TdReport, tcbInfo: TcbInfo): VersionedModul
  */
 export function verifyQe(qe: QeReport, identity: QeIdentity): void {
   if (!equalBytes(qe.mrSigner, identity.mrSigner)) {
-    throw mismatch(`the quoting enclave was signed by ${toHex(qe.mrSigner)}, not by Intel's ${toHex(identity.mrSigner)}`)
+    throw mismatch(
+      `the quoting enclave was signed by ${toHex(qe.mrSigner)}, not by Intel's ${toHex(identity.mrSigner)}`,
+    )
   }
   if (qe.isvProdId !== identity.isvProdId) throw mismatch(`the quoting enclave is product ${qe.isvProdId}`)
   requireMasked('MISCSELECT', qe.miscSelect, identity.miscSelect, identity.miscSelectMask)
@@ -91,7 +93,8 @@ export function evaluateTcb(question: TcbQuestion): TcbEvaluation {
     throw refused(`the platform is below every TCB level: ${describe(pck)}, TDX ${toHex(report.teeTcbSvn)}`)
   }
   const versioned = versionedModule(report.teeTcbSvn, tcbInfo)
-  const module = versioned === undefined ? undefined : reached(versioned.levels, svnAt(report.teeTcbSvn, MODULE_MINOR), 'TDX module')
+  const module =
+    versioned === undefined ? undefined : reached(versioned.levels, svnAt(report.teeTcbSvn, MODULE_MINOR), 'TDX module')
   const qe = reached(qeIdentity.levels, qeReport.isvSvn, 'quoting enclave')
   const withModule = converge(platform.status, module?.status)
   const relaunched = qe.status === 'UpToDate' ? relaunch(question, withModule, module?.status) : withModule
@@ -156,7 +159,9 @@ function relaunch(question: TcbQuestion, status: TcbStatus, module: ComponentSta
     svnAt(now, MODULE_MINOR) >= latestMinor &&
     svnAt(now, FIRST_BEYOND_MODULE) >= (latest.tdxComponents[FIRST_BEYOND_MODULE] ?? 0)
   if (!isLatest) return status
-  const isConfigurationNeeded = [sgx, status].some((each) => each.startsWith('Configuration') || each.endsWith('ConfigurationNeeded'))
+  const isConfigurationNeeded = [sgx, status].some(
+    (each) => each.startsWith('Configuration') || each.endsWith('ConfigurationNeeded'),
+  )
   return isConfigurationNeeded ? 'TDRelaunchAdvisedConfigurationNeeded' : 'TDRelaunchAdvised'
 }
 
