@@ -1,7 +1,14 @@
 /** Which function appraises which kind of evidence. */
 import type { AppraisalInput, Appraised, EvidenceKind } from './appraised.ts'
 import type { EvidenceItem } from './evidence-file.ts'
+import { appraiseNvidiaNras } from './nvidia/appraise-nvidia-nras.ts'
+import { appraiseConfidentialSpace } from './token/appraise-confidential-space.ts'
+import { appraiseMaa } from './token/appraise-maa.ts'
 
 export type Appraiser = (item: EvidenceItem, input: AppraisalInput) => Appraised
 
-export const APPRAISERS: { readonly [kind in EvidenceKind]?: Appraiser } = {}
+export const APPRAISERS: { readonly [kind in EvidenceKind]?: Appraiser } = {
+  'nvidia-nras': appraiseNvidiaNras,
+  'confidential-space': appraiseConfidentialSpace,
+  maa: appraiseMaa,
+}
