@@ -1,7 +1,10 @@
 /** Which function appraises which kind of evidence. */
 import type { AppraisalInput, Appraised, EvidenceKind } from './appraised.ts'
 import type { EvidenceItem } from './evidence-file.ts'
+import { appraiseNitro } from './nitro/appraise-nitro.ts'
 
 export type Appraiser = (item: EvidenceItem, input: AppraisalInput) => Appraised
 
-export const APPRAISERS: { readonly [kind in EvidenceKind]?: Appraiser } = {}
+export const APPRAISERS: { readonly [kind in EvidenceKind]?: Appraiser } = {
+  nitro: appraiseNitro,
+}
