@@ -6,6 +6,7 @@ import { appraiseTdx } from './tdx/appraise-tdx.ts'
 import { appraiseNvidiaNras } from './nvidia/appraise-nvidia-nras.ts'
 import { appraiseConfidentialSpace } from './token/appraise-confidential-space.ts'
 import { appraiseMaa } from './token/appraise-maa.ts'
+import { appraiseNitro } from './nitro/appraise-nitro.ts'
 
 export type Appraiser = (item: EvidenceItem, input: AppraisalInput) => Appraised
 
@@ -15,4 +16,5 @@ export const APPRAISERS: { readonly [kind in EvidenceKind]?: Appraiser } = {
   'nvidia-nras': appraiseNvidiaNras,
   'confidential-space': appraiseConfidentialSpace,
   maa: appraiseMaa,
+  nitro: appraiseNitro,
 }
