@@ -87,13 +87,20 @@ export function readPlacePolicy(value: Json, path: Path): PlacePolicy {
 
 /** Any program can be measured: what is not compared with a value says nothing. */
 function requireSomeCode(policy: PlacePolicy, path: Path): void {
-  const { identifying } = TEE_VOCABULARY[policy.tee]
+  const { identifying, vouching } = TEE_VOCABULARY[policy.tee]
   const named = [...Object.keys(policy.measurements), ...Object.keys(policy.signers)]
-  if (named.some((name) => identifying.includes(name))) return
-  throw new CountersignError(
-    'place-policy/empty',
-    `${path}: it names no code, so that any program would pass; give one of ${identifying.join(', ')}`,
-  )
+  if (!named.some((name) => identifying.includes(name))) {
+    throw new CountersignError(
+      'place-policy/empty',
+      `${path}: it names no code, so that any program would pass; give one of ${identifying.join(', ')}`,
+    )
+  }
+  if (vouching !== undefined && !named.some((name) => vouching.includes(name))) {
+    throw new CountersignError(
+      'place-policy/empty',
+      `${path}: it names nothing that vouches for those values, so that any program could make them up; give one of ${vouching.join(', ')}`,
+    )
+  }
 }
 
 function readValues(

@@ -19,6 +19,11 @@ export interface Vocabulary {
   readonly signers: readonly string[]
   /** Measurements and signers of which a policy must name one at least: alone, the others leave the code open. */
   readonly identifying: readonly string[]
+  /**
+   * Of these a policy must name one besides, where the identifying values are not the hardware's own: what measures them is
+   * vouched for by these.
+   */
+  readonly vouching?: readonly string[]
   readonly minimum: readonly string[]
   readonly states: readonly string[]
   readonly defaultStates: readonly string[]
@@ -85,20 +90,22 @@ export const TEE_VOCABULARY: { readonly [kind in TeeKind]: Vocabulary } = {
   'azure-vtpm': {
     ...NOTHING,
     measurements: [...TPM_PCRS, 'mrtd', 'measurement'],
-    signers: GPU_SIGNERS,
-    identifying: [...TPM_PCRS],
-    minimum: ['tcbEvaluationDataNumber', 'bootloader', 'tee', 'snp', 'microcode'],
+    signers: ['idkeydigest', ...GPU_SIGNERS],
+    // What a guest can reset at will identifies nothing.
+    identifying: TPM_PCRS.slice(0, 16),
+    // Anybody's program on genuine hardware can play a TPM: only the measured paravisor is one.
+    vouching: ['mrtd', 'measurement', 'idkeydigest'],
+    minimum: [
+      ...['tcbEvaluationDataNumber', 'fmc', 'bootloader', 'tee', 'snp', 'microcode', 'guestsvn'],
+      ...['fwmajor', 'fwminor', 'fwbuild'],
+    ],
     states: [
-      'UpToDate',
-      'SWHardeningNeeded',
-      'ConfigurationNeeded',
-      'ConfigurationAndSWHardeningNeeded',
-      'OutOfDate',
-      'OutOfDateConfigurationNeeded',
+      ...['UpToDate', 'SWHardeningNeeded', 'ConfigurationNeeded', 'ConfigurationAndSWHardeningNeeded'],
+      ...['OutOfDate', 'OutOfDateConfigurationNeeded'],
     ],
     defaultStates: ['UpToDate'],
     allow: ['sept-ve', 'migration', 'any-vmpl'],
-    forbid: ['smt', 'unchecked-aliases'],
+    forbid: ['smt', 'vlek', 'unchecked-aliases', 'unchecked-revocation'],
   },
   'confidential-space': {
     ...NOTHING,
