@@ -31,7 +31,7 @@ export interface Vocabulary {
   readonly forbid: readonly string[]
 }
 
-const DSTACK_EVENTS = ['app-id', 'compose-hash', 'os-image-hash', 'key-provider']
+const DSTACK_EVENTS = ['app-id', 'compose-hash', 'os-image-hash', 'key-provider', 'instance-id']
 
 /** Beside a processor that can have GPUs: keys of NVIDIA's service, whose token says what the GPUs are. By thumbprint. */
 const GPU_SIGNERS = ['nras_key']
@@ -63,7 +63,8 @@ export const TEE_VOCABULARY: { readonly [kind in TeeKind]: Vocabulary } = {
       ...['mrseam', 'mrsignerseam', 'mrservicetd', ...DSTACK_EVENTS],
     ],
     signers: GPU_SIGNERS,
-    identifying: ['mrtd', 'rtmr1', 'rtmr2', 'rtmr3', 'mrconfigid', 'app-id', 'compose-hash', 'os-image-hash'],
+    // All others are the word of the host, or of what the measured firmware goes on to start.
+    identifying: ['mrtd'],
     minimum: ['tcbEvaluationDataNumber'],
     states: [
       ...['UpToDate', 'SWHardeningNeeded', 'ConfigurationNeeded', 'ConfigurationAndSWHardeningNeeded'],
