@@ -218,7 +218,6 @@ export {
   appraisalStatement,
   FRESHNESS_KINDS,
   type Freshness,
-  GATEWAY_PLACE,
   parseAppraisal,
   tlsCertificateOf,
 } from './statement/appraisal.ts'
@@ -345,6 +344,7 @@ export {
   type UpstreamKind,
 } from './statement/routing.ts'
 export {
+  GATEWAY_PLACE,
   PLACE_FAILURES,
   type PlaceFailure,
   readPolicyText,
@@ -361,6 +361,7 @@ export {
   statementDigest,
   statementText,
 } from './statement/statement.ts'
+export { findPlaceDemand, type PlaceDemand } from './trust/place-demand.ts'
 export {
   CLAIMS,
   type ClaimName,
@@ -376,6 +377,8 @@ export {
   type Party,
   parseTrustFile,
   parseYaml,
+  REVOKER_ROLES,
+  type RevokerRole,
   ROLES,
   type Role,
   type Trust,
@@ -384,7 +387,10 @@ export type { Check, CheckResult, ClaimRow, ClaimStatus } from './verdict/checkl
 export { contributionsOf } from './verdict/contributions.ts'
 export type { RecordedAnswer, VerdictInput } from './verdict/evidence.ts'
 export { planExecution } from './verdict/output.ts'
+export { type ChangedCheck, changedChecks } from './verdict/place.ts'
+export { isChanged, type PlaceFinding, type Reappraisal, reappraise } from './verdict/reappraisal.ts'
 export { decideRecord, type RecordDecision } from './verdict/record.ts'
+export { openRevocation, type Revocation } from './verdict/revocation.ts'
 export type { TimeInterval } from './verdict/time.ts'
 export {
   assessVerdict,

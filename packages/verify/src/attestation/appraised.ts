@@ -61,6 +61,8 @@ export interface Appraised {
   readonly boundKey?: Uint8Array
   /** Names one chip or device, hexadecimal, where evidence tells: the PPID of an Intel processor, SNP CHIP_ID and GPU serials are such names, FMSPC is not. */
   readonly deviceIds: readonly string[]
+  /** Certificates that its signature rests on, by issuer and serial number as in `Certificate`: what can be revoked one by one. */
+  readonly certificates?: readonly { readonly issuer: string; readonly serial: string }[]
   /** When the evidence says it was made, milliseconds; `undefined` where it has no time that is signed. */
   readonly madeAtMs: number | undefined
   /** Last moment at which everything that it rests on is current, milliseconds: certificates, CRLs, TCB information. */
