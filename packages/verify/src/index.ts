@@ -1,5 +1,20 @@
 /** Checks what Countersign hands out: bytes in, verdict out. Pure, synchronous, safe in browsers. */
 export { verifyAcceptance } from './accountability/acceptance.ts'
+export type { AmdProduct, AmdTcb, CollateralNeed } from './attestation/collateral-needs.ts'
+export {
+  COLLATERAL_KINDS,
+  type CollateralBundle,
+  type CollateralItem,
+  type CollateralKind,
+  formatCollateral,
+  MAX_COLLATERAL_ITEMS,
+  parseCollateral,
+} from './attestation/collateral.ts'
+export type { EvidenceKind, TrustedRoots } from './attestation/appraised.ts'
+export type { BoundKey } from './attestation/binding/binding-profile.ts'
+export { type EvidenceItem, formatEvidence, parseEvidence, type UnverifiedEvidence } from './attestation/evidence-file.ts'
+export { type PlacePolicy, readPlacePolicy } from './attestation/place-policy.ts'
+export { PROFILE_NAMES, type ProfileName } from './attestation/profile-names.ts'
 export { type AuditEvidence, boundOf, countOutcomes, type VerifiedAudit, verifyAudit } from './audit/audit.ts'
 export {
   AUDIT_PROOF_FORMAT,
