@@ -32,20 +32,22 @@ export { parseBase64, parseBase64Url, toBase64, toBase64Url } from './bytes/base
 export { concat, equalBytes, parseHex, parseUtf8, toHex, uint64BigEndian, utf8 } from './bytes/bytes.ts'
 export { FILE_LIMITS, type Json, type JsonLimits, PAYLOAD_LIMITS, parseJson } from './bytes/json.ts'
 export { isEventStream } from './bytes/media-type.ts'
+export { createMemory, type Memory } from './bytes/memory.ts'
 export { Fields, type Path, readHex, readText, ShapeError, type TextLimits } from './bytes/shape.ts'
 export type { Crypto, RunningSha256 } from './crypto/crypto.ts'
 export { parseP256Signature, parseP256Spki, verifyP256 } from './crypto/keys.ts'
 export { createNobleCrypto, startNobleSha256 } from './crypto/noble-provider.ts'
 export {
   CHECKPOINT_MEDIA_TYPE,
+  COLLATERAL_MEDIA_TYPE,
   DOSSIER_FORMAT,
   type DossierOpening,
   type DossierParts,
+  EVIDENCE_MEDIA_TYPE,
   formatDossier,
   parseDossier,
   type UnverifiedDossier,
 } from './dossier/dossier.ts'
-export { createMemory, type Memory } from './bytes/memory.ts'
 export { CountersignError, codeOf, ERROR_CODES, type ErrorCode, quote } from './errors.ts'
 export {
   type Difference,
@@ -186,6 +188,18 @@ export {
 } from './misbehaviour/misbehaviour.ts'
 export { MISBEHAVIOUR_FORMAT, parseMisbehaviour } from './misbehaviour/proof-file.ts'
 export {
+  APPRAISAL_OUTCOMES,
+  APPRAISAL_TYPE,
+  type AppraisalOutcome,
+  type AppraisalPredicate,
+  appraisalStatement,
+  FRESHNESS_KINDS,
+  type Freshness,
+  GATEWAY_PLACE,
+  parseAppraisal,
+  tlsCertificateOf,
+} from './statement/appraisal.ts'
+export {
   AUDIT_COMMITMENT_TYPE,
   type AuditCommitment,
   auditCommitmentStatement,
@@ -212,6 +226,7 @@ export {
   parseAuditEntries,
   readAuditedEntry,
 } from './statement/audited-entry.ts'
+export { type BoundKey, isSameKey, KEY_USES, readBoundKey } from './statement/bound-key.ts'
 export {
   COMMITMENT_ALGORITHM,
   commit,
@@ -286,6 +301,15 @@ export {
   parseModel,
 } from './statement/model.ts'
 export { PARTY_TYPE, type PartyDeclaration, type PartyFacts, parseParty, partyStatement } from './statement/party.ts'
+export { FACT_STATUSES, FACTS, type FactName, type FactStatus } from './statement/place-fact.ts'
+export {
+  parseRevocation,
+  REVOCATION_TYPE,
+  REVOKED_KINDS,
+  type RevocationPredicate,
+  type Revoked,
+  revocationStatement,
+} from './statement/revocation.ts'
 export {
   MAX_TARGETS,
   type RequestChange,
@@ -297,6 +321,13 @@ export {
   UPSTREAM_KINDS,
   type UpstreamKind,
 } from './statement/routing.ts'
+export {
+  PLACE_FAILURES,
+  type PlaceFailure,
+  readPolicyText,
+  readServedPlace,
+  type ServedPlace,
+} from './statement/served-place.ts'
 export {
   formatStatement,
   MAX_SUBJECTS,
