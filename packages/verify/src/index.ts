@@ -10,8 +10,8 @@ export {
   MAX_COLLATERAL_ITEMS,
   parseCollateral,
 } from './attestation/collateral.ts'
-export type { EvidenceKind, TrustedRoots } from './attestation/appraised.ts'
-export type { BoundKey } from './attestation/binding/binding-profile.ts'
+export { type Appraisal, type AppraisalStatus, appraiseEvidence } from './attestation/appraise.ts'
+export type { AppraisalInput, EvidenceKind, TrustedRoots } from './attestation/appraised.ts'
 export { type EvidenceItem, formatEvidence, parseEvidence, type UnverifiedEvidence } from './attestation/evidence-file.ts'
 export { type PlacePolicy, readPlacePolicy } from './attestation/place-policy.ts'
 export { PROFILE_NAMES, type ProfileName } from './attestation/profile-names.ts'

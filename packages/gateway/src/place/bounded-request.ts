@@ -1,9 +1,7 @@
 /** One request to a server that nobody trusts: bounded in time and size, without redirects, on a connection of its own. */
-import { createHash, type X509Certificate } from 'node:crypto'
-import type { Socket } from 'node:net'
-import { TLSSocket } from 'node:tls'
 import { CountersignError } from '@countersign/verify'
 import { buildConnector, Client } from 'undici'
+import { type ShownCertificate, shownOn } from '../upstreams/shown-certificate.ts'
 
 /** Most bytes of an answer's headers: certificate chains stand in some. */
 const MAX_HEADER_BYTES = 64 * 1024
@@ -19,14 +17,6 @@ export interface BoundedRequest {
   /** Authorities that its certificate may be from, in PEM; the usual ones when `undefined`. */
   readonly ca?: string | undefined
   readonly signal?: AbortSignal
-}
-
-/** What a TLS server showed in its handshake; hexadecimal. */
-export interface ShownCertificate {
-  /** SHA-256 of the certificate. */
-  readonly certificate: string
-  /** SHA-256 of its SubjectPublicKeyInfo. */
-  readonly key: string
 }
 
 /** An answer of status 200. */
@@ -86,20 +76,6 @@ export async function requestBounded(request: BoundedRequest): Promise<BoundedAn
   } finally {
     await client.destroy().catch(() => undefined)
   }
-}
-
-/** What a connection's other end showed, where it has TLS. */
-export function shownOn(socket: Socket): ShownCertificate | undefined {
-  const certificate = socket instanceof TLSSocket ? socket.getPeerX509Certificate() : undefined
-  return certificate && shownBy(certificate)
-}
-
-function shownBy({ raw, publicKey }: X509Certificate): ShownCertificate {
-  return { certificate: sha256(raw), key: sha256(publicKey.export({ type: 'spki', format: 'der' })) }
-}
-
-function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex')
 }
 
 function single(headers: { readonly [name: string]: string | string[] | undefined }): BoundedAnswer['headers'] {

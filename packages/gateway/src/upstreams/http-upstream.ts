@@ -69,10 +69,10 @@ export function createHttpUpstream(config: HttpUpstreamConfig, nowMs: () => numb
     get circuit() {
       return circuit.circuit
     },
-    async send({ method, path, headers, body, signal }: UpstreamRequest): Promise<UpstreamAnswer> {
+    async send({ method, path, headers, body, signal, attested }: UpstreamRequest): Promise<UpstreamAnswer> {
       signal.throwIfAborted()
       const target = upstreamPath(kind, place, path)
-      const exchange = new HttpExchange({ upstream: config, secret, signal, ...admit() })
+      const exchange = new HttpExchange({ upstream: config, secret, signal, attested, ...admit() })
       const sent = sentHeaders(headers, withheld, flatFixed)
       pool.dispatch({ path: target, method, headers: sent, body: body ?? null }, exchange)
       return exchange.answer
