@@ -338,6 +338,7 @@ export {
   statementDigest,
   statementText,
 } from './statement/statement.ts'
+export { findPlaceDemand, type PlaceDemand } from './trust/place-demand.ts'
 export {
   CLAIMS,
   type ClaimName,
@@ -353,6 +354,8 @@ export {
   type Party,
   parseTrustFile,
   parseYaml,
+  REVOKER_ROLES,
+  type RevokerRole,
   ROLES,
   type Role,
   type Trust,
