@@ -14,7 +14,10 @@ export function recoverSecp256k1(digest: Uint8Array, signature: Uint8Array, isOd
   try {
     const parsed = secp256k1.Signature.fromBytes(signature, 'compact')
     if (parsed.hasHighS()) return undefined
-    return parsed.addRecoveryBit(isOdd ? 1 : 0).recoverPublicKey(digest).toBytes(false)
+    return parsed
+      .addRecoveryBit(isOdd ? 1 : 0)
+      .recoverPublicKey(digest)
+      .toBytes(false)
   } catch {
     return undefined
   }
