@@ -1,6 +1,7 @@
 /** Checks what Countersign hands out: bytes in, verdict out. Pure, synchronous, safe in browsers. */
 export { verifyAcceptance } from './accountability/acceptance.ts'
-export type { AmdProduct, AmdTcb, CollateralNeed } from './attestation/collateral-needs.ts'
+export { type Appraisal, type AppraisalStatus, appraiseEvidence } from './attestation/appraise.ts'
+export type { AppraisalInput, EvidenceKind, TrustedRoots } from './attestation/appraised.ts'
 export {
   COLLATERAL_KINDS,
   type CollateralBundle,
@@ -10,11 +11,16 @@ export {
   MAX_COLLATERAL_ITEMS,
   parseCollateral,
 } from './attestation/collateral.ts'
-export { type Appraisal, type AppraisalStatus, appraiseEvidence } from './attestation/appraise.ts'
-export type { AppraisalInput, EvidenceKind, TrustedRoots } from './attestation/appraised.ts'
-export { type EvidenceItem, formatEvidence, parseEvidence, type UnverifiedEvidence } from './attestation/evidence-file.ts'
+export { type CollateralNeed, collateralNeeds, GOOGLE_ISSUER, NVIDIA_ISSUER } from './attestation/collateral-needs.ts'
+export {
+  type EvidenceItem,
+  formatEvidence,
+  parseEvidence,
+  type UnverifiedEvidence,
+} from './attestation/evidence-file.ts'
 export { type PlacePolicy, readPlacePolicy } from './attestation/place-policy.ts'
 export { PROFILE_NAMES, type ProfileName } from './attestation/profile-names.ts'
+export { parseCrl } from './attestation/x509/crl.ts'
 export { type AuditEvidence, boundOf, countOutcomes, type VerifiedAudit, verifyAudit } from './audit/audit.ts'
 export {
   AUDIT_PROOF_FORMAT,

@@ -5,60 +5,30 @@ import {
   GATEWAY_PLACE,
   type Json,
   PLACE_FAILURES,
-  type PlaceFailure,
-  type PlacePolicy,
   readPlacePolicy,
   readText,
   ShapeError,
 } from '@countersign/verify'
-import { type CollateralAddresses, MAKERS } from '../place/collateral-fetcher.ts'
+import { MAKERS } from '../place/collateral-addresses.ts'
 import { type OwnSource, TSM_PATH } from '../place/own-evidence.ts'
+import type { CollateralConfig, OwnPlaceConfig, PlaceConfig, UpstreamPlaceConfig } from './place-config.ts'
 import { readUrl } from './secret-source.ts'
-
-/** What is demanded of a place. */
-export interface PlaceConfig {
-  readonly policy: PlacePolicy
-  /** The policy as it is written in the file: so it stands in manifests and appraisals. */
-  readonly written: Json
-  readonly onFailure: PlaceFailure
-}
-
-/** What is demanded of an upstream, and how it is asked. */
-export interface UpstreamPlaceConfig extends PlaceConfig {
-  /** Address with `{nonce}` and perhaps `{model}` in it; `undefined` for what is usual for the profile. */
-  readonly evidenceUrl: string | undefined
-  /** What `{model}` stands for. */
-  readonly evidenceModel: string | undefined
-  /** Whether the request for evidence carries the credential of the upstream; only where both have one origin. */
-  readonly sendsCredential: boolean
-}
-
-/** Where the gateway runs itself. */
-export interface OwnPlaceConfig {
-  readonly source: OwnSource
-  /** What must be shown of it before models of its own answer; `undefined` for nothing. */
-  readonly place: PlaceConfig | undefined
-}
-
-export interface CollateralConfig {
-  readonly addresses: CollateralAddresses
-  /** `undefined`: in the data folder. */
-  readonly cacheFolder: string | undefined
-  /** PEM file of the authorities of mirrors. */
-  readonly caFile: string | undefined
-}
-
-export const NO_OWN_PLACE: OwnPlaceConfig = { source: { kind: 'none' }, place: undefined }
-export const DEFAULT_COLLATERAL: CollateralConfig = { addresses: MAKERS, cacheFolder: undefined, caFile: undefined }
 
 const MAX_ARGUMENTS = 32
 const MAX_INSTANCES = 16
 const COMMAND_GIVES = ['tdx', 'sev-snp', 'nitro'] as const
 
 /** Reads `place` of an upstream. @throws {CountersignError} `shape/*`, `place-policy/*` */
-export function readUpstreamPlace(fields: Fields, parent: { readonly name: string; readonly baseUrl: string }): UpstreamPlaceConfig {
+export function readUpstreamPlace(
+  fields: Fields,
+  parent: { readonly name: string; readonly baseUrl: string },
+): UpstreamPlaceConfig {
   if (parent.name === GATEWAY_PLACE) {
-    throw new ShapeError('shape/bad-value', fields.path, `"${GATEWAY_PLACE}" is the gateway’s own place; call the upstream something else`)
+    throw new ShapeError(
+      'shape/bad-value',
+      fields.path,
+      `"${GATEWAY_PLACE}" is the gateway’s own place; call the upstream something else`,
+    )
   }
   const evidence = fields.optional('evidence', () => readEvidence(fields, parent.baseUrl)) ?? AUTO
   return { ...readPlace(fields, 'evidence'), ...evidence }
@@ -79,7 +49,11 @@ function readEvidence(parent: Fields, baseUrl: string): EvidenceConfig {
   fields.end()
   const { evidenceUrl, sendsCredential } = evidence
   if (sendsCredential && evidenceUrl !== undefined && new URL(filled(evidenceUrl)).origin !== new URL(baseUrl).origin) {
-    throw new ShapeError('shape/bad-value', fields.at('credential'), 'a credential goes to the upstream’s own origin alone')
+    throw new ShapeError(
+      'shape/bad-value',
+      fields.at('credential'),
+      'a credential goes to the upstream’s own origin alone',
+    )
   }
   return evidence
 }
@@ -91,7 +65,11 @@ function readEvidenceUrl(fields: Fields): string {
   const isPlain = url !== undefined && `${url.username}${url.password}${url.hash}` === '' && !/[{}]/.test(filled(text))
   const host = text.split('/')[2] ?? ''
   if (isPlain && !/[{}]/.test(host)) return text
-  throw new ShapeError('shape/bad-value', fields.at('url'), 'expected an address such as https://api.example.org/attestation?nonce={nonce}')
+  throw new ShapeError(
+    'shape/bad-value',
+    fields.at('url'),
+    'expected an address such as https://api.example.org/attestation?nonce={nonce}',
+  )
 }
 
 function filled(text: string): string {
@@ -116,7 +94,8 @@ export function readOwnPlace(fields: Fields, folder: string): OwnPlaceConfig {
   const source = readOwnSource(fields, folder)
   const place = fields.has('tee') ? readPlace(fields, 'source', 'path', 'command', 'gives') : undefined
   fields.end()
-  if (place === undefined || (source.kind !== 'none' && place.policy.profile === 'countersign')) return { source, place }
+  if (place === undefined || (source.kind !== 'none' && place.policy.profile === 'countersign'))
+    return { source, place }
   const why =
     source.kind === 'none'
       ? 'there is no source of evidence, so that nothing could be shown; say "source"'
@@ -139,7 +118,11 @@ function readOwnSource(fields: Fields, folder: string): OwnSource {
     return { kind, argv: [program, ...rest], gives }
   }
   if (kind === 'none' && path === undefined && argv === undefined) return { kind }
-  throw new ShapeError('shape/bad-value', fields.at('source'), '"path" is for configfs-tsm, and "command" for command, which needs it')
+  throw new ShapeError(
+    'shape/bad-value',
+    fields.at('source'),
+    '"path" is for configfs-tsm, and "command" for command, which needs it',
+  )
 }
 
 /** Reads `collateral`. @throws {ShapeError} `shape/*` */

@@ -1,5 +1,5 @@
 /** AMD's Key Distribution Service, or a mirror of it. @spec AMD publication 57230 */
-import type { AmdTcb, CollateralNeed } from '@countersign/verify'
+import type { CollateralNeed } from '@countersign/verify'
 import { type CollateralRequest, certificates, readPemChain } from './collateral-source.ts'
 import { readCrl } from './intel-pcs.ts'
 
@@ -7,12 +7,15 @@ const MAX_CERTIFICATE_BYTES = 16 * 1024
 const MAX_CHAIN_BYTES = 64 * 1024
 const MAX_CRL_BYTES = 4 * 1024 * 1024
 
+/** As the service spells them. */
+const PRODUCTS = { milan: 'Milan', genoa: 'Genoa', turin: 'Turin' } as const
+
 type AmdNeed = Extract<CollateralNeed, { kind: 'amd-vcek' | 'amd-vlek' }>
 
 /** What to ask for a chip's certificate, or for the issuers of one that came along. @param kds without a slash at its end */
 export function amdRequests(need: AmdNeed, kds: string): readonly CollateralRequest[] {
   const kind = need.kind === 'amd-vcek' ? 'vcek' : 'vlek'
-  const base = `${kds}/${kind}/v1/${need.product}`
+  const base = `${kds}/${kind}/v1/${PRODUCTS[need.product]}`
   const issuers: CollateralRequest = {
     what: 'the issuers of AMD’s certificates',
     url: `${base}/cert_chain`,
@@ -36,13 +39,17 @@ export function amdRequests(need: AmdNeed, kds: string): readonly CollateralRequ
 }
 
 /** Levels as the service wants them: two digits at least. */
-function levels({ fmc, bootloader, tee, snp, microcode }: AmdTcb): string {
-  const named = [
-    ...(fmc === undefined ? [] : [['fmcSPL', fmc] as const]),
-    ['blSPL', bootloader] as const,
-    ['teeSPL', tee] as const,
-    ['snpSPL', snp] as const,
-    ['ucodeSPL', microcode] as const,
-  ]
-  return named.map(([name, level]) => `${name}=${String(level).padStart(2, '0')}`).join('&')
+function levels(tcb: Extract<CollateralNeed, { kind: 'amd-vcek' }>['tcb']): string {
+  return LEVELS.flatMap(([component, name]) => {
+    const level = tcb[component]
+    return level === undefined ? [] : [`${name}=${String(level).padStart(2, '0')}`]
+  }).join('&')
 }
+
+const LEVELS = [
+  ['fmc', 'fmcSPL'],
+  ['bootloader', 'blSPL'],
+  ['tee', 'teeSPL'],
+  ['snp', 'snpSPL'],
+  ['microcode', 'ucodeSPL'],
+] as const

@@ -35,9 +35,8 @@ export interface AskedPlace {
   /** As statements name it. */
   readonly place: AppraisalPredicate['place']
   readonly policy: PlacePolicy
+  /** Length of the challenge; 0 where its evidence has no room for one. Where it has, evidence without the right one is old. */
   readonly nonceBytes: number
-  /** Whether evidence of its profile has a place for a challenge: then one without the right challenge is an old one. */
-  readonly answersNonce: boolean
   /** @throws {CountersignError} `place/unreachable`, `evidence/*`, `json/*`, `shape/*`, `bytes/*` */
   gather(nonce: Uint8Array, signal: AbortSignal): Promise<Gathered>
 }
@@ -81,9 +80,7 @@ export async function runRound(asked: AskedPlace, tools: RoundTools, signal: Abo
     // As whoever is given the file will read it.
     const read = parseEvidence(file)
     const { bundle } = await tools.collateral.fetch(collateralNeeds(read), signal)
-    const collateral = utf8(
-      JSON.stringify(formatCollateral({ items: [...broughtAlong(read), ...bundle.items] })),
-    )
+    const collateral = utf8(JSON.stringify(formatCollateral({ items: [...broughtAlong(read), ...bundle.items] })))
     const appraisedAtMs = tools.nowMs()
     const { crypto, memory, roots } = tools
     const appraisal = appraiseEvidence(read, {
@@ -91,7 +88,7 @@ export async function runRound(asked: AskedPlace, tools: RoundTools, signal: Abo
       atMs: appraisedAtMs,
       collateral: parseCollateral(collateral),
       policy: asked.policy,
-      nonce,
+      nonce: nonce.length === 0 ? undefined : nonce,
       memory,
       ...(roots === undefined ? {} : { roots }),
     })
@@ -110,11 +107,11 @@ interface Times {
 
 type Judged = Pick<Round, 'outcome' | 'reason' | 'failed' | 'validUntilMs'>
 
-function judge({ policy, answersNonce }: AskedPlace, appraisal: Appraisal, times: Times): Judged {
+function judge({ policy, nonceBytes }: AskedPlace, appraisal: Appraisal, times: Times): Judged {
   const failed = appraisal.checks.filter(({ result }) => result === 'fail').map(({ name }) => name)
   const { status, reason, freshness, currentUntilMs = Number.MAX_SAFE_INTEGER } = appraisal
   if (status !== 'accepted') return { outcome: status, reason, failed, validUntilMs: times.appraisedAtMs }
-  if (answersNonce && freshness !== 'nonce') {
+  if (nonceBytes > 0 && freshness !== 'nonce') {
     const why = 'the evidence does not answer the challenge that was sent for it'
     return { outcome: 'refused', reason: why, failed: [FRESHNESS_CHECK], validUntilMs: times.appraisedAtMs }
   }
@@ -142,9 +139,8 @@ function broughtAlong({ beside }: UnverifiedEvidence): readonly CollateralItem[]
 
 /** The statement's words for a round. */
 export function appraisalOf(
-  { place }: AskedPlace,
+  { place, policy: { profile } }: AskedPlace,
   written: AppraisalPredicate['policy'],
-  profile: string,
   round: Round,
   digests: { readonly evidence: string; readonly collateral: string } | undefined,
 ): AppraisalPredicate {

@@ -71,5 +71,6 @@ function makeRoom(folder: string, nowMs: number): void {
     .map((path) => ({ path, isStale: (readCached(path)?.untilMs ?? 0) <= nowMs, timeMs: statSync(path).mtimeMs }))
     .sort((a, b) => Number(b.isStale) - Number(a.isStale) || a.timeMs - b.timeMs)
   const stale = byAge.filter(({ isStale }) => isStale).length
-  for (const { path } of byAge.slice(0, Math.max(stale, files.length - MAX_CACHED_FILES + 1))) rmSync(path, { force: true })
+  for (const { path } of byAge.slice(0, Math.max(stale, files.length - MAX_CACHED_FILES + 1)))
+    rmSync(path, { force: true })
 }

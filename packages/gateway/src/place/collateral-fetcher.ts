@@ -1,26 +1,18 @@
 /** Gets collateral from the makers of hardware, or from mirrors. What comes is not checked here: an appraisal does that. */
-import { type CollateralBundle, type CollateralItem, type CollateralNeed, CountersignError, MAX_COLLATERAL_ITEMS } from '@countersign/verify'
+import {
+  type CollateralBundle,
+  type CollateralItem,
+  type CollateralNeed,
+  CountersignError,
+  MAX_COLLATERAL_ITEMS,
+} from '@countersign/verify'
 import { amdRequests } from './amd-kds.ts'
 import { RequestFailed, requestBounded } from './bounded-request.ts'
+import type { CollateralAddresses } from './collateral-addresses.ts'
 import type { CollateralCache } from './collateral-cache.ts'
 import type { CollateralRequest } from './collateral-source.ts'
-import { type IntelAddresses, intelRequests } from './intel-pcs.ts'
-import { type TokenAddresses, tokenRequests } from './token-keys.ts'
-
-export interface CollateralAddresses extends IntelAddresses, TokenAddresses {
-  /** Without a slash at its end. */
-  readonly kds: string
-}
-
-/** Where the makers themselves serve it. */
-export const MAKERS: CollateralAddresses = {
-  pcs: 'https://api.trustedservices.intel.com',
-  rootCrl: 'https://certificates.trustedservices.intel.com/IntelSGXRootCA.der',
-  kds: 'https://kdsintf.amd.com',
-  nvidia: 'https://nras.attestation.nvidia.com/.well-known/jwks.json',
-  google: 'https://www.googleapis.com/service_accounts/v1/metadata/jwk/signer@confidentialspace-sign.iam.gserviceaccount.com',
-  microsoft: [],
-}
+import { intelRequests } from './intel-pcs.ts'
+import { tokenRequests } from './token-keys.ts'
 
 export interface FetcherOptions {
   readonly addresses: CollateralAddresses
@@ -54,7 +46,10 @@ export function createCollateralFetcher(options: FetcherOptions): CollateralFetc
   const { addresses, cache, nowMs, timeoutMs = TIMEOUT_MS, ca } = options
   const restingUntil = new Map<string, number>()
 
-  const ask = async (request: CollateralRequest, signal: AbortSignal | undefined): Promise<readonly CollateralItem[]> => {
+  const ask = async (
+    request: CollateralRequest,
+    signal: AbortSignal | undefined,
+  ): Promise<readonly CollateralItem[]> => {
     const { url, maxBytes } = request
     const cached = cache.find(url, nowMs())
     if (cached !== undefined) return cached
@@ -91,18 +86,20 @@ export function createCollateralFetcher(options: FetcherOptions): CollateralFetc
 
 /** Each address once. */
 function requestsFor(needs: readonly CollateralNeed[], addresses: CollateralAddresses): readonly CollateralRequest[] {
-  const requests = needs.flatMap((need) => {
-    switch (need.kind) {
-      case 'intel-tcb':
-        return intelRequests(need, addresses)
-      case 'amd-vcek':
-      case 'amd-vlek':
-        return amdRequests(need, addresses.kds)
-      case 'jwks':
-        return tokenRequests(need, addresses)
-    }
-  })
+  const requests = needs.flatMap((need) => requestsForOne(need, addresses))
   return [...new Map(requests.map((request) => [request.url, request])).values()]
+}
+
+function requestsForOne(need: CollateralNeed, addresses: CollateralAddresses): readonly CollateralRequest[] {
+  switch (need.kind) {
+    case 'intel-tcb':
+      return intelRequests(need, addresses)
+    case 'amd-vcek':
+    case 'amd-vlek':
+      return amdRequests(need, addresses.kds)
+    case 'jwks':
+      return tokenRequests(need, addresses)
+  }
 }
 
 /** Each item once, in the order in which they came: one certificate stands in several chains. */

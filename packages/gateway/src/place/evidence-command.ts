@@ -1,7 +1,13 @@
 /** A command of the operator's that gets evidence where the gateway cannot ask the hardware itself. */
 import { spawn } from 'node:child_process'
 import { CountersignError, toHex } from '@countersign/verify'
-import type { Bound } from './own-evidence.ts'
+
+/** What evidence is to have in it. */
+export interface Bound {
+  readonly reportData: Uint8Array
+  readonly nonce: Uint8Array
+  readonly statementKey: Uint8Array
+}
 
 /** What it may write, and how long it may take. */
 export const MAX_COMMAND_BYTES = 256 * 1024

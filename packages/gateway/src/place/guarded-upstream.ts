@@ -49,5 +49,8 @@ function covered(answer: UpstreamAnswer, { tls, appraisal, evidence }: Acceptanc
 
 /** @param place Name of an upstream, or of the gateway itself. */
 export function notShown(place: string): CountersignError {
-  return new CountersignError('place/not-shown', `${place} has not shown where it runs, as it must before anything is sent`)
+  return new CountersignError(
+    'place/not-shown',
+    `${place} has not shown where it runs, as it must before anything is sent`,
+  )
 }

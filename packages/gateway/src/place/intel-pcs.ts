@@ -1,5 +1,5 @@
 /** Intel's Provisioning Certification Service, version 4, or a mirror of it. @spec https://api.portal.trustedservices.intel.com */
-import type { CollateralNeed } from '@countersign/verify'
+import { type CollateralNeed, parseCrl } from '@countersign/verify'
 import type { BoundedAnswer } from './bounded-request.ts'
 import {
   type CollateralRequest,
@@ -91,6 +91,5 @@ function decoded(text: string): string {
 
 /** A list of revoked certificates, as an item. @throws {CountersignError} `der/malformed`, `certificate/malformed` */
 export function readCrl(content: Uint8Array): ReadCollateral {
-  if (content[0] !== 0x30) throw malformed('what should be a list of revoked certificates is none')
-  return { items: [{ kind: 'crl', content }], currentUntilMs: undefined }
+  return { items: [{ kind: 'crl', content }], currentUntilMs: parseCrl(content).nextUpdateMs }
 }

@@ -1,13 +1,17 @@
 /** Evidence of where this very process runs: from the kernel, or from a command that knows how to ask for it. */
 import { createHash } from 'node:crypto'
 import { CountersignError, type EvidenceItem, toBase64, type UnverifiedEvidence } from '@countersign/verify'
-import { runForEvidence } from './evidence-command.ts'
+import { type Bound, runForEvidence } from './evidence-command.ts'
 import { readTsmReport } from './tsm-report.ts'
 
 /** Where the gateway has its own evidence from. */
 export type OwnSource =
   | { readonly kind: 'configfs-tsm'; readonly path: string }
-  | { readonly kind: 'command'; readonly argv: readonly [string, ...string[]]; readonly gives: 'tdx' | 'sev-snp' | 'nitro' }
+  | {
+      readonly kind: 'command'
+      readonly argv: readonly [string, ...string[]]
+      readonly gives: 'tdx' | 'sev-snp' | 'nitro'
+    }
   | { readonly kind: 'none' }
 
 /** Where Linux has it, since 6.7. */
@@ -34,7 +38,7 @@ export async function gatherOwnEvidence(
   const reportData = new Uint8Array(createHash('sha512').update(statementKey).update(nonce).digest())
   const { item, certificates } = await ask(source, { reportData, nonce, statementKey })
   const beside = {
-    statementKey: toBase64(statementKey),
+    signingKey: toBase64(statementKey),
     ...(certificates.length === 0 ? {} : { certificates: certificates.map(toBase64) }),
   }
   return { profile: 'countersign', items: [item], nonce, beside }
@@ -44,13 +48,6 @@ interface Asked {
   readonly item: EvidenceItem
   /** Certificates that came with it, DER. */
   readonly certificates: readonly Uint8Array[]
-}
-
-/** What evidence is to have in it. */
-export interface Bound {
-  readonly reportData: Uint8Array
-  readonly nonce: Uint8Array
-  readonly statementKey: Uint8Array
 }
 
 async function ask(source: OwnSource, bound: Bound): Promise<Asked> {

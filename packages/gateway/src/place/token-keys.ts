@@ -1,5 +1,5 @@
 /** Keys of those who sign tokens about evidence. Only issuers that are known or configured are asked. */
-import type { CollateralNeed } from '@countersign/verify'
+import { type CollateralNeed, GOOGLE_ISSUER, NVIDIA_ISSUER } from '@countersign/verify'
 import { type CollateralRequest, jsonOf, malformed, memberOf } from './collateral-source.ts'
 
 export interface TokenAddresses {
@@ -10,9 +10,6 @@ export interface TokenAddresses {
   /** Instances of Microsoft Azure Attestation that are asked for their keys, as their tokens name them. */
   readonly microsoft: readonly string[]
 }
-
-export const NVIDIA_ISSUER = 'https://nras.attestation.nvidia.com'
-export const GOOGLE_ISSUER = 'https://confidentialcomputing.googleapis.com'
 
 const MAX_BYTES = 256 * 1024
 

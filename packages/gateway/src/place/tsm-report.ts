@@ -72,7 +72,11 @@ async function readEntry(entry: string, reportData: Uint8Array): Promise<TsmRepo
 export function readCertificateTable(table: Uint8Array): readonly Uint8Array[] {
   const view = new DataView(table.buffer, table.byteOffset, table.byteLength)
   const certificates: Uint8Array[] = []
-  for (let at = 0; at + TABLE_ENTRY_BYTES <= table.length && certificates.length < MAX_CERTIFICATES; at += TABLE_ENTRY_BYTES) {
+  for (
+    let at = 0;
+    at + TABLE_ENTRY_BYTES <= table.length && certificates.length < MAX_CERTIFICATES;
+    at += TABLE_ENTRY_BYTES
+  ) {
     if (table.subarray(at, at + GUID_BYTES).every((byte) => byte === 0)) break
     const start = view.getUint32(at + GUID_BYTES, true)
     const length = view.getUint32(at + GUID_BYTES + 4, true)
@@ -85,7 +89,9 @@ export function readCertificateTable(table: Uint8Array): readonly Uint8Array[] {
 }
 
 async function readText(path: string): Promise<string> {
-  return Buffer.from(await readBounded(path, MAX_TEXT_BYTES)).toString('latin1').trim()
+  return Buffer.from(await readBounded(path, MAX_TEXT_BYTES))
+    .toString('latin1')
+    .trim()
 }
 
 /** Sizes that the kernel states for such files say nothing. */

@@ -175,7 +175,10 @@ function latin1(bytes: Buffer): string {
 
 /** Nothing of the request was written yet; the connection goes with it, so that the next one is made anew. */
 function elsewhere(): CountersignError {
-  return new CountersignError('place/not-shown', 'the server on this connection is not the one that its evidence is about')
+  return new CountersignError(
+    'place/not-shown',
+    'the server on this connection is not the one that its evidence is about',
+  )
 }
 
 function malformed(message: string): CountersignError {

@@ -1,5 +1,5 @@
 /** What the other end of a TLS connection showed, and whether that is what evidence binds. */
-import { createHash } from 'node:crypto'
+import { createHash, X509Certificate } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import type { BoundKey } from '@countersign/verify'
@@ -43,4 +43,9 @@ export function isAttested({ certificates, keys }: AttestedTls, shown: ShownCert
 
 function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex')
+}
+
+/** The SubjectPublicKeyInfo of what was shown. */
+export function keyOf({ der }: ShownCertificate): Uint8Array {
+  return new Uint8Array(new X509Certificate(der).publicKey.export({ type: 'spki', format: 'der' }))
 }
