@@ -1,8 +1,22 @@
 /** Checks what Countersign hands out: bytes in, verdict out. Pure, synchronous, safe in browsers. */
 export { verifyAcceptance } from './accountability/acceptance.ts'
-export { type Appraisal, type AppraisalStatus, appraiseEvidence } from './attestation/appraise.ts'
-export type { AppraisalInput, EvidenceKind, TrustedRoots } from './attestation/appraised.ts'
 export {
+  type Appraisal,
+  type AppraisalStatus,
+  appraiseEvidence,
+} from './attestation/appraise.ts'
+export {
+  type AppraisalInput,
+  type Appraised,
+  EVIDENCE_KINDS,
+  type EvidenceKind,
+  type TrustedRoots,
+  type TrustTier,
+} from './attestation/appraised.ts'
+export { BINDING_PROFILES } from './attestation/binding/binding-profiles.ts'
+export type { EvidenceCheck, EvidenceResult } from './attestation/checks.ts'
+export {
+  COLLATERAL_FORMAT,
   COLLATERAL_KINDS,
   type CollateralBundle,
   type CollateralItem,
@@ -13,13 +27,19 @@ export {
 } from './attestation/collateral.ts'
 export { type CollateralNeed, collateralNeeds, GOOGLE_ISSUER, NVIDIA_ISSUER } from './attestation/collateral-needs.ts'
 export {
+  EVENT_LOG_FORMATS,
+  EVIDENCE_FORMAT,
   type EvidenceItem,
   formatEvidence,
   parseEvidence,
   type UnverifiedEvidence,
 } from './attestation/evidence-file.ts'
+export type { PhysicalTrust } from './attestation/fact-decisions.ts'
+export type { Fact } from './attestation/facts.ts'
 export { type PlacePolicy, readPlacePolicy } from './attestation/place-policy.ts'
+export { PRESETS } from './attestation/presets.ts'
 export { PROFILE_NAMES, type ProfileName } from './attestation/profile-names.ts'
+export { TEE_KINDS, TEE_VOCABULARY, type TeeKind } from './attestation/vocabulary.ts'
 export { parseCrl } from './attestation/x509/crl.ts'
 export { type AuditEvidence, boundOf, countOutcomes, type VerifiedAudit, verifyAudit } from './audit/audit.ts'
 export {
@@ -344,7 +364,6 @@ export {
   statementDigest,
   statementText,
 } from './statement/statement.ts'
-export { findPlaceDemand, type PlaceDemand } from './trust/place-demand.ts'
 export {
   CLAIMS,
   type ClaimName,
@@ -360,8 +379,6 @@ export {
   type Party,
   parseTrustFile,
   parseYaml,
-  REVOKER_ROLES,
-  type RevokerRole,
   ROLES,
   type Role,
   type Trust,

@@ -62,7 +62,13 @@ export function appraiseEvidence(evidence: UnverifiedEvidence, given: AppraisalI
   const items = evidence.items.flatMap((item) => appraiseItem(item, input) ?? [])
   checkPlace(list, evidence, given, items)
   const main = items.filter(({ kind }) => isTeeKind(kind))
-  const binding = BINDING_PROFILES[evidence.profile].bind({ crypto: input.crypto, evidence, items })
+  const binding = BINDING_PROFILES[evidence.profile].bind({
+    crypto: input.crypto,
+    evidence,
+    items,
+    policy,
+    atMs: input.atMs,
+  })
   const isGenuine = main.length > 0 && main.every((item) => item.isGenuine)
   const keys = isGenuine ? binding.keys : []
   const physicalTrust = decidePhysicalTrust(main, policy)

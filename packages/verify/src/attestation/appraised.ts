@@ -4,10 +4,10 @@ import type { Memory } from '../bytes/memory.ts'
 import type { Crypto } from '../crypto/crypto.ts'
 import type { EvidenceCheck } from './checks.ts'
 import type { CollateralBundle } from './collateral.ts'
-import type { EvidenceKind } from './evidence-kinds.ts'
+import { EVIDENCE_KINDS, type EvidenceKind } from './evidence-kind.ts'
 import type { PlacePolicy } from './place-policy.ts'
 
-export { EVIDENCE_KINDS, type EvidenceKind } from './evidence-kinds.ts'
+export { EVIDENCE_KINDS, type EvidenceKind }
 
 /** What an appraisal depends on beside the evidence. Nothing is fetched; same input, same result. */
 export interface AppraisalInput {
@@ -29,7 +29,11 @@ export interface AppraisalInput {
 export interface TrustedRoots {
   readonly intel: readonly string[]
   /** By product line. */
-  readonly amd: { readonly milan: readonly string[]; readonly genoa: readonly string[]; readonly turin: readonly string[] }
+  readonly amd: {
+    readonly milan: readonly string[]
+    readonly genoa: readonly string[]
+    readonly turin: readonly string[]
+  }
   readonly nitro: readonly string[]
   readonly nvidia: readonly string[]
 }

@@ -5,7 +5,7 @@ import { FILE_LIMITS, parseJson } from '../bytes/json.ts'
 import { Fields } from '../bytes/shape.ts'
 import { CountersignError } from '../errors.ts'
 import type { EvidenceItem, UnverifiedEvidence } from './evidence-file.ts'
-import type { EvidenceKind } from './evidence-kinds.ts'
+import type { EvidenceKind } from './evidence-kind.ts'
 import { parseSnpReport, type SnpReport } from './sev-snp/report.ts'
 import { parseTcbVersion, type SnpProduct, type TcbVersion } from './sev-snp/tcb-version.ts'
 
