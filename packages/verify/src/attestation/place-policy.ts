@@ -6,8 +6,8 @@ import type { Json } from '../bytes/json.ts'
 import { Fields, type Path, readHex, readText, ShapeError } from '../bytes/shape.ts'
 import { CountersignError, quote } from '../errors.ts'
 import { FACTS, type FactName } from './facts.ts'
-import { PROFILE_NAMES, type ProfileName } from './profile-names.ts'
 import { findPreset, type PresetName } from './presets.ts'
+import { PROFILE_NAMES, type ProfileName } from './profile-names.ts'
 import { TEE_KINDS, TEE_VOCABULARY, type TeeKind } from './vocabulary.ts'
 
 export interface PlacePolicy {
@@ -48,7 +48,8 @@ const MAX_NAMES = 64
 const MAX_AGE_MINUTES = 366 * 24 * 60
 const DEFAULT_AGE_MINUTES = 60
 const MS_PER_MINUTE = 60_000
-const HEX_VALUE = /^([0-9a-f]{2}){1,64}$/
+/** The longest are JSON that a guest measured of itself. */
+const HEX_VALUE = /^([0-9a-f]{2}){1,256}$/
 
 /**
  * Reads a policy from parsed JSON or YAML.
@@ -87,13 +88,20 @@ export function readPlacePolicy(value: Json, path: Path): PlacePolicy {
 
 /** Any program can be measured: what is not compared with a value says nothing. */
 function requireSomeCode(policy: PlacePolicy, path: Path): void {
-  const { identifying } = TEE_VOCABULARY[policy.tee]
+  const { identifying, vouching } = TEE_VOCABULARY[policy.tee]
   const named = [...Object.keys(policy.measurements), ...Object.keys(policy.signers)]
-  if (named.some((name) => identifying.includes(name))) return
-  throw new CountersignError(
-    'place-policy/empty',
-    `${path}: it names no code, so that any program would pass; give one of ${identifying.join(', ')}`,
-  )
+  if (!named.some((name) => identifying.includes(name))) {
+    throw new CountersignError(
+      'place-policy/empty',
+      `${path}: it names no code, so that any program would pass; give one of ${identifying.join(', ')}`,
+    )
+  }
+  if (vouching !== undefined && !named.some((name) => vouching.includes(name))) {
+    throw new CountersignError(
+      'place-policy/empty',
+      `${path}: it names nothing that vouches for those values, so that any program could make them up; give one of ${vouching.join(', ')}`,
+    )
+  }
 }
 
 function readValues(
@@ -148,8 +156,7 @@ function requireKnown(word: string, known: readonly string[], path: Path): void 
 function readPhysical(fields: Fields): PlacePolicy['physical'] {
   const physical = {
     clouds: (readWords(fields, 'clouds', CLOUDS) ?? []) as readonly Cloud[],
-    chips:
-      fields.optional('chips', () => fields.list('chips', 1024, (item, path) => readChip(item, path))) ?? [],
+    chips: fields.optional('chips', () => fields.list('chips', 1024, (item, path) => readChip(item, path))) ?? [],
   }
   fields.end()
   return physical

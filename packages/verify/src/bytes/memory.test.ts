@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import type { Json } from './json.ts'
-import { type JsonPath, pathsIn, valueAt, withValueAt } from './json-edit.testing.ts'
+import { parseDossier } from '../dossier/dossier.ts'
 import { jsonBytes } from '../fixture.testing.ts'
 import { checkProperty, expectTyped } from '../fuzzing.testing.ts'
 import { buildScene, sceneDossier } from '../scene.testing.ts'
-import { parseDossier } from '../dossier/dossier.ts'
+import type { Json } from './json.ts'
+import { type JsonPath, pathsIn, valueAt, withValueAt } from './json-edit.testing.ts'
 import { createMemory, MAX_REMEMBERED_BYTES, MAX_REMEMBERED_TEXT_BYTES } from './memory.ts'
 
 /** What `read` gives, and whether it was asked. */

@@ -1,7 +1,6 @@
 import { constants, createHash, createPublicKey, hash, type KeyObject, verify } from 'node:crypto'
 import { toBase64Url } from '../bytes/base64.ts'
 import type { Crypto, HashName, RsaKey, RunningSha256 } from './crypto.ts'
-import { keccak256, recoverSecp256k1 } from './ethereum.ts'
 import { isRsaShape } from './rsa.ts'
 
 /** Keys seen lately, made ready once: taking a key apart costs as much as checking a signature with it. */
@@ -85,8 +84,6 @@ export function createNodeCrypto(): Crypto {
 
     sha384: (...parts) => hashParts('sha384', parts),
     sha512: (...parts) => hashParts('sha512', parts),
-    keccak256,
-    secp256k1Signer: recoverSecp256k1,
 
     p384Accepts(publicKey, message, signature) {
       if (publicKey.length !== 97 || publicKey[0] !== 4 || signature.length !== 96) return false
