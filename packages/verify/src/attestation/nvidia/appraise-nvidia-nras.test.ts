@@ -15,6 +15,7 @@ import { appraiseNvidiaNras, NRAS_CHECKS, NRAS_STAGING_ISSUER } from './appraise
 import { parseDetachedEat, unsignedRegions } from './detached-eat.ts'
 import {
   appraiseNras,
+  certifiedNras,
   chainClaims,
   NRAS_ISSUED_MS,
   NRAS_KEY,
@@ -218,6 +219,18 @@ test('without the key set the signatures are not checked, and nothing after them
   const appraised = appraiseNras({ input: { collateral: { items: [] } } })
   assert.deepEqual(checksThat(appraised, 'pass'), ['format', 'staging-issuer', 'issuer'])
   assert.deepEqual(checksThat(appraised, 'fail'), [])
+})
+
+test('keys hold by the pinned certificate that issued theirs', () => {
+  assert.ok(appraiseNras(certifiedNras()).isGenuine)
+  assert.deepEqual(checksThat(appraiseNras(certifiedNras({ pin: 0 })), 'fail'), ['token-key'])
+  assert.deepEqual(checksThat(appraiseNras(certifiedNras({ jwk: { x5c: [] } })), 'fail'), ['token-key'])
+  // A key of somebody else beside a certificate that is not its own.
+  const { jwk, ...other } = OTHER_NRAS_KEY
+  const stolen = certifiedNras({ jwk: { x: jwk.x, y: jwk.y } })
+  assert.deepEqual(checksThat(appraiseNras({ ...stolen, key: { ...other, jwk, keyId: NRAS_KEY.keyId } }), 'fail'), [
+    'token-key',
+  ])
 })
 
 test('a warning of NVIDIA is passed on, and lowers the tier', () => {

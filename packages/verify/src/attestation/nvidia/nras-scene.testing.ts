@@ -4,8 +4,17 @@ import type { Json } from '../../bytes/json.ts'
 import { jsonBytes } from '../../fixture.testing.ts'
 import type { AppraisalInput, Appraised } from '../appraised.ts'
 import type { EvidenceItem } from '../evidence-file.ts'
-import { type ClaimChanges, keySet, signToken, testInput, testPolicy, testTokenKey } from '../token/token.testing.ts'
+import {
+  type ClaimChanges,
+  keySet,
+  signToken,
+  testInput,
+  testPolicy,
+  testTokenKey,
+  x5cOf,
+} from '../token/token.testing.ts'
 import { merged } from '../token/token-scenes.testing.ts'
+import { createTestKey, issueChain, pinOf } from '../x509/pki.testing.ts'
 import { appraiseNvidiaNras } from './appraise-nvidia-nras.ts'
 import { unsignedRegions } from './detached-eat.ts'
 
@@ -140,6 +149,20 @@ export function nrasEvidence(scene: NrasScene = {}): { readonly item: EvidenceIt
 export function appraiseNras(scene: NrasScene = {}): Appraised {
   const { item, input } = nrasEvidence(scene)
   return appraiseNvidiaNras(item, input)
+}
+
+/** The same by the certificate of the key, which the service's own authority issued: its key set has both, without the root. */
+export function certifiedNras(changes: { readonly jwk?: ClaimChanges; readonly pin?: number } = {}): NrasScene {
+  const chain = issueChain(
+    { subject: 'test service root', key: createTestKey('p384', 'service root') },
+    { subject: 'test service intermediate', key: createTestKey('p384', 'service intermediate') },
+    { subject: 'test service', key: NRAS_KEY.key },
+  ).slice(0, 2)
+  const jwk = merged({ ...NRAS_KEY.jwk, x5c: x5cOf(chain) }, changes.jwk ?? {})
+  return {
+    policy: { ...NRAS_POLICY, signers: { nras_ca: [pinOf(chain[changes.pin ?? 1] ?? new Uint8Array(0))] } },
+    input: { collateral: { items: [{ kind: 'jwks', content: jsonBytes({ keys: [jwk] }) }] } },
+  }
 }
 
 /** For a run over all kinds of evidence: it holds, and no change of its bytes may, but in its white space. */

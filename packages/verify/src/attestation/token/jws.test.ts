@@ -4,14 +4,16 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { toBase64Url } from '../../bytes/base64.ts'
 import { utf8 } from '../../bytes/bytes.ts'
+import type { Json } from '../../bytes/json.ts'
 import { createNobleCrypto } from '../../crypto/noble-provider.ts'
 import { createNodeCrypto } from '../../crypto/node-provider.ts'
 import type { ErrorCode } from '../../errors.ts'
 import { jsonBytes } from '../../fixture.testing.ts'
 import { checkProperty, expectTyped } from '../../fuzzing.testing.ts'
+import { issueChain } from '../x509/pki.testing.ts'
 import { parseJwks, thumbprintOf } from './jwks.ts'
 import { JWS_ALGORITHMS, type JwsAlgorithm, MAX_TOKEN_LENGTH, parseJws, verifyJws } from './jws.ts'
-import { signText, signToken, testTokenKey } from './token.testing.ts'
+import { signText, signToken, testTokenKey, x5cOf } from './token.testing.ts'
 
 const crypto = createNodeCrypto()
 const KEYS = JWS_ALGORITHMS.map((algorithm) => testTokenKey(algorithm, `key ${algorithm}`))
@@ -22,6 +24,7 @@ const known = (key: (typeof KEYS)[number], algorithm?: string) => ({
   algorithm,
   keyId: key.keyId,
   thumbprint: '',
+  certificates: [],
 })
 
 for (const [provider, each] of [
@@ -206,4 +209,29 @@ for (const [what, set, code] of BAD_SETS) {
 test('a key set whose key comes with a member twice is refused', () => {
   const text = JSON.stringify({ keys: [RSA.jwk] }).replace('"kid":', '"kid":"other","kid":')
   assert.throws(() => parseJwks(crypto, utf8(text)), { code: 'json/duplicate-key' })
+})
+
+test('a key may be told by its certificate alone', () => {
+  const [certificate] = issueChain({ subject: 'service', key: RSA.key, isCa: false })
+  const x5c = x5cOf(certificate === undefined ? [] : [certificate])
+  const [key] = parseJwks(crypto, jsonBytes({ keys: [{ kty: 'RSA', kid: 'rsa', x5c }] }))
+  assert.deepEqual([key?.thumbprint, key?.key], [RSA.thumbprint, RSA.publicKey])
+  assert.deepEqual(key?.certificates, [certificate])
+  const other = x5cOf(issueChain({ subject: 'service', key: KEYS[1]?.key ?? RSA.key, isCa: false }))
+  const refused: readonly (readonly [Json, ErrorCode])[] = [
+    [other, 'collateral/malformed'],
+    [[toBase64Url(certificate ?? utf8(''))], 'bytes/bad-base64'],
+    [['AAAA'], 'der/malformed'],
+    [[], 'shape/missing-field'],
+    [Array.from({ length: 7 }, () => x5c[0] ?? ''), 'shape/bad-value'],
+  ]
+  for (const [bad, code] of refused) {
+    assert.throws(() => parseJwks(crypto, jsonBytes({ keys: [{ kty: 'RSA', kid: 'rsa', x5c: bad }] })), { code })
+  }
+})
+
+test('certificates in a header are read where it names no key, and nowhere else', () => {
+  const certificates = issueChain({ subject: 'service', key: RSA.key, isCa: false })
+  assert.deepEqual(parse(signToken(RSA, {}, { x5c: x5cOf(certificates) })).certificates, [])
+  assert.deepEqual(parse(signToken(RSA, {}, { kid: undefined, x5c: x5cOf(certificates) })).certificates, certificates)
 })
