@@ -10,10 +10,12 @@ import { createNodeCrypto } from '../../crypto/node-provider.ts'
 import type { ErrorCode } from '../../errors.ts'
 import { jsonBytes } from '../../fixture.testing.ts'
 import { checkProperty, expectTyped } from '../../fuzzing.testing.ts'
+import { anyJson, changedJson } from '../../mutation.testing.ts'
 import { issueChain } from '../x509/pki.testing.ts'
 import { parseJwks, thumbprintOf } from './jwks.ts'
 import { JWS_ALGORITHMS, type JwsAlgorithm, MAX_TOKEN_LENGTH, parseJws, verifyJws } from './jws.ts'
 import { signText, signToken, testTokenKey, x5cOf } from './token.testing.ts'
+import { sweepCases } from './token-scenes.testing.ts'
 
 const crypto = createNodeCrypto()
 const KEYS = JWS_ALGORITHMS.map((algorithm) => testTokenKey(algorithm, `key ${algorithm}`))
@@ -234,4 +236,31 @@ test('certificates in a header are read where it names no key, and nowhere else'
   const certificates = issueChain({ subject: 'service', key: RSA.key, isCa: false })
   assert.deepEqual(parse(signToken(RSA, {}, { x5c: x5cOf(certificates) })).certificates, [])
   assert.deepEqual(parse(signToken(RSA, {}, { kid: undefined, x5c: x5cOf(certificates) })).certificates, certificates)
+})
+
+test('any JSON is a key set or refused', (t) => {
+  const certificates = x5cOf(issueChain({ subject: 'service', key: RSA.key, isCa: false }))
+  const set = { keys: [...KEYS.map(({ jwk }) => jwk), { kty: 'RSA', kid: 'told', x5c: certificates }] }
+  checkProperty(t, [fc.oneof(anyJson(), changedJson([set]))], 300, (value) => {
+    expectTyped(() => parseJwks(crypto, jsonBytes(value)))
+  })
+})
+
+test('no changed token is genuine', (t) => {
+  for (const { item, input, appraise } of sweepCases()) {
+    const { content } = item
+    const change = fc.tuple(fc.nat({ max: content.length - 1 }), fc.nat({ max: 7 }))
+    checkProperty(t, [change], 80, ([at, bit]) => {
+      const changed = content.with(at, (content[at] ?? 0) ^ (1 << bit))
+      assert.ok(!appraise({ ...item, content: changed }, input).isGenuine, `byte ${at}, bit ${bit}`)
+    })
+    for (const changed of [
+      content.slice(1),
+      content.slice(0, -1),
+      Uint8Array.of(...content, 0x0a),
+      new Uint8Array(0),
+    ]) {
+      assert.ok(!appraise({ ...item, content: changed }, input).isGenuine)
+    }
+  }
 })
