@@ -1,5 +1,45 @@
 /** Checks what Countersign hands out: bytes in, verdict out. Pure, synchronous, safe in browsers. */
 export { verifyAcceptance } from './accountability/acceptance.ts'
+export {
+  type Appraisal,
+  type AppraisalStatus,
+  appraiseEvidence,
+} from './attestation/appraise.ts'
+export {
+  type AppraisalInput,
+  type Appraised,
+  EVIDENCE_KINDS,
+  type EvidenceKind,
+  type TrustedRoots,
+  type TrustTier,
+} from './attestation/appraised.ts'
+export { BINDING_PROFILES } from './attestation/binding/binding-profiles.ts'
+export type { EvidenceCheck, EvidenceResult } from './attestation/checks.ts'
+export {
+  COLLATERAL_FORMAT,
+  COLLATERAL_KINDS,
+  type CollateralBundle,
+  type CollateralItem,
+  type CollateralKind,
+  formatCollateral,
+  parseCollateral,
+} from './attestation/collateral.ts'
+export {
+  EVENT_LOG_FORMATS,
+  EVIDENCE_FORMAT,
+  type EvidenceItem,
+  formatEvidence,
+  parseEvidence,
+  type UnverifiedEvidence,
+} from './attestation/evidence-file.ts'
+export type { PhysicalTrust } from './attestation/fact-decisions.ts'
+export type { Fact } from './attestation/facts.ts'
+export { type PlacePolicy, readPlacePolicy } from './attestation/place-policy.ts'
+export { PRESETS } from './attestation/presets.ts'
+export { PROFILE_NAMES, type ProfileName } from './attestation/profile-names.ts'
+export { importDcapCollateral } from './attestation/tdx/collateral-import.ts'
+export { parseTdxQuote, type UnverifiedTdxQuote } from './attestation/tdx/quote.ts'
+export { TEE_KINDS, TEE_VOCABULARY, type TeeKind } from './attestation/vocabulary.ts'
 export { type AuditEvidence, boundOf, countOutcomes, type VerifiedAudit, verifyAudit } from './audit/audit.ts'
 export {
   AUDIT_PROOF_FORMAT,

@@ -1,5 +1,5 @@
 /** The words of a place policy that each kind of hardware has. */
-import type { EvidenceKind } from './appraised.ts'
+import type { EvidenceKind } from './evidence-kind.ts'
 
 /** Kinds that a place can be required to be. GPUs come beside one of them. */
 export const TEE_KINDS = [
