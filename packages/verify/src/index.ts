@@ -41,6 +41,7 @@ export { type PlacePolicy, readPlacePolicy } from './attestation/place-policy.ts
 export { PRESETS } from './attestation/presets.ts'
 export { PROFILE_NAMES, type ProfileName } from './attestation/profile-names.ts'
 export { importDcapCollateral } from './attestation/tdx/collateral-import.ts'
+export { parseTdxQuote, type UnverifiedTdxQuote } from './attestation/tdx/quote.ts'
 export { TEE_KINDS, TEE_VOCABULARY, type TeeKind } from './attestation/vocabulary.ts'
 export { parseCrl } from './attestation/x509/crl.ts'
 export { type AuditEvidence, boundOf, countOutcomes, type VerifiedAudit, verifyAudit } from './audit/audit.ts'
