@@ -48,7 +48,8 @@ const MAX_NAMES = 64
 const MAX_AGE_MINUTES = 366 * 24 * 60
 const DEFAULT_AGE_MINUTES = 60
 const MS_PER_MINUTE = 60_000
-const HEX_VALUE = /^([0-9a-f]{2}){1,64}$/
+/** The longest are JSON that a guest measured of itself. */
+const HEX_VALUE = /^([0-9a-f]{2}){1,256}$/
 
 /**
  * Reads a policy from parsed JSON or YAML.

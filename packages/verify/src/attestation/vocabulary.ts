@@ -31,7 +31,7 @@ export interface Vocabulary {
   readonly forbid: readonly string[]
 }
 
-const DSTACK_EVENTS = ['app-id', 'compose-hash', 'os-image-hash', 'key-provider']
+const DSTACK_EVENTS = ['app-id', 'compose-hash', 'os-image-hash', 'key-provider', 'instance-id']
 
 const NITRO_PCRS = Array.from({ length: 16 }, (_, i) => `pcr${i}`)
 const TPM_PCRS = Array.from({ length: 24 }, (_, i) => `pcr${i}`)
@@ -54,7 +54,8 @@ export const TEE_VOCABULARY: { readonly [kind in TeeKind]: Vocabulary } = {
       ...['mrtd', 'rtmr0', 'rtmr1', 'rtmr2', 'rtmr3', 'mrconfigid', 'mrowner', 'mrownerconfig'],
       ...['mrseam', 'mrsignerseam', 'mrservicetd', ...DSTACK_EVENTS],
     ],
-    identifying: ['mrtd', 'rtmr1', 'rtmr2', 'rtmr3', 'mrconfigid', 'app-id', 'compose-hash', 'os-image-hash'],
+    // All others are the word of the host, or of what the measured firmware goes on to start.
+    identifying: ['mrtd'],
     minimum: ['tcbEvaluationDataNumber'],
     states: [
       ...['UpToDate', 'SWHardeningNeeded', 'ConfigurationNeeded', 'ConfigurationAndSWHardeningNeeded'],

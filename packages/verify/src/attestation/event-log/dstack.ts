@@ -115,7 +115,10 @@ function measure(crypto: Crypto, event: DstackEvent): LoggedEvent {
   if (type !== RUNTIME_EVENT) return { register, type, digest }
   const made = crypto.sha384(event.version === 1 ? firstForm(event) : secondForm(event))
   if (digest.length > 0 && !equalBytes(digest, made)) {
-    throw new CountersignError('evidence/mismatch', `the event ${quote(name)} does not have the digest that the log gives`)
+    throw new CountersignError(
+      'evidence/mismatch',
+      `the event ${quote(name)} does not have the digest that the log gives`,
+    )
   }
   return { register, type, digest: made }
 }

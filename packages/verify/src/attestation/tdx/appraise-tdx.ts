@@ -14,14 +14,17 @@ import { VENDOR_ROOTS } from '../roots.ts'
 import { readIntelCollateral } from './intel-collateral.ts'
 import { proveLists } from './list-proof.ts'
 import { type PckProof, provePck } from './pck-proof.ts'
-import { proveQuote } from './quote-proof.ts'
 import { parseTdxQuote, type UnverifiedTdxQuote } from './quote.ts'
+import { proveQuote } from './quote-proof.ts'
 import type { TcbEvaluation } from './tcb-level.ts'
 import { checkPolicy, isMigratable, isSeptVeDisabled, type ProvenDomain } from './td-policy.ts'
 import { startTdxChecks, TDX_GENUINE_CHECKS, TDX_POLICY_CHECKS, type TdxChecks } from './tdx-checks.ts'
 
 /** What must have passed for the report to be a platform's word, through the quoting enclave that Intel names. */
 const SIGNED_CHECKS = ['pck-chain', 'quote-signature', 'qe-identity-match'] as const
+
+/** Firmware, kernel, and what the kernel was given. Everything else that is measured is their word. */
+const BOOTED = ['mrtd', 'rtmr1', 'rtmr2'] as const
 
 /**
  * Appraises one quote.
@@ -40,9 +43,7 @@ export function appraiseTdx(item: EvidenceItem, input: AppraisalInput): Appraise
   const tcb = proveQuote(checks, quote, pck, lists, input)
   const log = quote && checkEventLog(checks, item, quote, input)
   const isSigned = quote !== undefined && checks.passed(...SIGNED_CHECKS)
-  const domain = isSigned
-    ? { report: quote.report, tcb, lists, measurements: measurementsOf(quote, log) }
-    : undefined
+  const domain = isSigned ? { report: quote.report, tcb, lists, measurements: measurementsOf(quote, log) } : undefined
   const policy = input.policy?.tee === 'tdx' ? input.policy : undefined
   checkPolicy(checks, policy, domain)
   const isGenuine = checks.passed(...TDX_GENUINE_CHECKS)
@@ -79,7 +80,10 @@ function checkEventLog(
 
 /** A service domain that cannot be told, and an event log that did not come, are no breach of what a policy asks for. */
 function meetsPolicy(checks: TdxChecks): boolean {
-  const failed = checks.list().filter(({ result }) => result === 'fail').map(({ name }) => name)
+  const failed = checks
+    .list()
+    .filter(({ result }) => result === 'fail')
+    .map(({ name }) => name)
   const asked = TDX_POLICY_CHECKS.filter((name) => name !== 'service-td')
   return checks.passed(...asked) && !failed.includes('tdx/service-td') && !failed.includes('tdx/event-log')
 }
@@ -99,9 +103,10 @@ function measurementsOf({ report }: UnverifiedTdxQuote, log: EventLogReading | u
   }
 }
 
-/** The platform as it was registered, and the processor package, as far as the certificate tells them. */
+/** The processor, or the platform as it was registered, as far as the certificate tells one of them. */
 function deviceIdsOf({ platform }: PckProof): readonly string[] {
-  return [platform?.platformInstanceId, platform?.ppid].filter((id) => id !== undefined)
+  const id = platform?.ppid ?? platform?.platformInstanceId
+  return id === undefined ? [] : [id]
 }
 
 function weaknessesOf({ report, tcb }: ProvenDomain, policy: PlacePolicy | undefined): readonly string[] {
@@ -115,6 +120,10 @@ function weaknessesOf({ report, tcb }: ProvenDomain, policy: PlacePolicy | undef
     weaknesses.push(`SEPT_VE_DISABLE is off${preset}.`)
   }
   if (isMigratable(report)) weaknesses.push('The trust domain may be moved to another machine.')
+  const unnamed = BOOTED.filter((register) => policy?.measurements[register] === undefined)
+  if (policy !== undefined && unnamed.length > 0) {
+    weaknesses.push(`The policy leaves open what was booted: it does not name ${unnamed.join(', ')}.`)
+  }
   return weaknesses
 }
 
@@ -127,7 +136,9 @@ function tierOf(checks: TdxChecks, isAccepted: boolean, isWeak: boolean): TrustT
 function notesOf({ trailing }: UnverifiedTdxQuote, log: EventLogReading | undefined): readonly string[] {
   const notes: string[] = []
   if (trailing.length > 0) {
-    notes.push(`${trailing.length} bytes follow the signature of the quote; nobody signed them, and they were not looked at.`)
+    notes.push(
+      `${trailing.length} bytes follow the signature of the quote; nobody signed them, and they were not looked at.`,
+    )
   }
   if (log !== undefined && log.registers.length < 4) {
     const names = log.registers.map((register) => `RTMR${register}`)
@@ -161,8 +172,12 @@ function claimsOf(
 
 function platformClaims(platform: PckProof['platform']): { readonly [name: string]: Json } {
   if (platform === undefined) return {}
-  const { fmspc, pceId, pceSvn, sgxType } = platform
-  return { tdx_fmspc: fmspc, tdx_pce_id: pceId, tdx_pce_svn: pceSvn, tdx_platform_type: sgxType }
+  const { fmspc, pceId, pceSvn, sgxType, ppid, platformInstanceId } = platform
+  return {
+    ...{ tdx_fmspc: fmspc, tdx_pce_id: pceId, tdx_pce_svn: pceSvn, tdx_platform_type: sgxType },
+    ...(ppid === undefined ? {} : { tdx_ppid: ppid }),
+    ...(platformInstanceId === undefined ? {} : { tdx_platform_instance_id: platformInstanceId }),
+  }
 }
 
 function tcbClaims(tcb: TcbEvaluation | undefined): { readonly [name: string]: Json } {

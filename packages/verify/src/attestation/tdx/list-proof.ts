@@ -30,7 +30,8 @@ export function proveLists(
 ): ListProof {
   const chained = root && proveSigners(checks, collateral, root, roots, input)
   const signers = chained && rootCrl && checks.attempt('tcb-signing-revocation', () => unrevoked(chained, rootCrl))
-  if (signers === undefined) return { tcbInfo: undefined, qeIdentity: undefined, currentUntilMs: Number.MAX_SAFE_INTEGER }
+  if (signers === undefined)
+    return { tcbInfo: undefined, qeIdentity: undefined, currentUntilMs: Number.MAX_SAFE_INTEGER }
   const tcbInfo = platform && proveTcbInfo(checks, collateral, platform.fmspc, signers, input)
   const qeIdentity = proveQeIdentity(checks, collateral, signers, input)
   const ends = [

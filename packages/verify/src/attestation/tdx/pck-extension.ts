@@ -95,7 +95,8 @@ function nameOf(bytes: Uint8Array): string | undefined {
 function sgxTypeOf(value: DerValue): (typeof SGX_TYPES)[number] {
   const [number, ...more] = requireTag(value, TAG.enumerated, 'the kind of platform').content
   const type = SGX_TYPES[number ?? -1]
-  if (type === undefined || more.length > 0) throw malformed('the SGX extension names a kind of platform that is not known')
+  if (type === undefined || more.length > 0)
+    throw malformed('the SGX extension names a kind of platform that is not known')
   return type
 }
 

@@ -10,7 +10,11 @@ import type { UnverifiedTdxQuote } from './quote.ts'
 import type { TdxChecks } from './tdx-checks.ts'
 
 const ROOT_NAME = 'Intel SGX Root CA'
-const PCK_NAMES = [['Intel SGX PCK Certificate'], ['Intel SGX PCK Platform CA', 'Intel SGX PCK Processor CA'], [ROOT_NAME]]
+const PCK_NAMES = [
+  ['Intel SGX PCK Certificate'],
+  ['Intel SGX PCK Platform CA', 'Intel SGX PCK Processor CA'],
+  [ROOT_NAME],
+]
 const MAX_CHAIN = 4
 
 /** What was found of the platform; each part there only when its checks passed. */
@@ -46,7 +50,13 @@ export function provePck(
     checks.attempt('pck-revocation', () => requireNotRevoked(pck, pckCrl))
   }
   const ends = [chain && chainCurrentUntilMs(chain), rootCrl?.nextUpdateMs, pckCrl?.nextUpdateMs]
-  return { pck, platform, root, rootCrl, currentUntilMs: Math.min(...ends.map((end) => end ?? Number.MAX_SAFE_INTEGER)) }
+  return {
+    pck,
+    platform,
+    root,
+    rootCrl,
+    currentUntilMs: Math.min(...ends.map((end) => end ?? Number.MAX_SAFE_INTEGER)),
+  }
 
   function proveChain({ pckChain }: UnverifiedTdxQuote, pinned: readonly string[], { memory: known }: AppraisalInput) {
     const certificates = parsePemCertificates(parseUtf8(pckChain), MAX_CHAIN, known)

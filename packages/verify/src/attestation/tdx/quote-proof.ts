@@ -94,7 +94,10 @@ function requireBound({ qeReport, attestationKey, qeAuthData }: UnverifiedTdxQuo
 
 function requireSamePce(platform: string, listed: string): void {
   if (platform === listed) return
-  throw new CountersignError('evidence/mismatch', `the platform has PCE ${platform}, the TCB information is for ${listed}`)
+  throw new CountersignError(
+    'evidence/mismatch',
+    `the platform has PCE ${platform}, the TCB information is for ${listed}`,
+  )
 }
 
 function requireNoDebug(attributes: Uint8Array): void {
@@ -109,5 +112,5 @@ function requireKnownAttributes(attributes: Uint8Array): void {
 
 function requireNotRevokedTcb({ status }: TcbEvaluation): void {
   if (status !== 'Revoked') return
-  throw new CountersignError('evidence/refused', 'Intel has revoked the TCB level of the platform')
+  throw new CountersignError('certificate/revoked', 'Intel has revoked the TCB level of the platform')
 }

@@ -113,7 +113,11 @@ export function unsignedRegions(bytes: Uint8Array): readonly UnsignedRegion[] {
     regions.push({ from: terminatorAt, to: chainEnd, why: 'terminator of the certificates' })
   }
   if (quote.trailing.length > 0) {
-    regions.push({ from: bytes.length - quote.trailing.length, to: bytes.length, why: 'bytes after the signature data' })
+    regions.push({
+      from: bytes.length - quote.trailing.length,
+      to: bytes.length,
+      why: 'bytes after the signature data',
+    })
   }
   return regions
 }

@@ -72,7 +72,9 @@ export function verifyModule(report: TdReport, tcbInfo: TcbInfo): VersionedModul
  */
 export function verifyQe(qe: QeReport, identity: QeIdentity): void {
   if (!equalBytes(qe.mrSigner, identity.mrSigner)) {
-    throw mismatch(`the quoting enclave was signed by ${toHex(qe.mrSigner)}, not by Intel's ${toHex(identity.mrSigner)}`)
+    throw mismatch(
+      `the quoting enclave was signed by ${toHex(qe.mrSigner)}, not by Intel's ${toHex(identity.mrSigner)}`,
+    )
   }
   if (qe.isvProdId !== identity.isvProdId) throw mismatch(`the quoting enclave is product ${qe.isvProdId}`)
   requireMasked('MISCSELECT', qe.miscSelect, identity.miscSelect, identity.miscSelectMask)
@@ -82,16 +84,17 @@ export function verifyQe(qe: QeReport, identity: QeIdentity): void {
 /**
  * Grades the platform.
  *
- * @throws {CountersignError} `evidence/refused` when it is below every level; `evidence/mismatch` when its module is not named
+ * @throws {CountersignError} `evidence/mismatch` when it is below every level, or its module is not named
  */
 export function evaluateTcb(question: TcbQuestion): TcbEvaluation {
   const { report, qeReport, pck, tcbInfo, qeIdentity } = question
   const platform = tcbInfo.levels.find((level) => reachesSgx(pck, level) && reachesTdx(report.teeTcbSvn, level))
   if (platform === undefined) {
-    throw refused(`the platform is below every TCB level: ${describe(pck)}, TDX ${toHex(report.teeTcbSvn)}`)
+    throw mismatch(`the platform is below every TCB level: ${describe(pck)}, TDX ${toHex(report.teeTcbSvn)}`)
   }
   const versioned = versionedModule(report.teeTcbSvn, tcbInfo)
-  const module = versioned === undefined ? undefined : reached(versioned.levels, svnAt(report.teeTcbSvn, MODULE_MINOR), 'TDX module')
+  const module =
+    versioned === undefined ? undefined : reached(versioned.levels, svnAt(report.teeTcbSvn, MODULE_MINOR), 'TDX module')
   const qe = reached(qeIdentity.levels, qeReport.isvSvn, 'quoting enclave')
   const withModule = converge(platform.status, module?.status)
   const relaunched = qe.status === 'UpToDate' ? relaunch(question, withModule, module?.status) : withModule
@@ -125,7 +128,7 @@ function reachesTdx(teeTcbSvn: Uint8Array, level: PlatformLevel): boolean {
 
 function reached(levels: readonly ComponentLevel[], svn: number, what: string): ComponentLevel {
   const level = levels.find(({ isvSvn }) => svn >= isvSvn)
-  if (level === undefined) throw refused(`the ${what}, of SVN ${svn}, is below every level that Intel lists`)
+  if (level === undefined) throw mismatch(`the ${what}, of SVN ${svn}, is below every level that Intel lists`)
   return level
 }
 
@@ -156,7 +159,9 @@ function relaunch(question: TcbQuestion, status: TcbStatus, module: ComponentSta
     svnAt(now, MODULE_MINOR) >= latestMinor &&
     svnAt(now, FIRST_BEYOND_MODULE) >= (latest.tdxComponents[FIRST_BEYOND_MODULE] ?? 0)
   if (!isLatest) return status
-  const isConfigurationNeeded = [sgx, status].some((each) => each.startsWith('Configuration') || each.endsWith('ConfigurationNeeded'))
+  const isConfigurationNeeded = [sgx, status].some(
+    (each) => each.startsWith('Configuration') || each.endsWith('ConfigurationNeeded'),
+  )
   return isConfigurationNeeded ? 'TDRelaunchAdvisedConfigurationNeeded' : 'TDRelaunchAdvised'
 }
 
@@ -179,8 +184,4 @@ function describe({ components, pceSvn }: PckPlatform): string {
 
 function mismatch(why: string): CountersignError {
   return new CountersignError('evidence/mismatch', why)
-}
-
-function refused(why: string): CountersignError {
-  return new CountersignError('evidence/refused', why)
 }

@@ -32,7 +32,11 @@ export function isMigratable({ tdAttributes }: TdReport): boolean {
 /**
  * Checks a proven domain against a policy; `undefined` in its place when no quote was proven, which leaves the checks unreached.
  */
-export function checkPolicy(checks: TdxChecks, policy: PlacePolicy | undefined, domain: ProvenDomain | undefined): void {
+export function checkPolicy(
+  checks: TdxChecks,
+  policy: PlacePolicy | undefined,
+  domain: ProvenDomain | undefined,
+): void {
   if (policy === undefined) {
     for (const name of TDX_POLICY_CHECKS) checks.notChecked(name, 'there is no policy for trust domains')
     return
@@ -63,7 +67,10 @@ export function checkPolicy(checks: TdxChecks, policy: PlacePolicy | undefined, 
 function requireEvaluation(number: number, { minimum }: PlacePolicy): void {
   const floor = minimum.tcbEvaluationDataNumber ?? 0
   if (number >= floor) return
-  throw refused(`Intel's lists have evaluation data number ${number}, below ${floor}`)
+  throw new CountersignError(
+    'collateral/not-current',
+    `Intel's lists have evaluation data number ${number}, below ${floor}`,
+  )
 }
 
 function requireState({ status }: TcbEvaluation, { states }: PlacePolicy): void {
