@@ -94,7 +94,8 @@ export function azurePolicy(more: { readonly [name: string]: Json } = {}): Place
   return readPlacePolicy({ tee: 'azure-vtpm', measurements, ...more }, 'policy')
 }
 
-function runtimeOf({ runtime }: AzureOptions, { publicKey }: TestKey): Json {
+/** The runtime data of a key. */
+export function runtimeOf({ runtime }: AzureOptions, { publicKey }: TestKey): Json {
   if (publicKey.kind !== 'rsa') throw new Error('the key of a TPM is RSA here')
   const [n, e] = [toBase64Url(publicKey.modulus), toBase64Url(publicKey.exponent)]
   const data: { [name: string]: Json } = {
@@ -126,7 +127,8 @@ export function hclReport(hardwareReport: Uint8Array, runtimeData: Uint8Array, t
   return bytes
 }
 
-function tpmQuote(options: AzureOptions, key: TestKey): AzureEvidence['quote'] {
+/** A quote of the TPM, and its registers. */
+export function tpmQuote(options: AzureOptions, key: TestKey): AzureEvidence['quote'] {
   const selection = options.quote?.selection ?? Array.from({ length: 24 }, (_, i) => i)
   const registers = new Map(selection.map((register) => [register, registerValue(register)]))
   const plain = quoteMessage({ extraData: NONCE, selection, hash: 11, banks: 1, ...options.quote })
