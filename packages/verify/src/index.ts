@@ -1,5 +1,43 @@
 /** Checks what Countersign hands out: bytes in, verdict out. Pure, synchronous, safe in browsers. */
 export { verifyAcceptance } from './accountability/acceptance.ts'
+export {
+  type Appraisal,
+  type AppraisalStatus,
+  appraiseEvidence,
+} from './attestation/appraise.ts'
+export {
+  type AppraisalInput,
+  type Appraised,
+  EVIDENCE_KINDS,
+  type EvidenceKind,
+  type TrustedRoots,
+  type TrustTier,
+} from './attestation/appraised.ts'
+export { BINDING_PROFILES } from './attestation/binding/binding-profiles.ts'
+export type { EvidenceCheck, EvidenceResult } from './attestation/checks.ts'
+export {
+  COLLATERAL_FORMAT,
+  COLLATERAL_KINDS,
+  type CollateralBundle,
+  type CollateralItem,
+  type CollateralKind,
+  formatCollateral,
+  parseCollateral,
+} from './attestation/collateral.ts'
+export {
+  EVENT_LOG_FORMATS,
+  EVIDENCE_FORMAT,
+  type EvidenceItem,
+  formatEvidence,
+  parseEvidence,
+  type UnverifiedEvidence,
+} from './attestation/evidence-file.ts'
+export type { PhysicalTrust } from './attestation/fact-decisions.ts'
+export type { Fact } from './attestation/facts.ts'
+export { type PlacePolicy, readPlacePolicy } from './attestation/place-policy.ts'
+export { PRESETS } from './attestation/presets.ts'
+export { PROFILE_NAMES, type ProfileName } from './attestation/profile-names.ts'
+export { TEE_KINDS, TEE_VOCABULARY, type TeeKind } from './attestation/vocabulary.ts'
 export { type AuditEvidence, boundOf, countOutcomes, type VerifiedAudit, verifyAudit } from './audit/audit.ts'
 export {
   AUDIT_PROOF_FORMAT,
@@ -180,7 +218,6 @@ export {
   appraisalStatement,
   FRESHNESS_KINDS,
   type Freshness,
-  GATEWAY_PLACE,
   parseAppraisal,
   tlsCertificateOf,
 } from './statement/appraisal.ts'
@@ -307,6 +344,7 @@ export {
   type UpstreamKind,
 } from './statement/routing.ts'
 export {
+  GATEWAY_PLACE,
   PLACE_FAILURES,
   type PlaceFailure,
   readPolicyText,
@@ -323,6 +361,7 @@ export {
   statementDigest,
   statementText,
 } from './statement/statement.ts'
+export { findPlaceDemand, type PlaceDemand } from './trust/place-demand.ts'
 export {
   CLAIMS,
   type ClaimName,
@@ -338,6 +377,8 @@ export {
   type Party,
   parseTrustFile,
   parseYaml,
+  REVOKER_ROLES,
+  type RevokerRole,
   ROLES,
   type Role,
   type Trust,
@@ -346,7 +387,10 @@ export type { Check, CheckResult, ClaimRow, ClaimStatus } from './verdict/checkl
 export { contributionsOf } from './verdict/contributions.ts'
 export type { RecordedAnswer, VerdictInput } from './verdict/evidence.ts'
 export { planExecution } from './verdict/output.ts'
+export { type ChangedCheck, changedChecks } from './verdict/place.ts'
+export { isChanged, type PlaceFinding, type Reappraisal, reappraise } from './verdict/reappraisal.ts'
 export { decideRecord, type RecordDecision } from './verdict/record.ts'
+export { openRevocation, type Revocation } from './verdict/revocation.ts'
 export type { TimeInterval } from './verdict/time.ts'
 export {
   assessVerdict,

@@ -4,20 +4,10 @@ import type { Memory } from '../bytes/memory.ts'
 import type { Crypto } from '../crypto/crypto.ts'
 import type { EvidenceCheck } from './checks.ts'
 import type { CollateralBundle } from './collateral.ts'
+import { EVIDENCE_KINDS, type EvidenceKind } from './evidence-kind.ts'
 import type { PlacePolicy } from './place-policy.ts'
 
-/** Kinds of evidence. A token is what a verification service signed about evidence that only it saw. */
-export const EVIDENCE_KINDS = [
-  'tdx',
-  'sev-snp',
-  'nitro',
-  'nvidia-spdm',
-  'nvidia-nras',
-  'azure-vtpm',
-  'confidential-space',
-  'maa',
-] as const
-export type EvidenceKind = (typeof EVIDENCE_KINDS)[number]
+export { EVIDENCE_KINDS, type EvidenceKind }
 
 /** What an appraisal depends on beside the evidence. Nothing is fetched; same input, same result. */
 export interface AppraisalInput {
@@ -71,6 +61,8 @@ export interface Appraised {
   readonly boundKey?: Uint8Array
   /** Names one chip or device, hexadecimal, where evidence tells: the PPID of an Intel processor, SNP CHIP_ID and GPU serials are such names, FMSPC is not. */
   readonly deviceIds: readonly string[]
+  /** Certificates that its signature rests on, by issuer and serial number as in `Certificate`: what can be revoked one by one. */
+  readonly certificates?: readonly { readonly issuer: string; readonly serial: string }[]
   /** When the evidence says it was made, milliseconds; `undefined` where it has no time that is signed. */
   readonly madeAtMs: number | undefined
   /** Last moment at which everything that it rests on is current, milliseconds: certificates, CRLs, TCB information. */

@@ -1,5 +1,5 @@
 /** The words of a place policy that each kind of hardware has. */
-import type { EvidenceKind } from './appraised.ts'
+import type { EvidenceKind } from './evidence-kind.ts'
 
 /** Kinds that a place can be required to be. GPUs come beside one of them. */
 export const TEE_KINDS = [
@@ -33,6 +33,14 @@ export interface Vocabulary {
 
 const DSTACK_EVENTS = ['app-id', 'compose-hash', 'os-image-hash', 'key-provider', 'instance-id']
 
+/** Beside a processor that can have GPUs: keys of NVIDIA's service, whose token says what the GPUs are. By thumbprint. */
+const GPU_SIGNERS = ['nras_key']
+
+const TDX_STATES = [
+  ...['UpToDate', 'SWHardeningNeeded', 'ConfigurationNeeded', 'ConfigurationAndSWHardeningNeeded'],
+  ...['OutOfDate', 'OutOfDateConfigurationNeeded'],
+]
+
 const NITRO_PCRS = Array.from({ length: 16 }, (_, i) => `pcr${i}`)
 const TPM_PCRS = Array.from({ length: 24 }, (_, i) => `pcr${i}`)
 
@@ -54,6 +62,7 @@ export const TEE_VOCABULARY: { readonly [kind in TeeKind]: Vocabulary } = {
       ...['mrtd', 'rtmr0', 'rtmr1', 'rtmr2', 'rtmr3', 'mrconfigid', 'mrowner', 'mrownerconfig'],
       ...['mrseam', 'mrsignerseam', 'mrservicetd', ...DSTACK_EVENTS],
     ],
+    signers: GPU_SIGNERS,
     // All others are the word of the host, or of what the measured firmware goes on to start.
     identifying: ['mrtd'],
     minimum: ['tcbEvaluationDataNumber'],
@@ -68,7 +77,7 @@ export const TEE_VOCABULARY: { readonly [kind in TeeKind]: Vocabulary } = {
   'sev-snp': {
     ...NOTHING,
     measurements: ['measurement', 'hostdata'],
-    signers: ['idkeydigest', 'authorkeydigest'],
+    signers: ['idkeydigest', 'authorkeydigest', ...GPU_SIGNERS],
     identifying: ['measurement', 'idkeydigest', 'authorkeydigest'],
     minimum: ['fmc', 'bootloader', 'tee', 'snp', 'microcode', 'guestsvn', 'fwmajor', 'fwminor', 'fwbuild'],
     allow: ['migration', 'any-vmpl'],
@@ -82,7 +91,7 @@ export const TEE_VOCABULARY: { readonly [kind in TeeKind]: Vocabulary } = {
   'azure-vtpm': {
     ...NOTHING,
     measurements: [...TPM_PCRS, 'mrtd', 'measurement'],
-    signers: ['idkeydigest'],
+    signers: ['idkeydigest', ...GPU_SIGNERS],
     // What a guest can reset at will identifies nothing.
     identifying: TPM_PCRS.slice(0, 16),
     // Anybody's program on genuine hardware can play a TPM: only the measured paravisor is one.
@@ -101,18 +110,24 @@ export const TEE_VOCABULARY: { readonly [kind in TeeKind]: Vocabulary } = {
   },
   'confidential-space': {
     ...NOTHING,
-    measurements: [],
-    signers: ['image_digest', 'image_signature_key', 'project_id', 'service_account', 'token_key'],
+    signers: [
+      ...['image_digest', 'image_signature_key', 'project_id', 'service_account', 'audience', 'token_key'],
+      ...GPU_SIGNERS,
+    ],
     identifying: ['image_digest', 'image_signature_key'],
     minimum: ['swversion'],
     states: ['LATEST', 'STABLE', 'USABLE'],
     defaultStates: ['STABLE'],
+    allow: ['sev', 'sev-es', 'cmd-override', 'env-override'],
   },
   maa: {
     ...NOTHING,
-    measurements: ['mrtd', 'rtmr0', 'rtmr1', 'rtmr2', 'rtmr3', 'measurement', 'hostdata'],
-    signers: ['token_key', 'issuer'],
-    identifying: ['mrtd', 'rtmr1', 'rtmr2', 'rtmr3', 'measurement', 'hostdata'],
+    measurements: [...TPM_PCRS, 'mrtd', 'rtmr0', 'rtmr1', 'rtmr2', 'rtmr3', 'measurement', 'hostdata'],
+    signers: ['token_key', 'issuer', 'policy_hash', ...GPU_SIGNERS],
+    identifying: [...TPM_PCRS, 'hostdata'],
+    minimum: ['bootloader', 'tee', 'snp', 'microcode', 'guestsvn'],
+    states: TDX_STATES,
+    defaultStates: ['UpToDate'],
     allow: ['migration'],
   },
 }

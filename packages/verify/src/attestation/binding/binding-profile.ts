@@ -5,6 +5,7 @@ import type { Appraised } from '../appraised.ts'
 import type { EvidenceCheck } from '../checks.ts'
 import type { UnverifiedEvidence } from '../evidence-file.ts'
 import type { FactName } from '../facts.ts'
+import type { PlacePolicy } from '../place-policy.ts'
 import type { ProfileName } from '../profile-names.ts'
 
 export type { BoundKey } from '../../statement/bound-key.ts'
@@ -14,6 +15,10 @@ export interface BindingInput {
   readonly evidence: UnverifiedEvidence
   /** The appraised items, in the order of the evidence. */
   readonly items: readonly Appraised[]
+  /** What the place must be: some facts are shown only where it pins certain registers. */
+  readonly policy: PlacePolicy | undefined
+  /** The time that everything must be current at, milliseconds since 1970. */
+  readonly atMs: number
 }
 
 export interface BindingResult {

@@ -1,6 +1,13 @@
 /** All profiles, by name. */
 import type { ProfileName } from '../profile-names.ts'
+import { ACI } from './aci.ts'
 import type { BindingProfile } from './binding-profile.ts'
+import { CONFIDENTIAL_SPACE } from './confidential-space.ts'
+import { COUNTERSIGN } from './countersign.ts'
+import { DSTACK } from './dstack.ts'
+import { NEAR_AI } from './near-ai.ts'
+import { OPENGRADIENT } from './opengradient.ts'
+import { TINFOIL } from './tinfoil.ts'
 
 const NONE: BindingProfile = {
   name: 'none',
@@ -16,4 +23,13 @@ const NONE: BindingProfile = {
   }),
 }
 
-export const BINDING_PROFILES = { none: NONE } as unknown as { readonly [name in ProfileName]: BindingProfile }
+export const BINDING_PROFILES: { readonly [name in ProfileName]: BindingProfile } = {
+  none: NONE,
+  countersign: COUNTERSIGN,
+  dstack: DSTACK,
+  'near-ai': NEAR_AI,
+  tinfoil: TINFOIL,
+  opengradient: OPENGRADIENT,
+  aci: ACI,
+  'confidential-space': CONFIDENTIAL_SPACE,
+}

@@ -1,0 +1,250 @@
+/** One case for each way in which a profile binds what it can. */
+
+import { toBase64 } from '../../bytes/base64.ts'
+import { concat, toHex, utf8 } from '../../bytes/bytes.ts'
+import { keccak256 } from '../../crypto/ethereum.ts'
+import { appraised, crypto, NONCE } from './binding.testing.ts'
+import {
+  ACI_SET,
+  ADDRESS,
+  aciBeside,
+  aciReport,
+  type Case,
+  COUNTERSIGN_GIVEN,
+  FINGERPRINT,
+  filled,
+  key,
+  NEAR_BESIDE,
+  NEAR_KEY,
+  near,
+  nitro,
+  OG_BESIDE,
+  OG_ITEM,
+  OG_KEYS,
+  padded,
+  RECEIPT_KEY,
+  RECEIPT_POINT,
+  SNP_POLICY,
+  SPACE_KEYS,
+  SPKI,
+  space,
+  tdx,
+  userData,
+} from './binding-parts.testing.ts'
+
+export const HOLDING_CASES: readonly Case[] = [
+  { profile: 'none', name: 'binds nothing', given: { items: [tdx(filled(64, 1))] }, keys: [] },
+  {
+    profile: 'countersign',
+    name: 'in TDX, with a challenge',
+    given: COUNTERSIGN_GIVEN,
+    keys: [{ use: 'signing-key', sha256: key(SPKI) }],
+    answersNonce: true,
+  },
+  {
+    profile: 'countersign',
+    name: 'in SEV-SNP, without one',
+    given: {
+      items: [appraised('sev-snp', { boundData: crypto.sha512(SPKI) })],
+      beside: { signingKey: toBase64(SPKI) },
+    },
+    keys: [{ use: 'signing-key', sha256: key(SPKI) }],
+    open: ['nonce'],
+  },
+  {
+    profile: 'countersign',
+    name: 'in Nitro',
+    given: {
+      items: [nitro({ boundKey: SPKI, answersNonce: true })],
+      nonce: NONCE,
+      beside: { signingKey: toBase64(SPKI) },
+    },
+    keys: [{ use: 'signing-key', sha256: key(SPKI) }],
+    answersNonce: true,
+  },
+  {
+    profile: 'countersign',
+    name: 'in Nitro, where the challenge is not answered',
+    given: { items: [nitro({ boundKey: SPKI })], nonce: NONCE, beside: { signingKey: toBase64(SPKI) } },
+    keys: [{ use: 'signing-key', sha256: key(SPKI) }],
+    open: ['nonce'],
+  },
+  {
+    profile: 'dstack',
+    name: 'an RA-TLS key',
+    given: {
+      items: [
+        tdx(crypto.sha512(utf8('ratls-cert:'), SPKI), {
+          measurements: { 'compose-hash': 'aa', 'app-id': 'bb', 'key-provider': 'cc' },
+        }),
+      ],
+      beside: { tlsKey: toBase64(SPKI) },
+    },
+    keys: [{ use: 'tls-key', sha256: key(SPKI) }],
+    open: ['report-data', 'nonce'],
+  },
+  {
+    profile: 'dstack',
+    name: 'a challenge as it is, and no event log',
+    given: { items: [tdx(padded(NONCE))], nonce: NONCE },
+    keys: [],
+    answersNonce: true,
+    open: ['compose-hash', 'app-id', 'key-provider', 'tls-key'],
+  },
+  {
+    profile: 'dstack',
+    name: 'data that ends with the challenge, hashed',
+    given: {
+      items: [tdx(padded(crypto.sha256(utf8('app-data:'), utf8('mine'), NONCE)))],
+      nonce: NONCE,
+      beside: { appData: toBase64(concat(utf8('mine'), NONCE)) },
+    },
+    keys: [],
+    answersNonce: true,
+  },
+  {
+    profile: 'dstack',
+    name: 'data without a challenge',
+    given: { items: [tdx(crypto.sha512(utf8('app-data:mine')))], beside: { appData: toBase64(utf8('mine')) } },
+    keys: [],
+    open: ['nonce'],
+  },
+  {
+    profile: 'dstack',
+    name: 'nothing beside it',
+    given: { items: [tdx(filled(64, 0))] },
+    keys: [],
+    open: ['report-data', 'nonce'],
+  },
+  {
+    profile: 'near-ai',
+    name: 'an address, and a GPU that answers the same challenge',
+    given: {
+      items: [near(ADDRESS), appraised('nvidia-spdm', { boundData: NONCE })],
+      nonce: NONCE,
+      beside: NEAR_BESIDE,
+    },
+    keys: [NEAR_KEY],
+    answersNonce: true,
+    open: ['tls-fingerprint'],
+    shown: [],
+  },
+  {
+    profile: 'near-ai',
+    name: 'an address and a TLS key',
+    given: {
+      items: [near(crypto.sha256(ADDRESS, FINGERPRINT))],
+      nonce: NONCE,
+      beside: { ...NEAR_BESIDE, tls_cert_fingerprint: toHex(FINGERPRINT) },
+    },
+    keys: [NEAR_KEY, { use: 'tls-key', sha256: toHex(FINGERPRINT) }],
+    answersNonce: true,
+    open: ['gpu-nonce'],
+  },
+  {
+    profile: 'near-ai',
+    name: 'no challenge, and a GPU that is not genuine',
+    given: { items: [near(ADDRESS), appraised('nvidia-spdm', { isGenuine: false })], beside: NEAR_BESIDE },
+    keys: [NEAR_KEY],
+    open: ['nonce', 'gpu-nonce'],
+  },
+  {
+    profile: 'tinfoil',
+    name: 'in SEV-SNP, weights pinned',
+    given: {
+      items: [appraised('sev-snp', { boundData: concat(FINGERPRINT, filled(32, 5)) })],
+      policy: SNP_POLICY,
+    },
+    keys: [
+      { use: 'tls-key', sha256: toHex(FINGERPRINT) },
+      { use: 'hpke-key', publicKey: '05'.repeat(32) },
+    ],
+    open: ['nonce'],
+    shown: ['weights-measured'],
+  },
+  {
+    profile: 'tinfoil',
+    name: 'in TDX, where the policy leaves registers open',
+    given: {
+      items: [tdx(concat(FINGERPRINT, filled(32, 5)))],
+      policy: { tee: 'tdx', profile: 'tinfoil', measurements: { mrtd: ['aa'], rtmr0: ['aa'], rtmr1: ['aa'] } },
+    },
+    open: ['weights'],
+    shown: [],
+  },
+  {
+    profile: 'tinfoil',
+    name: 'in TDX, weights pinned',
+    given: {
+      items: [tdx(concat(FINGERPRINT, filled(32, 5)))],
+      policy: {
+        tee: 'tdx',
+        profile: 'tinfoil',
+        measurements: { mrtd: ['aa'], rtmr0: ['aa'], rtmr1: ['aa'], rtmr2: ['aa'] },
+      },
+    },
+    shown: ['weights-measured'],
+  },
+  {
+    profile: 'tinfoil',
+    name: 'without a policy',
+    given: { items: [appraised('sev-snp', { boundData: concat(FINGERPRINT, filled(32, 5)) })] },
+    open: ['weights'],
+    shown: [],
+  },
+  {
+    profile: 'tinfoil',
+    name: 'where the measurement is another one',
+    given: {
+      items: [appraised('sev-snp', { boundData: concat(FINGERPRINT, filled(32, 5)), isKnownCode: false })],
+      policy: SNP_POLICY,
+    },
+    open: ['weights'],
+    shown: [],
+  },
+  {
+    profile: 'opengradient',
+    name: 'both keys, with what the registry says',
+    given: { items: [OG_ITEM], nonce: NONCE, beside: OG_BESIDE },
+    keys: OG_KEYS,
+    answersNonce: true,
+  },
+  {
+    profile: 'opengradient',
+    name: 'both keys, with nothing beside',
+    given: { items: [nitro({ boundData: userData(FINGERPRINT, crypto.sha256(SPKI)) })] },
+    keys: OG_KEYS,
+    open: ['tee-id', 'pcr-hash', 'nonce'],
+  },
+  {
+    profile: 'aci',
+    name: 'a key set, with a challenge',
+    given: { items: [tdx(aciReport(ACI_SET, toHex(NONCE)))], nonce: NONCE, beside: aciBeside(ACI_SET) },
+    keys: [
+      { use: 'ed25519', publicKey: toHex(RECEIPT_KEY) },
+      { use: 'ethereum-address', address: toHex(keccak256(RECEIPT_POINT.subarray(1)).subarray(12)) },
+      { use: 'tls-key', sha256: '1d'.repeat(32) },
+    ],
+    answersNonce: true,
+  },
+  {
+    profile: 'aci',
+    name: 'a key set, without one',
+    given: { items: [tdx(aciReport(ACI_SET, null))], beside: aciBeside(ACI_SET) },
+    open: ['nonce'],
+  },
+  {
+    profile: 'confidential-space',
+    name: 'a key alone',
+    given: { items: [space(key(SPKI))], beside: { servingKey: toBase64(SPKI) } },
+    keys: SPACE_KEYS,
+    open: ['nonce'],
+  },
+  {
+    profile: 'confidential-space',
+    name: 'a key and a challenge',
+    given: { items: [space([key(SPKI), toHex(NONCE)], true)], nonce: NONCE, beside: { servingKey: toBase64(SPKI) } },
+    keys: SPACE_KEYS,
+    answersNonce: true,
+  },
+]
