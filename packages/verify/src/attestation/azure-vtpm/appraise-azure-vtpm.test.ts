@@ -1,17 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { utf8 } from '../../bytes/bytes.ts'
 import type { Json } from '../../bytes/json.ts'
-import { createMemory } from '../../bytes/memory.ts'
 import { checkProperty, expectTyped } from '../../fuzzing.testing.ts'
 import { changedBytes } from '../../mutation.testing.ts'
+import { appraiseEvidence } from '../appraise.ts'
 import type { Appraised } from '../appraised.ts'
 import { readPlacePolicy } from '../place-policy.ts'
 import { MEASUREMENT } from '../sev-snp/sev-snp-evidence.testing.ts'
 import { AZURE_CHECKS, appraiseAzureVtpm } from './appraise-azure-vtpm.ts'
 import { AZURE_CHEATS, AZURE_SOUND } from './azure-cheats.testing.ts'
-import { type AzureOptions, azureEvidence, azureSweepCases, NONCE } from './azure-evidence.testing.ts'
+import { type AzureOptions, azureEvidence, azureToTime, NONCE } from './azure-evidence.testing.ts'
 import { formatAzureEvidence, importAzureEvidence, parseAzureEvidence } from './azure-evidence.ts'
 import { parseHclReport } from './hcl-report.ts'
 import { parseRuntimeData } from './runtime-data.ts'
@@ -150,20 +149,7 @@ test('any bytes give a value or an error of ours', (t) => {
   }
 })
 
-test('no changed byte is accepted where a signature covers it', (t) => {
-  for (const { item, input, unsignedRegions, name } of azureSweepCases()) {
-    const { content } = item
-    const memory = createMemory()
-    const isAccepted = (bytes: Uint8Array) =>
-      appraiseAzureVtpm({ ...item, content: bytes }, { ...input, memory }).isKnownCode
-    assert.ok(isAccepted(content), name)
-    assert.deepEqual(unsignedRegions(content), [])
-    checkProperty(t, [fc.nat(content.length - 1), fc.integer({ min: 1, max: 255 })], 200, (at, mask) => {
-      const changed = content.slice()
-      changed[at] = (changed[at] ?? 0) ^ mask
-      assert.equal(isAccepted(changed), false, `${name}, byte ${at}, ${mask}`)
-    })
-    assert.equal(isAccepted(content.subarray(0, -1)), false)
-    assert.equal(isAccepted(utf8(`${Buffer.from(content).toString()}x`)), false)
-  }
+test('what is to be timed is accepted', () => {
+  const { evidence, input } = azureToTime()
+  assert.equal(appraiseEvidence(evidence, input).status, 'accepted')
 })

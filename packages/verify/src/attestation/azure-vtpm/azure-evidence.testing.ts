@@ -4,11 +4,11 @@ import { concat, parseHex, toHex, utf8 } from '../../bytes/bytes.ts'
 import type { Json } from '../../bytes/json.ts'
 import { createNodeCrypto } from '../../crypto/node-provider.ts'
 import type { AppraisalInput } from '../appraised.ts'
-import type { EvidenceItem } from '../evidence-file.ts'
+import type { EvidenceItem, UnverifiedEvidence } from '../evidence-file.ts'
 import { type PlacePolicy, readPlacePolicy } from '../place-policy.ts'
 import { AT, MEASUREMENT, type SnpOptions, snpEvidence } from '../sev-snp/sev-snp-evidence.testing.ts'
 import { createTestKey, type TestKey } from '../x509/pki.testing.ts'
-import { type AzureEvidence, formatAzureEvidence, unsignedRegions } from './azure-evidence.ts'
+import { type AzureEvidence, formatAzureEvidence } from './azure-evidence.ts'
 import { HEADER_BYTES } from './hcl-report.ts'
 
 const crypto = createNodeCrypto()
@@ -173,11 +173,8 @@ function number(value: number, length: number): Uint8Array {
   return parseHex(value.toString(16).padStart(length * 2, '0'))
 }
 
-/** Sound evidence to change at every place, with the places that no signature covers. */
-export function azureSweepCases() {
-  const cases: readonly (readonly [string, AzureOptions])[] = [
-    ['azure-vtpm on Milan', {}],
-    ['azure-vtpm, TPMT_SIGNATURE, few registers', { signature: tpmtSignature, quote: { selection: [0, 7, 11] } }],
-  ]
-  return cases.map(([name, options]) => ({ name, ...azureEvidence(options), unsignedRegions }))
+/** Sound evidence as a whole evidence file has it, and its appraisal's input: to be timed. */
+export function azureToTime(): { readonly evidence: UnverifiedEvidence; readonly input: AppraisalInput } {
+  const { item, input } = azureEvidence()
+  return { evidence: { profile: 'none', items: [item], nonce: NONCE, beside: {} }, input }
 }

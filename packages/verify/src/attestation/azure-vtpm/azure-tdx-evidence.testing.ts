@@ -1,19 +1,23 @@
 /** Virtual TPMs on TDX that never were: the same as on SEV-SNP, with a quote beside the machine's own report. */
 import { toHex, utf8 } from '../../bytes/bytes.ts'
 import type { Json } from '../../bytes/json.ts'
+import { createMemory } from '../../bytes/memory.ts'
 import { createNodeCrypto } from '../../crypto/node-provider.ts'
 import { readPlacePolicy } from '../place-policy.ts'
+import type { SweptEvidence } from '../sweep.testing.ts'
 import { parseTdxQuote } from '../tdx/quote.ts'
 import { buildTdx, planTdx, type TdxPlan } from '../tdx/tdx-evidence.testing.ts'
 import { createTestKey } from '../x509/pki.testing.ts'
 import {
   type AzureOptions,
+  azureEvidence,
   type BuiltAzureEvidence,
   hclReport,
   NONCE,
   registerValue,
   runtimeOf,
   tpmQuote,
+  tpmtSignature,
 } from './azure-evidence.testing.ts'
 import { formatAzureEvidence, unsignedRegions } from './azure-evidence.ts'
 import { TD_REPORT_FIELDS } from './td-report.ts'
@@ -67,7 +71,17 @@ function ownReportOf(quote: Uint8Array): Uint8Array {
   return own
 }
 
-/** Sound evidence to change at every place, with the places that no signature covers. */
-export function azureTdxSweepCases() {
-  return [{ name: 'azure-vtpm on TDX', ...azureTdxEvidence(), unsignedRegions }]
+/** Sound evidence on either hardware to change at every place, with the places that no signature covers. */
+export function sweepCases(): readonly SweptEvidence[] {
+  const few = { signature: tpmtSignature, quote: { selection: [0, 7, 11] } }
+  const cases = [
+    ['azure-vtpm on Milan', azureEvidence()],
+    ['azure-vtpm, TPMT_SIGNATURE, few registers', azureEvidence(few)],
+    ['azure-vtpm on TDX', azureTdxEvidence()],
+  ] as const
+  return cases.map(([name, { item, input }]) => ({
+    ...{ name, bytes: item.content, unsigned: unsignedRegions(item.content) },
+    toItem: (content) => ({ kind: 'azure-vtpm', content }),
+    input: { ...input, memory: createMemory() },
+  }))
 }
