@@ -38,7 +38,9 @@ export class Processes {
 
   /** Starts `countersign`. */
   start(args: readonly string[], options: ProcessOptions): Running {
-    const program = fileURLToPath(new URL('../../packages/cli/bin/countersign.js', import.meta.url))
+    // What changes a module as it is loaded finds it only where modules are files of their own.
+    const start = options.node === undefined || options.node.length === 0 ? 'bin/countersign.js' : 'dist/main.js'
+    const program = fileURLToPath(new URL(`../../packages/cli/${start}`, import.meta.url))
     return this.startNode([...(options.node ?? []), program, ...args], options)
   }
 

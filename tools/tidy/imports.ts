@@ -52,9 +52,9 @@ export function targetOf(fromPath: string, specifier: string): string {
   return posix.join(posix.dirname(fromPath), specifier)
 }
 
-/** Compiled names stand for their sources: `x.js` is `x.ts`, `packages/a/dist/x.js` is `packages/a/src/x.ts`. */
+/** Compiled names stand for their sources: `x.js` and `x.bundle.js` are `x.ts`, `packages/a/dist/x.js` is `packages/a/src/x.ts`. */
 export function sourceOf(path: string, exists: (path: string) => boolean): string | undefined {
-  const source = path.replace(/^(packages\/[^/]+)\/dist\//, '$1/src/')
+  const source = path.replace(/^(packages\/[^/]+)\/dist\//, '$1/src/').replace(/\.bundle\.js$/, '.js')
   const spellings = [
     source,
     source.replace(/\.d\.ts$/, '.ts'),

@@ -1,5 +1,44 @@
 /** Checks what Countersign hands out: bytes in, verdict out. Pure, synchronous, safe in browsers. */
 export { verifyAcceptance } from './accountability/acceptance.ts'
+export {
+  type Appraisal,
+  type AppraisalStatus,
+  appraiseEvidence,
+  type Freshness,
+} from './attestation/appraise.ts'
+export {
+  type AppraisalInput,
+  type Appraised,
+  EVIDENCE_KINDS,
+  type EvidenceKind,
+  type TrustedRoots,
+  type TrustTier,
+} from './attestation/appraised.ts'
+export { BINDING_PROFILES } from './attestation/binding/binding-profiles.ts'
+export type { EvidenceCheck, EvidenceResult } from './attestation/checks.ts'
+export {
+  COLLATERAL_FORMAT,
+  COLLATERAL_KINDS,
+  type CollateralBundle,
+  type CollateralItem,
+  type CollateralKind,
+  formatCollateral,
+  parseCollateral,
+} from './attestation/collateral.ts'
+export {
+  EVENT_LOG_FORMATS,
+  EVIDENCE_FORMAT,
+  type EvidenceItem,
+  formatEvidence,
+  parseEvidence,
+  type UnverifiedEvidence,
+} from './attestation/evidence-file.ts'
+export type { PhysicalTrust } from './attestation/fact-decisions.ts'
+export type { Fact, FactName, FactStatus } from './attestation/facts.ts'
+export { type PlacePolicy, readPlacePolicy } from './attestation/place-policy.ts'
+export { PRESETS } from './attestation/presets.ts'
+export { PROFILE_NAMES, type ProfileName } from './attestation/profile-names.ts'
+export { TEE_KINDS, TEE_VOCABULARY, type TeeKind } from './attestation/vocabulary.ts'
 export { type AuditEvidence, boundOf, countOutcomes, type VerifiedAudit, verifyAudit } from './audit/audit.ts'
 export {
   AUDIT_PROOF_FORMAT,
@@ -17,20 +56,22 @@ export { parseBase64, parseBase64Url, toBase64, toBase64Url } from './bytes/base
 export { concat, equalBytes, parseHex, parseUtf8, toHex, uint64BigEndian, utf8 } from './bytes/bytes.ts'
 export { FILE_LIMITS, type Json, type JsonLimits, PAYLOAD_LIMITS, parseJson } from './bytes/json.ts'
 export { isEventStream } from './bytes/media-type.ts'
+export { createMemory, type Memory } from './bytes/memory.ts'
 export { Fields, type Path, readHex, readText, ShapeError, type TextLimits } from './bytes/shape.ts'
 export type { Crypto, RunningSha256 } from './crypto/crypto.ts'
 export { parseP256Signature, parseP256Spki, verifyP256 } from './crypto/keys.ts'
 export { createNobleCrypto, startNobleSha256 } from './crypto/noble-provider.ts'
 export {
   CHECKPOINT_MEDIA_TYPE,
+  COLLATERAL_MEDIA_TYPE,
   DOSSIER_FORMAT,
   type DossierOpening,
   type DossierParts,
+  EVIDENCE_MEDIA_TYPE,
   formatDossier,
   parseDossier,
   type UnverifiedDossier,
 } from './dossier/dossier.ts'
-export { createMemory, type Memory } from './bytes/memory.ts'
 export { CountersignError, codeOf, ERROR_CODES, type ErrorCode, quote } from './errors.ts'
 export {
   type Difference,
@@ -171,6 +212,18 @@ export {
 } from './misbehaviour/misbehaviour.ts'
 export { MISBEHAVIOUR_FORMAT, parseMisbehaviour } from './misbehaviour/proof-file.ts'
 export {
+  APPRAISAL_OUTCOMES,
+  APPRAISAL_TYPE,
+  type AppraisalOutcome,
+  type AppraisalPredicate,
+  appraisalStatement,
+  FRESHNESS_KINDS,
+  type Freshness,
+  GATEWAY_PLACE,
+  parseAppraisal,
+  tlsCertificateOf,
+} from './statement/appraisal.ts'
+export {
   AUDIT_COMMITMENT_TYPE,
   type AuditCommitment,
   auditCommitmentStatement,
@@ -197,6 +250,7 @@ export {
   parseAuditEntries,
   readAuditedEntry,
 } from './statement/audited-entry.ts'
+export { type BoundKey, isSameKey, KEY_USES, readBoundKey } from './statement/bound-key.ts'
 export {
   COMMITMENT_ALGORITHM,
   commit,
@@ -271,6 +325,15 @@ export {
   parseModel,
 } from './statement/model.ts'
 export { PARTY_TYPE, type PartyDeclaration, type PartyFacts, parseParty, partyStatement } from './statement/party.ts'
+export { FACT_STATUSES, FACTS, type FactName, type FactStatus } from './statement/place-fact.ts'
+export {
+  parseRevocation,
+  REVOCATION_TYPE,
+  REVOKED_KINDS,
+  type RevocationPredicate,
+  type Revoked,
+  revocationStatement,
+} from './statement/revocation.ts'
 export {
   MAX_TARGETS,
   type RequestChange,
@@ -282,6 +345,13 @@ export {
   UPSTREAM_KINDS,
   type UpstreamKind,
 } from './statement/routing.ts'
+export {
+  PLACE_FAILURES,
+  type PlaceFailure,
+  readPolicyText,
+  readServedPlace,
+  type ServedPlace,
+} from './statement/served-place.ts'
 export {
   formatStatement,
   MAX_SUBJECTS,

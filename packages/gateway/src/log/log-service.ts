@@ -85,7 +85,7 @@ export class LogService {
   static async start(options: LogServiceOptions): Promise<LogService> {
     const { folder, origin, vaultWrappingKey } = options
     const data: CommitThreadData = { dataRoot: folder.root, origin, vaultWrappingKey }
-    const commits = new Worker(new URL('./commit-worker.js', import.meta.url), {
+    const commits = new Worker(new URL('./commit-worker.bundle.js', import.meta.url), {
       workerData: data,
       resourceLimits: SMALL_HEAP,
     })
@@ -327,7 +327,7 @@ export class LogService {
     const { folder, vaultWrappingKey, witnesses } = this.#options
     const publishedSize = this.#publishedSize
     const data: PublishThreadData = { dataRoot: folder.root, publishedSize, vaultWrappingKey, witnesses }
-    this.#publisher = new Worker(new URL('./publish-worker.js', import.meta.url), {
+    this.#publisher = new Worker(new URL('./publish-worker.bundle.js', import.meta.url), {
       workerData: data,
       resourceLimits: SMALL_HEAP,
     })

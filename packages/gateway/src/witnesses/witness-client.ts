@@ -1,5 +1,5 @@
 /** Requests to one witness over HTTP. Whatever it does, there is an answer or a reason within the limits. */
-import { Client } from 'undici'
+import type { Client } from 'undici'
 import { MAX_ANSWER_BYTES, type Reply } from './answer.ts'
 
 /** Longest time for one request, its connection included. */
@@ -21,15 +21,22 @@ export interface WitnessClient {
 export function createWitnessClient(url: string, timeoutMs = REQUEST_TIMEOUT_MS): WitnessClient {
   const { origin, pathname } = new URL(url)
   const path = `${pathname.replace(/\/+$/, '')}/add-checkpoint`
-  const client = new Client(origin, {
-    pipelining: 1,
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    maxHeaderSize: MAX_ANSWER_BYTES,
-    maxResponseSize: MAX_ANSWER_BYTES,
-    connect: { timeout: timeoutMs, rejectUnauthorized: true },
-  })
+  let connected: Promise<Client> | undefined
+  const connect = async (): Promise<Client> => {
+    // A gateway without witnesses never loads it.
+    const undici = await import('undici')
+    return new undici.Client(origin, {
+      pipelining: 1,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      maxHeaderSize: MAX_ANSWER_BYTES,
+      maxResponseSize: MAX_ANSWER_BYTES,
+      connect: { timeout: timeoutMs, rejectUnauthorized: true },
+    })
+  }
   const closing = new AbortController()
   const request = async (body: string, signal: AbortSignal): Promise<Reply> => {
+    connected ??= connect()
+    const client = await connected
     const reply = await client.request({ path, method: 'POST', body, signal })
     return {
       status: reply.statusCode,
@@ -51,7 +58,7 @@ export function createWitnessClient(url: string, timeoutMs = REQUEST_TIMEOUT_MS)
     },
     async close() {
       closing.abort()
-      await client.destroy()
+      await (await connected)?.destroy()
     },
   }
 }

@@ -4,20 +4,10 @@ import type { Memory } from '../bytes/memory.ts'
 import type { Crypto } from '../crypto/crypto.ts'
 import type { EvidenceCheck } from './checks.ts'
 import type { CollateralBundle } from './collateral.ts'
+import { EVIDENCE_KINDS, type EvidenceKind } from './evidence-kind.ts'
 import type { PlacePolicy } from './place-policy.ts'
 
-/** Kinds of evidence. A token is what a verification service signed about evidence that only it saw. */
-export const EVIDENCE_KINDS = [
-  'tdx',
-  'sev-snp',
-  'nitro',
-  'nvidia-spdm',
-  'nvidia-nras',
-  'azure-vtpm',
-  'confidential-space',
-  'maa',
-] as const
-export type EvidenceKind = (typeof EVIDENCE_KINDS)[number]
+export { EVIDENCE_KINDS, type EvidenceKind }
 
 /** What an appraisal depends on beside the evidence. Nothing is fetched; same input, same result. */
 export interface AppraisalInput {
@@ -39,7 +29,11 @@ export interface AppraisalInput {
 export interface TrustedRoots {
   readonly intel: readonly string[]
   /** By product line. */
-  readonly amd: { readonly milan: readonly string[]; readonly genoa: readonly string[]; readonly turin: readonly string[] }
+  readonly amd: {
+    readonly milan: readonly string[]
+    readonly genoa: readonly string[]
+    readonly turin: readonly string[]
+  }
   readonly nitro: readonly string[]
   readonly nvidia: readonly string[]
 }

@@ -55,8 +55,7 @@ export class EvidenceChecks<Name extends string> {
   /** All checks of the kind, in its order. */
   list(): readonly EvidenceCheck[] {
     return this.#names.map(
-      (name) =>
-        this.#results.get(name) ?? { name: `${this.kind}/${name}`, result: 'not-checked', detail: NOT_REACHED },
+      (name) => this.#results.get(name) ?? { name: `${this.kind}/${name}`, result: 'not-checked', detail: NOT_REACHED },
     )
   }
 

@@ -80,9 +80,7 @@ export function formatEvidence({ profile, items, nonce, beside }: UnverifiedEvid
     items: items.map(({ kind, content, eventLog }) => ({
       kind,
       content: toBase64(content),
-      ...(eventLog === undefined
-        ? {}
-        : { eventLog: { format: eventLog.format, content: toBase64(eventLog.content) } }),
+      ...(eventLog === undefined ? {} : { eventLog: { format: eventLog.format, content: toBase64(eventLog.content) } }),
     })),
     nonce: toBase64(nonce),
     beside,

@@ -6,8 +6,8 @@ import type { Json } from '../bytes/json.ts'
 import { Fields, type Path, readHex, readText, ShapeError } from '../bytes/shape.ts'
 import { CountersignError, quote } from '../errors.ts'
 import { FACTS, type FactName } from './facts.ts'
-import { PROFILE_NAMES, type ProfileName } from './profile-names.ts'
 import { findPreset, type PresetName } from './presets.ts'
+import { PROFILE_NAMES, type ProfileName } from './profile-names.ts'
 import { TEE_KINDS, TEE_VOCABULARY, type TeeKind } from './vocabulary.ts'
 
 export interface PlacePolicy {
@@ -148,8 +148,7 @@ function requireKnown(word: string, known: readonly string[], path: Path): void 
 function readPhysical(fields: Fields): PlacePolicy['physical'] {
   const physical = {
     clouds: (readWords(fields, 'clouds', CLOUDS) ?? []) as readonly Cloud[],
-    chips:
-      fields.optional('chips', () => fields.list('chips', 1024, (item, path) => readChip(item, path))) ?? [],
+    chips: fields.optional('chips', () => fields.list('chips', 1024, (item, path) => readChip(item, path))) ?? [],
   }
   fields.end()
   return physical

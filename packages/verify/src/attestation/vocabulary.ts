@@ -1,8 +1,15 @@
 /** The words of a place policy that each kind of hardware has. */
-import type { EvidenceKind } from './appraised.ts'
+import type { EvidenceKind } from './evidence-kind.ts'
 
 /** Kinds that a place can be required to be. GPUs come beside one of them. */
-export const TEE_KINDS = ['tdx', 'sev-snp', 'nitro', 'azure-vtpm', 'confidential-space', 'maa'] as const satisfies readonly EvidenceKind[]
+export const TEE_KINDS = [
+  'tdx',
+  'sev-snp',
+  'nitro',
+  'azure-vtpm',
+  'confidential-space',
+  'maa',
+] as const satisfies readonly EvidenceKind[]
 export type TeeKind = (typeof TEE_KINDS)[number]
 
 export interface Vocabulary {
@@ -59,7 +66,7 @@ export const TEE_VOCABULARY: { readonly [kind in TeeKind]: Vocabulary } = {
     identifying: ['measurement', 'idkeydigest', 'authorkeydigest'],
     minimum: ['fmc', 'bootloader', 'tee', 'snp', 'microcode', 'guestsvn', 'fwmajor', 'fwminor', 'fwbuild'],
     allow: ['migration', 'any-vmpl'],
-    forbid: ['smt', 'vlek', 'unchecked-aliases'],
+    forbid: ['smt', 'vlek', 'unchecked-aliases', 'unchecked-revocation'],
   },
   nitro: {
     ...NOTHING,
@@ -71,7 +78,14 @@ export const TEE_VOCABULARY: { readonly [kind in TeeKind]: Vocabulary } = {
     measurements: [...TPM_PCRS, 'mrtd', 'measurement'],
     identifying: [...TPM_PCRS],
     minimum: ['tcbEvaluationDataNumber', 'bootloader', 'tee', 'snp', 'microcode'],
-    states: ['UpToDate', 'SWHardeningNeeded', 'ConfigurationNeeded', 'ConfigurationAndSWHardeningNeeded', 'OutOfDate', 'OutOfDateConfigurationNeeded'],
+    states: [
+      'UpToDate',
+      'SWHardeningNeeded',
+      'ConfigurationNeeded',
+      'ConfigurationAndSWHardeningNeeded',
+      'OutOfDate',
+      'OutOfDateConfigurationNeeded',
+    ],
     defaultStates: ['UpToDate'],
     allow: ['sept-ve', 'migration', 'any-vmpl'],
     forbid: ['smt', 'unchecked-aliases'],

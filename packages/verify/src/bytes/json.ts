@@ -98,3 +98,44 @@ function isEscaped(text: string, quoteAt: number): boolean {
   while (text.charCodeAt(quoteAt - 1 - backslashes) === BACKSLASH) backslashes++
   return backslashes % 2 === 1
 }
+
+const OPENING = /* @__PURE__ */ new Set([0x7b, 0x5b])
+const CLOSING = /* @__PURE__ */ new Set([0x7d, 0x5d])
+const BLANKS = /* @__PURE__ */ new Set([0x20, 0x09, 0x0a, 0x0d])
+
+/**
+ * The text of one member of the outermost object, exactly as it stands, for signatures that were made over it. `undefined`
+ * when there is no such member, or its name is written with escapes. `text` must be JSON that {@link parseJson} accepts.
+ */
+export function rawMember(text: string, name: string): string | undefined {
+  let at = afterBlanks(text, 0)
+  if (text.charCodeAt(at) !== 0x7b) return undefined
+  at = afterBlanks(text, at + 1)
+  while (text.charCodeAt(at) === QUOTE) {
+    const nameEnd = endOfString(text, at) + 1
+    const start = afterBlanks(text, afterBlanks(text, nameEnd) + 1)
+    const end = endOfValue(text, start)
+    if (text.slice(at, nameEnd) === `"${name}"`) return text.slice(start, end).trimEnd()
+    at = afterBlanks(text, end + 1)
+  }
+  return undefined
+}
+
+/** Index of the comma or bracket that follows the value at `start`. */
+function endOfValue(text: string, start: number): number {
+  let depth = 0
+  for (let i = start; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code === QUOTE) i = endOfString(text, i)
+    else if (OPENING.has(code)) depth++
+    else if (depth === 0 && (code === COMMA || CLOSING.has(code))) return i
+    else if (CLOSING.has(code)) depth--
+  }
+  return text.length
+}
+
+function afterBlanks(text: string, start: number): number {
+  let at = start
+  while (BLANKS.has(text.charCodeAt(at))) at++
+  return at
+}

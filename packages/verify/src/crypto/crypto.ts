@@ -28,9 +28,6 @@ export interface Crypto {
   /** SHA-512 of the parts, joined. 64 bytes. */
   sha512(...parts: readonly Uint8Array[]): Uint8Array
 
-  /** Keccak-256 of the parts, joined, with the padding that Ethereum kept: not SHA3-256. 32 bytes. */
-  keccak256(...parts: readonly Uint8Array[]): Uint8Array
-
   /**
    * Whether `signature` (r ‖ s, 96 bytes) over SHA-384 of `message` checks under the P-384 `publicKey` (97 bytes,
    * uncompressed). High s is accepted. @spec FIPS 186-5 §6.4.2
@@ -42,12 +39,6 @@ export interface Crypto {
    * 2,048 to 4,096 bits, exponents are odd, from 65,537 to below 2^32. Anything else is not accepted. @spec RFC 8017 §8.1.2, §8.2.2
    */
   rsaAccepts(key: RsaKey, scheme: RsaScheme, message: Uint8Array, signature: Uint8Array): boolean
-
-  /**
-   * The secp256k1 public key (65 bytes, uncompressed) whose signature (r ‖ s, 64 bytes) over the 32-byte `digest` this is, by
-   * the parity of R's y; `undefined` where there is none. High s is refused, as Ethereum does. @spec SEC 1 §4.1.6
-   */
-  secp256k1Signer(digest: Uint8Array, signature: Uint8Array, isOdd: boolean): Uint8Array | undefined
 }
 
 export type HashName = 'sha256' | 'sha384' | 'sha512'

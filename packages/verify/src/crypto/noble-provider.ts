@@ -3,7 +3,6 @@ import { p256, p384 } from '@noble/curves/nist.js'
 import { sha256, sha384, sha512 } from '@noble/hashes/sha2.js'
 import { concat, equalBytes } from '../bytes/bytes.ts'
 import type { Crypto, RunningSha256 } from './crypto.ts'
-import { keccak256, recoverSecp256k1 } from './ethereum.ts'
 import { acceptsRsa } from './rsa.ts'
 
 /** The crypto port in plain JavaScript, for browsers. Decides every input as the node provider does; slower. */
@@ -35,8 +34,6 @@ export function createNobleCrypto(): Crypto {
 
     sha384: (...parts) => sha384(concat(...parts)),
     sha512: (...parts) => sha512(concat(...parts)),
-    keccak256,
-    secp256k1Signer: recoverSecp256k1,
 
     p384Accepts(publicKey, message, signature) {
       if (publicKey.length !== 97 || publicKey[0] !== 4 || signature.length !== 96) return false

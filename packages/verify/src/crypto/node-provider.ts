@@ -1,7 +1,6 @@
 import { constants, createHash, createPublicKey, hash, type KeyObject, verify } from 'node:crypto'
 import { toBase64Url } from '../bytes/base64.ts'
 import type { Crypto, HashName, RsaKey, RunningSha256 } from './crypto.ts'
-import { keccak256, recoverSecp256k1 } from './ethereum.ts'
 import { isRsaShape } from './rsa.ts'
 
 /** Keys seen lately, made ready once: taking a key apart costs as much as checking a signature with it. */
@@ -16,13 +15,17 @@ const ED25519_SPKI_HEADER = Buffer.from('302a300506032b6570032100', 'hex')
 const P256_SPKI_HEADER = Buffer.from('3059301306072a8648ce3d020106082a8648ce3d030107034200', 'hex')
 const P384_SPKI_HEADER = Buffer.from('3076301006072a8648ce3d020106052b81040022036200', 'hex')
 
-/** The crypto port on `node:crypto`. Remembers up to 256 public keys; keeps no secret. */
-export function createNodeCrypto(): Crypto {
-  const remembered = new Map<string, KeyObject>()
-  // Parts are joined here and hashed at once; nothing of it is read again.
-  const joined = new Uint8Array(MAX_JOINED_BYTES)
+/** Public keys made ready for `verify`; `undefined` for what OpenSSL takes for no key. */
+interface KeyRing {
+  /** Of a raw public key, by the DER that stands before it. */
+  ofRaw(header: Buffer, raw: Uint8Array): KeyObject | undefined
+  ofRsa(key: RsaKey): KeyObject | undefined
+}
 
-  function rememberedKey(name: string, make: () => KeyObject): KeyObject | undefined {
+function createKeyRing(): KeyRing {
+  const remembered = new Map<string, KeyObject>()
+
+  function recall(name: string, make: () => KeyObject): KeyObject | undefined {
     const known = remembered.get(name)
     if (known !== undefined) return known
     let key: KeyObject
@@ -36,15 +39,23 @@ export function createNodeCrypto(): Crypto {
     return key
   }
 
-  function keyOf(header: Buffer, raw: Uint8Array): KeyObject | undefined {
-    const der = Buffer.concat([header, raw])
-    return rememberedKey(der.toString('latin1'), () => createPublicKey({ key: der, format: 'der', type: 'spki' }))
+  return {
+    ofRaw(header, raw) {
+      const der = Buffer.concat([header, raw])
+      return recall(der.toString('latin1'), () => createPublicKey({ key: der, format: 'der', type: 'spki' }))
+    },
+    ofRsa({ modulus, exponent }) {
+      const jwk = { kty: 'RSA', n: toBase64Url(modulus), e: toBase64Url(exponent) }
+      return recall(`rsa ${jwk.n} ${jwk.e}`, () => createPublicKey({ key: jwk, format: 'jwk' }))
+    },
   }
+}
 
-  function rsaKeyOf({ modulus, exponent }: RsaKey): KeyObject | undefined {
-    const jwk = { kty: 'RSA', n: toBase64Url(modulus), e: toBase64Url(exponent) }
-    return rememberedKey(`rsa ${jwk.n} ${jwk.e}`, () => createPublicKey({ key: jwk, format: 'jwk' }))
-  }
+/** The crypto port on `node:crypto`. Remembers up to 256 public keys; keeps no secret. */
+export function createNodeCrypto(): Crypto {
+  const keys = createKeyRing()
+  // Parts are joined here and hashed at once; nothing of it is read again.
+  const joined = new Uint8Array(MAX_JOINED_BYTES)
 
   return {
     sha256(...parts) {
@@ -60,31 +71,29 @@ export function createNodeCrypto(): Crypto {
 
     ed25519Accepts(publicKey, message, signature) {
       if (publicKey.length !== 32 || signature.length !== 64) return false
-      const key = keyOf(ED25519_SPKI_HEADER, publicKey)
+      const key = keys.ofRaw(ED25519_SPKI_HEADER, publicKey)
       return key !== undefined && verify(null, message, key, signature)
     },
 
     p256Accepts(publicKey, message, signature) {
       // OpenSSL would also read the hybrid form, which begins with 6 or 7.
       if (publicKey.length !== 65 || publicKey[0] !== 4 || signature.length !== 64) return false
-      const key = keyOf(P256_SPKI_HEADER, publicKey)
+      const key = keys.ofRaw(P256_SPKI_HEADER, publicKey)
       return key !== undefined && verify('sha256', message, { key, dsaEncoding: 'ieee-p1363' }, signature)
     },
 
     sha384: (...parts) => hashParts('sha384', parts),
     sha512: (...parts) => hashParts('sha512', parts),
-    keccak256,
-    secp256k1Signer: recoverSecp256k1,
 
     p384Accepts(publicKey, message, signature) {
       if (publicKey.length !== 97 || publicKey[0] !== 4 || signature.length !== 96) return false
-      const key = keyOf(P384_SPKI_HEADER, publicKey)
+      const key = keys.ofRaw(P384_SPKI_HEADER, publicKey)
       return key !== undefined && verify('sha384', message, { key, dsaEncoding: 'ieee-p1363' }, signature)
     },
 
     rsaAccepts(rsaKey, scheme, message, signature) {
       if (!isRsaShape(rsaKey, scheme, signature)) return false
-      const key = rsaKeyOf(rsaKey)
+      const key = keys.ofRsa(rsaKey)
       if (key === undefined) return false
       const padding =
         scheme.padding === 'pss'

@@ -5,6 +5,7 @@
  */
 import { toBase64 } from '../bytes/base64.ts'
 import { FILE_LIMITS, type Json, parseJson } from '../bytes/json.ts'
+import { createMemory, type Memory } from '../bytes/memory.ts'
 import { Fields, type Path } from '../bytes/shape.ts'
 import { CountersignError } from '../errors.ts'
 import { type BundleParts, PLAIN_PARTS, parseBundle, type UnverifiedReceipt } from '../log/bundle.ts'
@@ -12,12 +13,15 @@ import { type ConsistencyProof, formatConsistency, readConsistency } from '../lo
 import { formatNote, readNote, type UnverifiedNote } from '../log/note.ts'
 import { type Opening, SALT_BYTES } from '../statement/commitment.ts'
 import { COMMITTED_SUBJECTS, type CommittedSubject, type ReceiptId } from '../statement/inference.ts'
-import { createMemory, type Memory } from '../bytes/memory.ts'
 
 export const DOSSIER_FORMAT = 'countersign-dossier/v1'
 
 /** Media type of evidence that is a checkpoint: the cosigned head that the statement cites. */
 export const CHECKPOINT_MEDIA_TYPE = 'application/vnd.countersign.checkpoint'
+
+/** Media types of evidence of the serving place: an evidence file, and the collateral bundle that it was appraised with. */
+export const EVIDENCE_MEDIA_TYPE = 'application/vnd.countersign.evidence+json'
+export const COLLATERAL_MEDIA_TYPE = 'application/vnd.countersign.collateral+json'
 
 /** Most statements beside the receipt, openings, and other lists in a dossier. */
 export const MAX_DOSSIER_ITEMS = 256

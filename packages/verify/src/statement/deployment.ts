@@ -16,6 +16,7 @@ import {
   readUpstream,
   type ServedUpstream,
 } from './routing.ts'
+import { readServedPlace, type ServedPlace } from './served-place.ts'
 import type { Statement, StatementDigest } from './statement.ts'
 
 export const DEPLOYMENT_TYPE = 'urn:countersign:deployment/v1'
@@ -71,6 +72,8 @@ export interface DeploymentPredicate {
   readonly changes?: readonly RequestChange[]
   /** How old an answer may be that is given again; none is when it is missing. */
   readonly cache?: { readonly maxAgeSeconds: number }
+  /** What evidence must show of the gateway's own place, for models that it runs itself; nothing when it is missing. */
+  readonly place?: ServedPlace
   readonly vault: VaultMode
   readonly onFailure: (typeof FAILURE_POLICIES)[number]
   readonly prices: readonly ListedPrice[]
@@ -109,6 +112,7 @@ export function parseDeployment(statement: Statement): DeploymentPredicate {
     ...optionalField('answersTo', fields, () => readAnswersTo(fields)),
     ...optionalField('changes', fields, () => readChanges(fields)),
     ...optionalField('cache', fields, () => readCache(fields.object('cache'))),
+    ...optionalField('place', fields, () => readServedPlace(fields.object('place'))),
     vault: fields.oneOf('vault', VAULT_MODES),
     onFailure: fields.oneOf('onFailure', FAILURE_POLICIES),
     prices: fields.list('prices', MAX_PRICES, readListedPrice),

@@ -132,6 +132,9 @@ export interface InferencePredicate {
   /** The receipt whose answer was given again, from the cache. */
   readonly repeats?: ReceiptId
   readonly observations: readonly Observation[]
+  /** The appraisal statement that covered the serving place, by its digest. */
+  readonly appraisal?: StatementDigest
+  /** SHA-256 of the evidence file and of the collateral bundle that it was appraised with. */
   readonly evidence: readonly string[]
   readonly parents: readonly ReceiptId[]
   /** The client's nonce, as it sent it. */
@@ -180,6 +183,7 @@ export function parseInference(statement: Statement): Inference {
     ...optionalField('reported', fields, () => readReported(fields.object('reported'))),
     ...optionalField('repeats', fields, () => fields.hex('repeats', 16)),
     observations: fields.list('observations', OBSERVATIONS.length, readObservation),
+    ...optionalField('appraisal', fields, () => fields.hex('appraisal', 32)),
     evidence: fields.list('evidence', MAX_LIST, (item, path) => readHex(item, path, 32)),
     parents: fields.list('parents', MAX_LIST, (item, path) => readHex(item, path, 16)),
     ...optionalField('nonce', fields, () => fields.text('nonce', NAME)),

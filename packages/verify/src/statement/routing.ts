@@ -7,7 +7,9 @@
 import type { Json } from '../bytes/json.ts'
 import { Fields, type Path, readText, ShapeError } from '../bytes/shape.ts'
 import { quote } from '../errors.ts'
+import { readExact } from './exact-json.ts'
 import { optionalField } from './inference.ts'
+import { readServedPlace, type ServedPlace } from './served-place.ts'
 
 /** Kinds of upstreams: the API that each speaks, or `llama` for a language model that the gateway runs itself. */
 export const UPSTREAM_KINDS = ['openai', 'anthropic', 'kserve', 'llama'] as const
@@ -25,6 +27,8 @@ export interface ServedUpstream {
   readonly weight: number
   /** Those of a higher rank are tried when none of a lower one answers. */
   readonly rank: number
+  /** What evidence must show of it; nothing when it is missing. */
+  readonly place?: ServedPlace
 }
 
 /** What a deployment makes of a request, at one of its top-level members. */
@@ -48,9 +52,8 @@ const MAX_WEIGHT = 1_000_000
 const MAX_RANK = 63
 const MAX_CACHE_SECONDS = 366 * 24 * 60 * 60
 
-/** Most characters of a value that a change sets, as compact JSON, and how deep it is nested. */
-const MAX_VALUE_LENGTH = 4096
-const MAX_VALUE_DEPTH = 8
+/** Limits of a value that a change sets. */
+const VALUE = { maxLength: 4096, maxDepth: 8 }
 
 /** Top-level members that need no escape in a JSON Pointer. */
 const MEMBER_PATH = { maxLength: 128, pattern: /^\/[A-Za-z0-9_.-]+$/ }
@@ -66,8 +69,12 @@ export function readUpstream(item: Json, path: Path): ServedUpstream {
     kind: fields.oneOf('kind', UPSTREAM_KINDS),
     origin: fields.text('origin', ORIGIN),
     ...readTarget(fields),
+    ...optionalField('place', fields, () => readServedPlace(fields.object('place'))),
   }
   fields.end()
+  if (upstream.kind === 'llama' && upstream.place !== undefined) {
+    throw new ShapeError('shape/bad-value', fields.at('place'), 'the gateway’s own place stands in the manifest itself')
+  }
   if ((upstream.kind === 'llama') === (upstream.origin === 'embedded')) return upstream
   throw new ShapeError(
     'shape/bad-value',
@@ -125,29 +132,8 @@ function readChange(item: Json, path: Path): RequestChange {
   if (UNCHANGEABLE.includes(change.path)) {
     throw new ShapeError('shape/bad-value', fields.at('path'), `${change.path} is not for a deployment to change`)
   }
-  requireExact(change.value, fields.at('value'), MAX_VALUE_DEPTH)
-  if (JSON.stringify(change.value).length > MAX_VALUE_LENGTH) {
-    throw new ShapeError(
-      'shape/bad-value',
-      fields.at('value'),
-      `expected at most ${MAX_VALUE_LENGTH} characters of JSON`,
-    )
-  }
+  readExact(change.value, fields.at('value'), VALUE)
   return change
-}
-
-/** A number that another program would read as another one has no place in a manifest. */
-function requireExact(value: Json, path: Path, depthLeft: number): void {
-  if (typeof value === 'number' && !(Number.isInteger(value) ? Number.isSafeInteger(value) : Number.isFinite(value))) {
-    throw new ShapeError(
-      'shape/bad-value',
-      path,
-      `expected whole numbers up to ${Number.MAX_SAFE_INTEGER}, and finite ones`,
-    )
-  }
-  if (value === null || typeof value !== 'object') return
-  if (depthLeft === 0) throw new ShapeError('shape/bad-value', path, `expected at most ${MAX_VALUE_DEPTH} levels`)
-  for (const each of Object.values(value)) requireExact(each, path, depthLeft - 1)
 }
 
 /** Reads `cache`. */

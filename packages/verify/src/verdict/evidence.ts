@@ -1,8 +1,8 @@
 /** What the rows of a verdict are decided from: what the record check has opened, and the statements around it. */
 import { equalBytes, toHex } from '../bytes/bytes.ts'
+import { createMemory, type Memory } from '../bytes/memory.ts'
 import type { Crypto } from '../crypto/crypto.ts'
 import type { UnverifiedDossier } from '../dossier/dossier.ts'
-import { createMemory, type Memory } from '../bytes/memory.ts'
 import { CountersignError } from '../errors.ts'
 import type { ExecutionResult } from '../execution/comparison.ts'
 import { type Confirmation, confirmationsAsOf, meetsQuorum, openConfirmations } from '../independence/confirmation.ts'

@@ -1,9 +1,11 @@
 /** The key set of a Private AI Gateway: everything that one workload may sign, decrypt and serve with. */
+
 import { toHex, utf8 } from '../../bytes/bytes.ts'
 import { canonicalJson } from '../../bytes/canonical-json.ts'
 import type { Json } from '../../bytes/json.ts'
 import { Fields, type Path } from '../../bytes/shape.ts'
 import type { Crypto } from '../../crypto/crypto.ts'
+import { keccak256 } from '../../crypto/ethereum.ts'
 import { CountersignError } from '../../errors.ts'
 import type { BoundKey } from './binding-profile.ts'
 import { looseHex } from './signed-bytes.ts'
@@ -100,17 +102,17 @@ function readTlsKey(item: Json, path: Path): string {
 }
 
 /** Keys of the set that sign receipts or serve TLS. */
-export function boundKeysOf(crypto: Crypto, { receiptKeys, tlsKeys }: AciKeySet): readonly BoundKey[] {
+export function boundKeysOf({ receiptKeys, tlsKeys }: AciKeySet): readonly BoundKey[] {
   return [
     ...receiptKeys.map(({ algorithm, publicKey }): BoundKey => {
       if (algorithm === 'ed25519') return { use: 'ed25519', publicKey: toHex(publicKey) }
-      return { use: 'ethereum-address', address: toHex(ethereumAddress(crypto, publicKey)) }
+      return { use: 'ethereum-address', address: toHex(ethereumAddress(publicKey)) }
     }),
     ...tlsKeys.map((sha256): BoundKey => ({ use: 'tls-key', sha256 })),
   ]
 }
 
 /** The address of a secp256k1 key (65 bytes, uncompressed): the last 20 bytes of the hash of its point. */
-export function ethereumAddress(crypto: Crypto, publicKey: Uint8Array): Uint8Array {
-  return crypto.keccak256(publicKey.subarray(1)).subarray(-ADDRESS_BYTES)
+export function ethereumAddress(publicKey: Uint8Array): Uint8Array {
+  return keccak256(publicKey.subarray(1)).subarray(-ADDRESS_BYTES)
 }

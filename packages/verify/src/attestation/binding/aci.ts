@@ -1,7 +1,9 @@
 /** Private AI Gateways (Attested Confidential Inference): one key set, bound with the challenge, endorsed by its identity. */
+
 import { equalBytes, parseHex, toHex, utf8 } from '../../bytes/bytes.ts'
 import { canonicalJson } from '../../bytes/canonical-json.ts'
 import type { Crypto } from '../../crypto/crypto.ts'
+import { recoverSecp256k1 } from '../../crypto/ethereum.ts'
 import { CountersignError } from '../../errors.ts'
 import { EvidenceChecks } from '../checks.ts'
 import { type AciKey, type AciKeySet, boundKeysOf, readAciKeySet } from './aci-key-set.ts'
@@ -56,7 +58,7 @@ export const ACI: BindingProfile = {
     else if (list.passed('report-data')) list.notChecked('nonce', NO_CHALLENGE)
     return {
       checks: list.list(),
-      keys: isBound && set !== undefined ? boundKeysOf(crypto, set) : [],
+      keys: isBound && set !== undefined ? boundKeysOf(set) : [],
       shown: [],
       answersNonce,
       doesNotProve: [
@@ -100,7 +102,7 @@ function accepts(
   if (algorithm === 'ed25519') return crypto.ed25519Accepts(publicKey, payload, signature)
   const digest = crypto.sha256(payload)
   return [false, true].some((isOdd) => {
-    const signer = crypto.secp256k1Signer(digest, signature, isOdd)
+    const signer = recoverSecp256k1(digest, signature, isOdd)
     return signer !== undefined && equalBytes(signer, publicKey)
   })
 }

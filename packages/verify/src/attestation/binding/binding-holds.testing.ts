@@ -1,6 +1,8 @@
 /** One case for each way in which a profile binds what it can. */
+
 import { toBase64 } from '../../bytes/base64.ts'
 import { concat, toHex, utf8 } from '../../bytes/bytes.ts'
+import { keccak256 } from '../../crypto/ethereum.ts'
 import { appraised, crypto, NONCE } from './binding.testing.ts'
 import {
   ACI_SET,
@@ -220,7 +222,7 @@ export const HOLDING_CASES: readonly Case[] = [
     given: { items: [tdx(aciReport(ACI_SET, toHex(NONCE)))], nonce: NONCE, beside: aciBeside(ACI_SET) },
     keys: [
       { use: 'ed25519', publicKey: toHex(RECEIPT_KEY) },
-      { use: 'ethereum-address', address: toHex(crypto.keccak256(RECEIPT_POINT.subarray(1)).subarray(12)) },
+      { use: 'ethereum-address', address: toHex(keccak256(RECEIPT_POINT.subarray(1)).subarray(12)) },
       { use: 'tls-key', sha256: '1d'.repeat(32) },
     ],
     answersNonce: true,

@@ -1,10 +1,12 @@
 /** The keys, key sets and bound bytes that the cases of binding profiles are made of. */
+
 import { ed25519 } from '@noble/curves/ed25519.js'
 import { secp256k1 } from '@noble/curves/secp256k1.js'
 import { toBase64 } from '../../bytes/base64.ts'
 import { concat, toHex, utf8 } from '../../bytes/bytes.ts'
 import { canonicalJson } from '../../bytes/canonical-json.ts'
 import type { Json } from '../../bytes/json.ts'
+import { keccak256 } from '../../crypto/ethereum.ts'
 import type { Appraised } from '../appraised.ts'
 import type { ProfileName } from '../profile-names.ts'
 import { AT_MS, appraised, crypto, type Given, NONCE, p256Spki } from './binding.testing.ts'
@@ -18,8 +20,8 @@ export const key = (spki: Uint8Array) => toHex(crypto.sha256(spki))
 export const ADDRESS = filled(20, 0xab)
 export const FINGERPRINT = filled(32, 0xcd)
 export const PCRS = Object.fromEntries([0, 1, 2].map((i) => [`pcr${i}`, toHex(filled(48, i + 1))]))
-export const TEE_ID = toHex(crypto.keccak256(SPKI))
-export const PCR_HASH = toHex(crypto.keccak256(filled(48, 1), filled(48, 2), filled(48, 3)))
+export const TEE_ID = toHex(keccak256(SPKI))
+export const PCR_HASH = toHex(keccak256(filled(48, 1), filled(48, 2), filled(48, 3)))
 export const RECEIPT_KEY = ed25519.getPublicKey(filled(32, 2))
 export const RECEIPT_POINT = secp256k1.getPublicKey(filled(32, 4), false)
 

@@ -1,5 +1,6 @@
 /** How one provider ties its serving key, and perhaps its model, to evidence. */
 import type { Crypto } from '../../crypto/crypto.ts'
+import type { BoundKey } from '../../statement/bound-key.ts'
 import type { Appraised } from '../appraised.ts'
 import type { EvidenceCheck } from '../checks.ts'
 import type { UnverifiedEvidence } from '../evidence-file.ts'
@@ -7,20 +8,7 @@ import type { FactName } from '../facts.ts'
 import type { PlacePolicy } from '../place-policy.ts'
 import type { ProfileName } from '../profile-names.ts'
 
-/** A key that evidence binds, by what it is used for. Values are lower-case hexadecimal. */
-export type BoundKey =
-  /** SHA-256 of the certificate that the TLS server shows. */
-  | { readonly use: 'tls-certificate'; readonly sha256: string }
-  /** SHA-256 of the SubjectPublicKeyInfo of the TLS server's key. */
-  | { readonly use: 'tls-key'; readonly sha256: string }
-  /** SHA-256 of the SubjectPublicKeyInfo of a key that signs answers, or the statements of a gateway. */
-  | { readonly use: 'signing-key'; readonly sha256: string }
-  /** An Ed25519 key that signs answers, 32 bytes. */
-  | { readonly use: 'ed25519'; readonly publicKey: string }
-  /** An Ethereum address whose key signs answers, 20 bytes. */
-  | { readonly use: 'ethereum-address'; readonly address: string }
-  /** An HPKE key that requests are encrypted to, 32 bytes. */
-  | { readonly use: 'hpke-key'; readonly publicKey: string }
+export type { BoundKey } from '../../statement/bound-key.ts'
 
 export interface BindingInput {
   readonly crypto: Crypto

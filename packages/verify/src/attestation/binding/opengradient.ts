@@ -1,6 +1,7 @@
 /** OpenGradient: a proxy in a Nitro enclave, whose TLS certificate and signing key are in the user data. */
+
 import { concat, parseHex, toHex } from '../../bytes/bytes.ts'
-import type { Crypto } from '../../crypto/crypto.ts'
+import { keccak256 } from '../../crypto/ethereum.ts'
 import { CountersignError } from '../../errors.ts'
 import type { Appraised } from '../appraised.ts'
 import { EvidenceChecks } from '../checks.ts'
@@ -28,8 +29,8 @@ const PCR_BYTES = 48
 const MAX_KEY_TEXT = 1024
 
 /** OpenGradient's name of one enclave's key: Keccak-256 of its SubjectPublicKeyInfo. */
-export function openGradientTeeId(crypto: Crypto, spki: Uint8Array): Uint8Array {
-  return crypto.keccak256(spki)
+export function openGradientTeeId(spki: Uint8Array): Uint8Array {
+  return keccak256(spki)
 }
 
 /** User data: 2 bytes ‖ SHA-256(TLS certificate) ‖ 2 bytes ‖ SHA-256(signing key, SubjectPublicKeyInfo). */
@@ -83,15 +84,11 @@ function checkTeeId(list: Checks, { crypto, evidence }: BindingInput, bound: Uin
     const spki = beside.base64('publicKey', MAX_KEY_TEXT)
     requireEqual(crypto.sha256(spki), bound, 'the key beside the evidence is not the one in the user data')
     if (!beside.has('teeId')) return
-    requireEqual(
-      looseHex(beside, 'teeId', DIGEST_BYTES),
-      openGradientTeeId(crypto, spki),
-      'the TEE id is of another key',
-    )
+    requireEqual(looseHex(beside, 'teeId', DIGEST_BYTES), openGradientTeeId(spki), 'the TEE id is of another key')
   })
 }
 
-function checkPcrHash(list: Checks, { crypto, evidence }: BindingInput, { measurements }: Appraised): void {
+function checkPcrHash(list: Checks, { evidence }: BindingInput, { measurements }: Appraised): void {
   const beside = besideFields(evidence)
   if (!beside.has('pcrHash')) {
     list.notChecked('pcr-hash', 'no hash of the measurements was given beside the evidence')
@@ -101,7 +98,7 @@ function checkPcrHash(list: Checks, { crypto, evidence }: BindingInput, { measur
     const pcrs = ['pcr0', 'pcr1', 'pcr2'].map((name) => parseHex(measurements[name] ?? '', PCR_BYTES))
     requireEqual(
       looseHex(beside, 'pcrHash', DIGEST_BYTES),
-      crypto.keccak256(concat(...pcrs)),
+      keccak256(concat(...pcrs)),
       'the hash of the measurements is of other measurements',
     )
   })
