@@ -4,6 +4,7 @@ import { canonicalJson } from '../../bytes/canonical-json.ts'
 import type { Json } from '../../bytes/json.ts'
 import { Fields, type Path } from '../../bytes/shape.ts'
 import type { Crypto } from '../../crypto/crypto.ts'
+import { recoverSecp256k1 } from '../../crypto/ethereum.ts'
 import { CountersignError } from '../../errors.ts'
 import { ethereumAddress } from '../binding/aci-key-set.ts'
 import type { BoundKey } from '../binding/binding-profile.ts'
@@ -156,9 +157,9 @@ function byAddress(
   const v = signature[R_AND_S_BYTES] ?? 0
   const parity = v >= 27 ? v - 27 : v
   if (parity > 1) throw new CountersignError('signature/malformed', 'the signature does not end in 0, 1, 27 or 28')
-  const publicKey = crypto.secp256k1Signer(crypto.sha256(message), signature.subarray(0, R_AND_S_BYTES), parity === 1)
+  const publicKey = recoverSecp256k1(crypto.sha256(message), signature.subarray(0, R_AND_S_BYTES), parity === 1)
   if (publicKey === undefined) return undefined
-  const address = toHex(ethereumAddress(crypto, publicKey))
+  const address = toHex(ethereumAddress(publicKey))
   return keys.find((key) => key.use === 'ethereum-address' && key.address === address)
 }
 

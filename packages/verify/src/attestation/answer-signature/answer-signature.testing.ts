@@ -5,6 +5,7 @@ import { secp256k1 } from '@noble/curves/secp256k1.js'
 import { concat, parseHex, toHex, utf8 } from '../../bytes/bytes.ts'
 import { canonicalJson } from '../../bytes/canonical-json.ts'
 import type { Json } from '../../bytes/json.ts'
+import { keccak256 } from '../../crypto/ethereum.ts'
 import { createNodeCrypto } from '../../crypto/node-provider.ts'
 import type { BoundKey } from '../binding/binding-profile.ts'
 import type { AciSignature } from './aci.ts'
@@ -31,7 +32,7 @@ export function rsaSigner(): RsaSigner {
     key: { use: 'signing-key', sha256: toHex(crypto.sha256(spki)) },
     sign(request, response, atSeconds = AT_SECONDS, saltLength = 32) {
       const time = parseHex(atSeconds.toString(16).padStart(64, '0'))
-      const message = crypto.keccak256(crypto.keccak256(utf8(request)), crypto.keccak256(utf8(response)), time)
+      const message = keccak256(keccak256(utf8(request)), keccak256(utf8(response)), time)
       const padding = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength }
       const signature = new Uint8Array(sign('sha256', message, { key: privateKey, ...padding }))
       return {
@@ -39,7 +40,7 @@ export function rsaSigner(): RsaSigner {
         signature,
         publicKey: spki,
         signedAtSeconds: atSeconds,
-        teeId: crypto.keccak256(spki),
+        teeId: keccak256(spki),
       }
     },
   }
@@ -48,7 +49,7 @@ export function rsaSigner(): RsaSigner {
 /** The address of the key whose secret is filled with one byte. */
 export function addressOf(fill: number): BoundKey {
   const point = secp256k1.getPublicKey(new Uint8Array(32).fill(fill), false)
-  return { use: 'ethereum-address', address: toHex(crypto.keccak256(point.subarray(1)).subarray(12)) }
+  return { use: 'ethereum-address', address: toHex(keccak256(point.subarray(1)).subarray(12)) }
 }
 
 /** r ‖ s ‖ v over a digest, v from `base` on. */
@@ -65,7 +66,7 @@ export function nearText({ request, response }: AnswerBytes, model?: string): st
 
 export function nearSignature(text: string, fill = 1, base = 27): NearAiSignature {
   const bytes = utf8(text)
-  const digest = crypto.keccak256(utf8(`\x19Ethereum Signed Message:\n${bytes.length}`), bytes)
+  const digest = keccak256(utf8(`\x19Ethereum Signed Message:\n${bytes.length}`), bytes)
   return { scheme: 'near-ai', text, signature: ethereumSign(fill, digest, base) }
 }
 
@@ -91,7 +92,7 @@ export function aciReceipt({ request, response }: AnswerBytes, forwarded = reque
     event_log: [
       { seq: 0, type: 'request.received', body_hash: hash(request) },
       { seq: 1, type: 'request.forwarded', body_hash: hash(forwarded) },
-      { seq: 3, type: 'upstream.verified', result: 'verified', extra: { é: [1, 2] } },
+      { seq: 3, type: 'upstream.verified', result: 'verified', extra: { '\u00e9': [1, 2] } },
       { seq: 4, type: 'response.returned', cleartext_hash: hash(response), wire_hash: hash(response) },
     ],
   }

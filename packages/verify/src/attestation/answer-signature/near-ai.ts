@@ -1,6 +1,7 @@
 /** Answers that NEAR AI signs: an Ethereum signature over the hashes of the exact request and answer. */
 import { concat, toHex, utf8 } from '../../bytes/bytes.ts'
 import type { Crypto } from '../../crypto/crypto.ts'
+import { keccak256, recoverSecp256k1 } from '../../crypto/ethereum.ts'
 import { CountersignError } from '../../errors.ts'
 import { ethereumAddress } from '../binding/aci-key-set.ts'
 import type { BoundKey } from '../binding/binding-profile.ts'
@@ -42,7 +43,7 @@ export function verifyNearAi(
       'what was signed is not two hashes with, perhaps, a model before them',
     )
   }
-  const address = toHex(recoverAddress(crypto, text, signature))
+  const address = toHex(recoverAddress(text, signature))
   const signer = keys.find((key) => key.use === 'ethereum-address' && key.address === address)
   if (signer === undefined)
     throw new CountersignError('signature/unknown-key', 'no evidence binds the address that signed the answer')
@@ -64,7 +65,7 @@ export function verifyNearAi(
 }
 
 /** The address whose signature over `text`, as a personal message, this is. @spec EIP-191, version 0x45 */
-function recoverAddress(crypto: Crypto, text: string, signature: Uint8Array): Uint8Array {
+function recoverAddress(text: string, signature: Uint8Array): Uint8Array {
   const v = signature[R_AND_S_BYTES] ?? 0
   const parity = v >= 27 ? v - 27 : v
   if (signature.length !== SIGNATURE_BYTES || parity > 1) {
@@ -74,10 +75,10 @@ function recoverAddress(crypto: Crypto, text: string, signature: Uint8Array): Ui
     )
   }
   const message = utf8(text)
-  const digest = crypto.keccak256(concat(utf8(`\u0019Ethereum Signed Message:\n${message.length}`), message))
-  const publicKey = crypto.secp256k1Signer(digest, signature.subarray(0, R_AND_S_BYTES), parity === 1)
+  const digest = keccak256(concat(utf8(`\u0019Ethereum Signed Message:\n${message.length}`), message))
+  const publicKey = recoverSecp256k1(digest, signature.subarray(0, R_AND_S_BYTES), parity === 1)
   if (publicKey === undefined) throw new CountersignError('signature/invalid', 'the signature is of no key')
-  return ethereumAddress(crypto, publicKey)
+  return ethereumAddress(publicKey)
 }
 
 function requireHash(crypto: Crypto, bytes: Uint8Array, hash: string, what: string): void {

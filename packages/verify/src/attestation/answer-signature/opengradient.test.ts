@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import { test } from 'node:test'
 import { toHex, utf8 } from '../../bytes/bytes.ts'
+import { keccak256 } from '../../crypto/ethereum.ts'
 import { checkProperty, expectTyped } from '../../fuzzing.testing.ts'
 import { changedBytes } from '../../mutation.testing.ts'
 import { AT_SECONDS, crypto, rsaSigner } from './answer-signature.testing.ts'
@@ -70,7 +71,7 @@ test('a bound key of another size or kind is refused', () => {
   const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 3072 })
   const spki = new Uint8Array(publicKey.export({ format: 'der', type: 'spki' }))
   const bound = { use: 'signing-key', sha256: toHex(crypto.sha256(spki)) } as const
-  const given = { ...GIVEN, publicKey: spki, teeId: crypto.keccak256(spki) }
+  const given = { ...GIVEN, publicKey: spki, teeId: keccak256(spki) }
   assert.throws(() => verify(given, REQUEST, RESPONSE, [bound]), { code: 'key/malformed' })
   for (const bytes of [
     signer.spki.subarray(1),

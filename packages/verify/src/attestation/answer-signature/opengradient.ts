@@ -1,6 +1,7 @@
 /** Answers that OpenGradient's proxy signs: RSA-PSS over Keccak-256 of request, answer and time. */
 import { concat, equalBytes, toHex } from '../../bytes/bytes.ts'
 import type { Crypto } from '../../crypto/crypto.ts'
+import { keccak256 } from '../../crypto/ethereum.ts'
 import { CountersignError } from '../../errors.ts'
 import type { BoundKey } from '../binding/binding-profile.ts'
 import { openGradientTeeId } from '../binding/opengradient.ts'
@@ -42,17 +43,13 @@ export function verifyOpenGradient(
   const signer = keys.find((key) => key.use === 'signing-key' && key.sha256 === digest)
   if (signer === undefined)
     throw new CountersignError('signature/unknown-key', 'no evidence binds the key that signed the answer')
-  if (!equalBytes(openGradientTeeId(crypto, publicKey), teeId)) {
+  if (!equalBytes(openGradientTeeId(publicKey), teeId)) {
     throw new CountersignError('evidence/mismatch', 'the TEE id is of another key than the one that signed')
   }
   const rsaKey = parseRsa2048Spki(publicKey)
   const asked = signedRequest(request)
   const answered = signedResponse(response)
-  const message = crypto.keccak256(
-    crypto.keccak256(asked.text),
-    crypto.keccak256(answered.text),
-    uint256BigEndian(signedAtSeconds),
-  )
+  const message = keccak256(keccak256(asked.text), keccak256(answered.text), uint256BigEndian(signedAtSeconds))
   if (!crypto.rsaAccepts(rsaKey, PSS, message, signature)) {
     throw new CountersignError(
       'signature/invalid',
