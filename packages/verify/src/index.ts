@@ -5,7 +5,6 @@ export {
   type Appraisal,
   type AppraisalStatus,
   appraiseEvidence,
-  type Freshness,
 } from './attestation/appraise.ts'
 export {
   type AppraisalInput,
@@ -37,7 +36,7 @@ export {
   type UnverifiedEvidence,
 } from './attestation/evidence-file.ts'
 export type { PhysicalTrust } from './attestation/fact-decisions.ts'
-export type { Fact, FactName, FactStatus } from './attestation/facts.ts'
+export type { Fact } from './attestation/facts.ts'
 export { type PlacePolicy, readPlacePolicy } from './attestation/place-policy.ts'
 export { PRESETS } from './attestation/presets.ts'
 export { PROFILE_NAMES, type ProfileName } from './attestation/profile-names.ts'

@@ -1,6 +1,7 @@
 /** All the evidence of one place, appraised together: what it shows, fact by fact, and what it leaves open. */
 import { equalBytes } from '../bytes/bytes.ts'
 import { CountersignError } from '../errors.ts'
+import type { Freshness } from '../statement/appraisal.ts'
 import type { AppraisalInput, Appraised, EvidenceKind, TrustTier } from './appraised.ts'
 import { APPRAISERS } from './appraisers.ts'
 import type { BindingResult, BoundKey } from './binding/binding-profile.ts'
@@ -15,9 +16,6 @@ import { isTeeKind } from './vocabulary.ts'
 
 /** `unproven`: no check failed, and something that the policy asks for was not shown. */
 export type AppraisalStatus = 'accepted' | 'refused' | 'unproven'
-
-/** How it is known that the evidence is not an old one: an answered challenge, a time that the hardware or service signed, or not at all. */
-export type Freshness = 'nonce' | 'signed-time' | 'none'
 
 /** What evidence showed. */
 export interface Appraisal {

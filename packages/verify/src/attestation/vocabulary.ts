@@ -28,6 +28,14 @@ export interface Vocabulary {
 
 const DSTACK_EVENTS = ['app-id', 'compose-hash', 'os-image-hash', 'key-provider']
 
+/** Beside a processor that can have GPUs: keys of NVIDIA's service, whose token says what the GPUs are. By thumbprint. */
+const GPU_SIGNERS = ['nras_key']
+
+const TDX_STATES = [
+  ...['UpToDate', 'SWHardeningNeeded', 'ConfigurationNeeded', 'ConfigurationAndSWHardeningNeeded'],
+  ...['OutOfDate', 'OutOfDateConfigurationNeeded'],
+]
+
 const NITRO_PCRS = Array.from({ length: 16 }, (_, i) => `pcr${i}`)
 const TPM_PCRS = Array.from({ length: 24 }, (_, i) => `pcr${i}`)
 
@@ -49,6 +57,7 @@ export const TEE_VOCABULARY: { readonly [kind in TeeKind]: Vocabulary } = {
       ...['mrtd', 'rtmr0', 'rtmr1', 'rtmr2', 'rtmr3', 'mrconfigid', 'mrowner', 'mrownerconfig'],
       ...['mrseam', 'mrsignerseam', 'mrservicetd', ...DSTACK_EVENTS],
     ],
+    signers: GPU_SIGNERS,
     identifying: ['mrtd', 'rtmr1', 'rtmr2', 'rtmr3', 'mrconfigid', 'app-id', 'compose-hash', 'os-image-hash'],
     minimum: ['tcbEvaluationDataNumber'],
     states: [
@@ -62,7 +71,7 @@ export const TEE_VOCABULARY: { readonly [kind in TeeKind]: Vocabulary } = {
   'sev-snp': {
     ...NOTHING,
     measurements: ['measurement', 'hostdata'],
-    signers: ['idkeydigest', 'authorkeydigest'],
+    signers: ['idkeydigest', 'authorkeydigest', ...GPU_SIGNERS],
     identifying: ['measurement', 'idkeydigest', 'authorkeydigest'],
     minimum: ['fmc', 'bootloader', 'tee', 'snp', 'microcode', 'guestsvn', 'fwmajor', 'fwminor', 'fwbuild'],
     allow: ['migration', 'any-vmpl'],
@@ -76,6 +85,7 @@ export const TEE_VOCABULARY: { readonly [kind in TeeKind]: Vocabulary } = {
   'azure-vtpm': {
     ...NOTHING,
     measurements: [...TPM_PCRS, 'mrtd', 'measurement'],
+    signers: GPU_SIGNERS,
     identifying: [...TPM_PCRS],
     minimum: ['tcbEvaluationDataNumber', 'bootloader', 'tee', 'snp', 'microcode'],
     states: [
@@ -92,18 +102,24 @@ export const TEE_VOCABULARY: { readonly [kind in TeeKind]: Vocabulary } = {
   },
   'confidential-space': {
     ...NOTHING,
-    measurements: [],
-    signers: ['image_digest', 'image_signature_key', 'project_id', 'service_account', 'token_key'],
+    signers: [
+      ...['image_digest', 'image_signature_key', 'project_id', 'service_account', 'audience', 'token_key'],
+      ...GPU_SIGNERS,
+    ],
     identifying: ['image_digest', 'image_signature_key'],
     minimum: ['swversion'],
     states: ['LATEST', 'STABLE', 'USABLE'],
     defaultStates: ['STABLE'],
+    allow: ['sev', 'sev-es', 'cmd-override', 'env-override'],
   },
   maa: {
     ...NOTHING,
-    measurements: ['mrtd', 'rtmr0', 'rtmr1', 'rtmr2', 'rtmr3', 'measurement', 'hostdata'],
-    signers: ['token_key', 'issuer'],
-    identifying: ['mrtd', 'rtmr1', 'rtmr2', 'rtmr3', 'measurement', 'hostdata'],
+    measurements: [...TPM_PCRS, 'mrtd', 'rtmr0', 'rtmr1', 'rtmr2', 'rtmr3', 'measurement', 'hostdata'],
+    signers: ['token_key', 'issuer', 'policy_hash', ...GPU_SIGNERS],
+    identifying: [...TPM_PCRS, 'hostdata'],
+    minimum: ['bootloader', 'tee', 'snp', 'microcode', 'guestsvn'],
+    states: TDX_STATES,
+    defaultStates: ['UpToDate'],
     allow: ['migration'],
   },
 }
