@@ -51,8 +51,9 @@ const VERIFY_TIERS: readonly (readonly string[])[] = [
   ['crypto'],
   ['statement'],
   ['log'],
+  ['attestation'],
   ['trust'],
-  ['attestation', 'execution', 'independence', 'accountability'],
+  ['execution', 'independence', 'accountability'],
   ['dossier', 'misbehaviour', 'audit'],
   ['verdict'],
 ]

@@ -25,8 +25,10 @@ export {
   type CollateralItem,
   type CollateralKind,
   formatCollateral,
+  MAX_COLLATERAL_ITEMS,
   parseCollateral,
 } from './attestation/collateral.ts'
+export { type CollateralNeed, collateralNeeds, GOOGLE_ISSUER, NVIDIA_ISSUER } from './attestation/collateral-needs.ts'
 export {
   EVENT_LOG_FORMATS,
   EVIDENCE_FORMAT,
@@ -41,6 +43,7 @@ export { type PlacePolicy, readPlacePolicy } from './attestation/place-policy.ts
 export { PRESETS } from './attestation/presets.ts'
 export { PROFILE_NAMES, type ProfileName } from './attestation/profile-names.ts'
 export { TEE_KINDS, TEE_VOCABULARY, type TeeKind } from './attestation/vocabulary.ts'
+export { parseCrl } from './attestation/x509/crl.ts'
 export { type AuditEvidence, boundOf, countOutcomes, type VerifiedAudit, verifyAudit } from './audit/audit.ts'
 export {
   AUDIT_PROOF_FORMAT,
@@ -221,7 +224,6 @@ export {
   appraisalStatement,
   FRESHNESS_KINDS,
   type Freshness,
-  GATEWAY_PLACE,
   parseAppraisal,
   tlsCertificateOf,
 } from './statement/appraisal.ts'
@@ -348,6 +350,7 @@ export {
   type UpstreamKind,
 } from './statement/routing.ts'
 export {
+  GATEWAY_PLACE,
   PLACE_FAILURES,
   type PlaceFailure,
   readPolicyText,
@@ -387,7 +390,10 @@ export type { Check, CheckResult, ClaimRow, ClaimStatus } from './verdict/checkl
 export { contributionsOf } from './verdict/contributions.ts'
 export type { RecordedAnswer, VerdictInput } from './verdict/evidence.ts'
 export { planExecution } from './verdict/output.ts'
+export { type ChangedCheck, changedChecks } from './verdict/place.ts'
+export { isChanged, type PlaceFinding, type Reappraisal, reappraise } from './verdict/reappraisal.ts'
 export { decideRecord, type RecordDecision } from './verdict/record.ts'
+export { openRevocation, type Revocation } from './verdict/revocation.ts'
 export type { TimeInterval } from './verdict/time.ts'
 export {
   assessVerdict,

@@ -19,6 +19,11 @@ export interface Vocabulary {
   readonly signers: readonly string[]
   /** Measurements and signers of which a policy must name one at least: alone, the others leave the code open. */
   readonly identifying: readonly string[]
+  /**
+   * Of these a policy must name one besides, where the identifying values are not the hardware's own: what measures them is
+   * vouched for by these.
+   */
+  readonly vouching?: readonly string[]
   readonly minimum: readonly string[]
   readonly states: readonly string[]
   readonly defaultStates: readonly string[]
@@ -26,7 +31,7 @@ export interface Vocabulary {
   readonly forbid: readonly string[]
 }
 
-const DSTACK_EVENTS = ['app-id', 'compose-hash', 'os-image-hash', 'key-provider']
+const DSTACK_EVENTS = ['app-id', 'compose-hash', 'os-image-hash', 'key-provider', 'instance-id']
 
 /** Beside a processor that can have GPUs: keys of NVIDIA's service, whose token says what the GPUs are. By thumbprint. */
 const GPU_SIGNERS = ['nras_key']
@@ -58,7 +63,8 @@ export const TEE_VOCABULARY: { readonly [kind in TeeKind]: Vocabulary } = {
       ...['mrseam', 'mrsignerseam', 'mrservicetd', ...DSTACK_EVENTS],
     ],
     signers: GPU_SIGNERS,
-    identifying: ['mrtd', 'rtmr1', 'rtmr2', 'rtmr3', 'mrconfigid', 'app-id', 'compose-hash', 'os-image-hash'],
+    // All others are the word of the host, or of what the measured firmware goes on to start.
+    identifying: ['mrtd'],
     minimum: ['tcbEvaluationDataNumber'],
     states: [
       ...['UpToDate', 'SWHardeningNeeded', 'ConfigurationNeeded', 'ConfigurationAndSWHardeningNeeded'],
@@ -85,20 +91,22 @@ export const TEE_VOCABULARY: { readonly [kind in TeeKind]: Vocabulary } = {
   'azure-vtpm': {
     ...NOTHING,
     measurements: [...TPM_PCRS, 'mrtd', 'measurement'],
-    signers: GPU_SIGNERS,
-    identifying: [...TPM_PCRS],
-    minimum: ['tcbEvaluationDataNumber', 'bootloader', 'tee', 'snp', 'microcode'],
+    signers: ['idkeydigest', ...GPU_SIGNERS],
+    // What a guest can reset at will identifies nothing.
+    identifying: TPM_PCRS.slice(0, 16),
+    // Anybody's program on genuine hardware can play a TPM: only the measured paravisor is one.
+    vouching: ['mrtd', 'measurement', 'idkeydigest'],
+    minimum: [
+      ...['tcbEvaluationDataNumber', 'fmc', 'bootloader', 'tee', 'snp', 'microcode', 'guestsvn'],
+      ...['fwmajor', 'fwminor', 'fwbuild'],
+    ],
     states: [
-      'UpToDate',
-      'SWHardeningNeeded',
-      'ConfigurationNeeded',
-      'ConfigurationAndSWHardeningNeeded',
-      'OutOfDate',
-      'OutOfDateConfigurationNeeded',
+      ...['UpToDate', 'SWHardeningNeeded', 'ConfigurationNeeded', 'ConfigurationAndSWHardeningNeeded'],
+      ...['OutOfDate', 'OutOfDateConfigurationNeeded'],
     ],
     defaultStates: ['UpToDate'],
     allow: ['sept-ve', 'migration', 'any-vmpl'],
-    forbid: ['smt', 'unchecked-aliases'],
+    forbid: ['smt', 'vlek', 'unchecked-aliases', 'unchecked-revocation'],
   },
   'confidential-space': {
     ...NOTHING,

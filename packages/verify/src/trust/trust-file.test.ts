@@ -6,6 +6,7 @@ import { createNodeCrypto } from '../crypto/node-provider.ts'
 import { logSigner, NOW_MS, statementSigner } from '../fixture.testing.ts'
 import { formatNoteKey, NOTE_COSIGNATURE, noteKey } from '../log/note.ts'
 import { buildScene, partyText } from '../scene.testing.ts'
+import { findPlaceDemand } from './place-demand.ts'
 import { findSigner, parseTrustFile, parseYaml } from './trust-file.ts'
 
 const crypto = createNodeCrypto()
@@ -155,4 +156,39 @@ test('YAML that we write ourselves is read: texts with marks in them, block text
   const value = { a: '!x &y *z', b: '!x &y\n*z [[[\n', c: [1, { d: null }], 'e f': -1.5 }
   assert.deepEqual(parseYaml(utf8(text)), value)
   assert.throws(() => parseYaml(utf8('a: 1\nb: [\nc: 2\n')), { message: /at line [234]/ })
+})
+
+const NITRO = `policy: { tee: nitro, measurements: { pcr0: ["${'ab'.repeat(48)}"] } }`
+
+test('a trust file may demand what places must be, and the first that matches counts', () => {
+  const { places, revokers } = parse(
+    `${trustText}places:
+- { name: ours, match: { upstream: gateway }, ${NITRO} }
+- { name: credit, match: { deployment: credit, upstream: provider }, ${NITRO} }
+- { name: rest, match: { deployment: credit }, ${NITRO} }
+revokers: [auditor]
+`,
+  )
+  const find = (deployment: string, upstream: string) => findPlaceDemand(places, { deployment, upstream })?.name
+  assert.equal(find('credit', 'gateway'), 'ours')
+  assert.equal(find('credit', 'provider'), 'credit')
+  assert.equal(find('credit', 'spare'), 'rest')
+  assert.equal(find('other', 'provider'), undefined)
+  assert.equal(places[0]?.policy.tee, 'nitro')
+  assert.deepEqual(revokers, ['auditor'])
+  assert.deepEqual(parse(trustText).places, [])
+  assert.deepEqual(parse(trustText).revokers, ['auditor', 'publisher', 'operator'])
+  const any = parse(`${trustText}places: [{ name: any, ${NITRO} }]\n`).places
+  assert.equal(findPlaceDemand(any, { deployment: 'x', upstream: 'y' })?.name, 'any')
+})
+
+test('a demand that any program would meet, or that stands twice, is refused', () => {
+  const places = (text: string) => `${trustText}places:\n- ${text}\n`
+  refused(places('{ name: a, policy: { tee: nitro } }'), /names no code/)
+  refused(places('{ name: a, policy: { tee: sgx } }'), /tee: expected one of/)
+  refused(places(`{ name: a, match: { region: eu }, ${NITRO} }`), /unknown field "region"/)
+  refused(places(`{ name: a, more: 1, ${NITRO} }`), /unknown field "more"/)
+  refused(places(`{ ${NITRO} }`), /name: this field is required/)
+  refused(places(`{ name: a, ${NITRO} }\n- { name: a, ${NITRO} }`), /"a" stands twice/)
+  refused(`${trustText}revokers: [arbiter]\n`, /expected one of auditor/)
 })

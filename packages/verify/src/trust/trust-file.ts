@@ -13,11 +13,16 @@ import { CountersignError, quote } from '../errors.ts'
 import { parseTlogPolicy, type TlogPolicy } from '../log/tlog-policy.ts'
 import { type PartyFacts, readPartyFacts } from '../statement/party.ts'
 import { resolveOwners } from './owners.ts'
+import { type PlaceDemand, readPlaceDemands } from './place-demand.ts'
 import { parseRequirements, type Requirement } from './requirement.ts'
 
 /** What a party's keys are trusted for. */
 export const ROLES = ['operator', 'publisher', 'accountable', 'auditor', 'arbiter'] as const
 export type Role = (typeof ROLES)[number]
+
+/** Roles whose revocations may count, see spec/revocation.md. */
+export const REVOKER_ROLES = ['auditor', 'publisher', 'operator'] as const satisfies readonly Role[]
+export type RevokerRole = (typeof REVOKER_ROLES)[number]
 
 /** A statement key, valid for entries of a range of log indexes. */
 export interface PartyKey {
@@ -52,6 +57,10 @@ export interface Trust {
   readonly minimumOwners: number
   /** Most confirmations of one owner that count towards that. */
   readonly perOwner: number
+  /** What places must be, in the order in which they are looked at; empty where the file demands nothing. */
+  readonly places: readonly PlaceDemand[]
+  /** Roles whose revocations count. An operator's count for its own answers alone. */
+  readonly revokers: readonly RevokerRole[]
 }
 
 const FORMAT = 'countersign-trust/v1'
@@ -158,6 +167,8 @@ function readTrust(crypto: Crypto, value: Json): Trust {
   const days = fields.optional('maximumAgeDays', () => fields.integer('maximumAgeDays', 1, 100_000))
   const minimumOwners = fields.optional('minimumOwners', () => fields.integer('minimumOwners', 1, 1000))
   const perOwner = fields.optional('perOwner', () => fields.integer('perOwner', 1, 1000))
+  const places = fields.optional('places', () => readPlaceDemands(fields))
+  const revokers = fields.optional('revokers', () => fields.list('revokers', REVOKER_ROLES.length, readRevoker))
   fields.end()
   checkDistinct(parties)
   return {
@@ -167,6 +178,8 @@ function readTrust(crypto: Crypto, value: Json): Trust {
     maximumAgeMs: days === undefined ? undefined : days * MS_PER_DAY,
     minimumOwners: minimumOwners ?? DEFAULT_MINIMUM_OWNERS,
     perOwner: perOwner ?? DEFAULT_PER_OWNER,
+    places: places ?? [],
+    revokers: revokers ?? REVOKER_ROLES,
   }
 }
 
@@ -209,9 +222,12 @@ function readParty(crypto: Crypto, policy: TlogPolicy, item: Json, path: Path): 
   return party
 }
 
-function readRole(item: Json, path: Path): Role {
-  const role = ROLES.find((known) => known === item)
-  if (role === undefined) throw new CountersignError('trust/malformed', `${path}: expected one of ${ROLES.join(', ')}`)
+const readRole = (item: Json, path: Path): Role => oneOf(ROLES, item, path)
+const readRevoker = (item: Json, path: Path): RevokerRole => oneOf(REVOKER_ROLES, item, path)
+
+function oneOf<T extends string>(known: readonly T[], item: Json, path: Path): T {
+  const role = known.find((each) => each === item)
+  if (role === undefined) throw new CountersignError('trust/malformed', `${path}: expected one of ${known.join(', ')}`)
   return role
 }
 
