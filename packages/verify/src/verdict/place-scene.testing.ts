@@ -23,7 +23,7 @@ import type { Json } from '../bytes/json.ts'
 import { createNobleCrypto } from '../crypto/noble-provider.ts'
 import { COLLATERAL_MEDIA_TYPE, EVIDENCE_MEDIA_TYPE } from '../dossier/dossier.ts'
 import { jsonBytes, NOW_MS, type StatementSigner, statementSigner } from '../fixture.testing.ts'
-import { buildScene, type Scene, sceneDossier } from '../scene.testing.ts'
+import { buildScene, type Scene, type SceneOptions, sceneDossier } from '../scene.testing.ts'
 import { type AppraisalPredicate, appraisalStatement } from '../statement/appraisal.ts'
 import type { InferencePredicate } from '../statement/inference.ts'
 import type { ServedUpstream } from '../statement/routing.ts'
@@ -62,6 +62,7 @@ export interface PlaceOptions {
   readonly signing?: Uint8Array
   readonly attempt?: Partial<InferencePredicate['attempts'][number]>
   readonly predicate?: Partial<InferencePredicate>
+  readonly openings?: SceneOptions['openings']
 }
 
 export interface PlaceScene {
@@ -89,6 +90,7 @@ export function buildPlaceScene(options: PlaceOptions = {}): PlaceScene {
   const appraisal = statementDigest(crypto, formatStatement(statement))
   const scene = buildScene({
     ...playedOptions(options, policy, appraisal),
+    ...(options.openings === undefined ? {} : { openings: options.openings }),
     earlier: [statement],
     ...(options.loggedBy === undefined ? {} : { earlierSigner: options.loggedBy }),
   })
