@@ -93,6 +93,7 @@ function main(upstreamUrl: string): void {
     timeouts: DEFAULT_TIMEOUTS,
     concurrency: 1024,
     breaker: DEFAULT_BREAKER,
+    place: undefined,
   })
   const server = createServer((request, response) => {
     relay(upstream, request, response).catch(() => response.destroy())

@@ -26,6 +26,7 @@ const gateway = await Gateway.start({
         timeouts: DEFAULT_TIMEOUTS,
         concurrency: 1024,
         breaker: DEFAULT_BREAKER,
+        place: undefined,
       },
     ],
     deployments: [

@@ -24,6 +24,7 @@ import { type ListeningServer, listen } from './http/server.ts'
 import type { LogService } from './log/log-service.ts'
 import { checkpointPath } from './log/open-log.ts'
 import { type Notices, openParts, type Parts, type PartsOptions } from './parts.ts'
+import type { Places } from './place/places.ts'
 import { readBundledPrices } from './prices/prices.ts'
 import { Receipts } from './receipts/receipts.ts'
 import type { RecordingServices } from './recording/recording.ts'
@@ -34,12 +35,12 @@ import { settingsForRestart } from './reload.ts'
 import type { Services } from './services.ts'
 import { StatementReader } from './store/statement-reader.ts'
 import { NO_TELEMETRY, startTelemetry, type Telemetry, type TelemetryOptions } from './telemetry/telemetry.ts'
-import { startUpstreams } from './upstreams/start.ts'
+import { type StartedUpstreams, startUpstreams } from './upstreams/start.ts'
 import type { Upstream } from './upstreams/upstream.ts'
 import type { KeyStore } from './vault/key-store.ts'
 import type { Witnessing } from './witnesses/witnessing.ts'
 
-export const VERSION = '0.3.0'
+export const VERSION = '0.4.0'
 
 export interface GatewayOptions extends PartsOptions {
   /** Where a line for each answer and refusal goes; nowhere when it is missing. */
@@ -65,6 +66,7 @@ export class Gateway implements Services {
   readonly statements: StatementReader
   readonly receipts: Receipts
   readonly witnessing: Witnessing
+  readonly places: Places
   readonly rootKey: Uint8Array
   readonly operatorToken: string
   readonly recording: RecordingServices
@@ -98,13 +100,14 @@ export class Gateway implements Services {
     this.operatorToken = parts.operatorToken
     this.#vaultKeys = parts.vaultKeys
     this.witnessing = parts.witnessing
+    this.places = parts.places
     this.statements = new StatementReader(parts.crypto, parts.log.database, parts.log.lookup)
     this.cache = createAnswerCache((receipt) => this.statements.latest('erasure', receipt) !== undefined)
-    this.receipts = new Receipts({ ...parts, statements: this.statements })
+    this.receipts = new Receipts({ ...parts, statements: this.statements, evidence: parts.places.files })
     this.recording = { ...parts }
     this.access = parts.access
     this.#load = createLoad(options.config.limits)
-    this.#upstreams = parts.upstreams
+    this.#upstreams = parts.started.upstreams
   }
 
   /**
@@ -122,7 +125,7 @@ export class Gateway implements Services {
       const parts = await openParts(options, folder)
       gateway = new Gateway(options, parts)
       gateway.telemetry = await startTelemetry(gateway.#telemetryOptions(options))
-      await gateway.#deploy(config, parts.upstreams, now)
+      await gateway.#deploy(config, parts.started, now)
       gateway.#watchDisk()
       gateway.#listening = await listen(gateway, options.notices)
       return gateway
@@ -151,7 +154,7 @@ export class Gateway implements Services {
     try {
       await this.#deploy(config, started, this.#now)
     } catch (thrown) {
-      for (const upstream of started.values()) await upstream.close()
+      for (const upstream of started.upstreams.values()) await upstream.close()
       throw thrown
     }
     this.#retire(() => closeAll(old.deployments, old.upstreams))
@@ -164,7 +167,7 @@ export class Gateway implements Services {
       version: VERSION,
       notices,
       logger,
-      more: this.witnessing.metrics.all,
+      more: [...this.witnessing.metrics.all, ...this.places.metrics],
       sources: {
         requestsInFlight: () => this.#load.requests,
         bytesInFlight: () => this.#load.bytes,
@@ -188,13 +191,15 @@ export class Gateway implements Services {
     setTimeout(() => void once(), RETIRE_MS).unref()
   }
 
-  async #deploy(config: Config, upstreams: Map<string, Upstream>, now: () => number): Promise<void> {
+  async #deploy(config: Config, started: StartedUpstreams, now: () => number): Promise<void> {
+    const { upstreams, commit } = this.places.guard(started.upstreams, config.upstreams, started.accessOf)
     const options = {
       crypto: this.crypto,
       config,
       log: this.log,
       statements: this.statements,
       upstreams,
+      guardOwn: this.places.guardOwn,
       catalogue: readBundledPrices(),
       exampleAccountableKey: keyPaths(this.#folder.keys).exampleAccountable,
       now,
@@ -204,6 +209,7 @@ export class Gateway implements Services {
     this.#deployments = deployments
     this.#upstreams = upstreams
     this.config = config
+    commit()
     this.witnessing.setDeployments(config.deployments)
   }
 
@@ -284,6 +290,7 @@ export class Gateway implements Services {
       log: { origin, size: head?.size ?? 0, published: publishedSize },
       inFlight: this.#load.requests,
       ...this.witnessing.health(),
+      ...this.places.health(),
     }
   }
 
@@ -327,6 +334,7 @@ export class Gateway implements Services {
     await this.#listening?.close()
     // Answers whose connections were cut are still being put on record.
     await this.#load.untilIdle(RECORD_MS)
+    await this.places.close()
     await this.recording.journal.close()
     await this.log.close()
     this.witnessing.close()

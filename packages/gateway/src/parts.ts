@@ -1,6 +1,6 @@
 /** What a gateway is made of: opened and checked in order, before anything is served. */
 import { existsSync } from 'node:fs'
-import { CountersignError, utf8 } from '@countersign/verify'
+import { CountersignError, type Crypto, type TrustedRoots, utf8 } from '@countersign/verify'
 import { createNodeCrypto } from '@countersign/verify/crypto/node'
 import { type Access, openAccess } from './access/access.ts'
 import { apiKeysPath } from './access/api-key-file.ts'
@@ -12,13 +12,13 @@ import { SIGSUM, sigsumOrigin } from './data/sigsum-origin.ts'
 import { IntentJournal, readIntents } from './journal/intent-journal.ts'
 import { LogService } from './log/log-service.ts'
 import { checkpointPath } from './log/open-log.ts'
+import { Places } from './place/places.ts'
 import type { RecordingServices } from './recording/recording.ts'
 import { recoverIntents } from './recording/recovery.ts'
 import { openDatabase } from './store/database.ts'
 import { type Identity, readIdentity } from './store/identity.ts'
 import { StatementReader } from './store/statement-reader.ts'
-import { startUpstreams } from './upstreams/start.ts'
-import type { Upstream } from './upstreams/upstream.ts'
+import { type StartedUpstreams, startUpstreams } from './upstreams/start.ts'
 import { KeyStore } from './vault/key-store.ts'
 import { attachWitnessing, openWitnessing } from './witnesses/open-witnessing.ts'
 
@@ -32,6 +32,8 @@ export interface PartsOptions {
   readonly config: Config
   readonly notices: Notices
   readonly now?: () => number
+  /** Trusted in place of the roots of the hardware's makers: for tests with a PKI of their own. */
+  readonly evidenceRoots?: TrustedRoots
   /** Called when the log must not go on; the process should end. */
   readonly onHalt?: (error: CountersignError) => void
 }
@@ -39,7 +41,8 @@ export interface PartsOptions {
 /** Everything that stays the same for as long as the gateway runs. */
 export interface Parts extends RecordingServices {
   readonly access: Access
-  readonly upstreams: Map<string, Upstream>
+  readonly places: Places
+  readonly started: StartedUpstreams
   readonly folder: LockedDataFolder
   readonly logKey: LogKey
   readonly vaultKeys: KeyStore
@@ -80,13 +83,23 @@ export async function openParts(options: PartsOptions, folder: LockedDataFolder)
     const vaultKeys = new KeyStore(folder.vaultKeys, vaultWrappingKey)
     const keysPath = apiKeysPath(folder.root)
     const access = openAccess({ mode: config.access, keysPath, database: log.database, nowMs: now() })
-    const upstreams = startUpstreams(config.upstreams)
+    const places = openPlaces(options, folder, { crypto, log, now })
+    const started = startUpstreams(config.upstreams)
     const opened = { folder, crypto, log, logKey, witnessing, journal, rootKey, epoch, vaultKeys, operatorToken }
-    return { ...opened, access, upstreams }
+    return { ...opened, access, places, started }
   } catch (thrown) {
     await log.close()
     throw thrown
   }
+}
+
+function openPlaces(
+  { config, notices, evidenceRoots }: PartsOptions,
+  folder: LockedDataFolder,
+  { now, ...rest }: { readonly crypto: Crypto; readonly log: LogService; readonly now: () => number },
+): Places {
+  const { spki } = loadStatementKey(keyPaths(folder.keys).statement, false)
+  return new Places({ ...rest, config, folders: folder, statementKey: spki, notices, nowMs: now, roots: evidenceRoots })
 }
 
 /** Who this log is. Keys are made for as long as it is empty: a first start that was cut short has signed nothing. */

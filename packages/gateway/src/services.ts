@@ -6,6 +6,7 @@ import type { RateLimits } from './access/rate-limits.ts'
 import type { Config } from './config/config.ts'
 import type { Deployment, RelayDeployment, TensorDeployment, Writer } from './deployments/deployments.ts'
 import type { LogService } from './log/log-service.ts'
+import type { Places } from './place/places.ts'
 import type { Receipts } from './receipts/receipts.ts'
 import type { RecordingServices } from './recording/recording.ts'
 import type { AnswerCache } from './relay/answer-cache.ts'
@@ -26,6 +27,7 @@ export interface Services {
   readonly statements: StatementReader
   readonly receipts: Receipts
   readonly witnessing: Witnessing
+  readonly places: Places
   readonly telemetry: Telemetry
   readonly recording: RecordingServices
   readonly cache: AnswerCache

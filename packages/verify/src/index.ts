@@ -13,6 +13,7 @@ export {
   type TrustedRoots,
   type TrustTier,
 } from './attestation/appraised.ts'
+export { importAzureEvidence } from './attestation/azure-vtpm/azure-evidence.ts'
 export { BINDING_PROFILES } from './attestation/binding/binding-profiles.ts'
 export type { EvidenceCheck, EvidenceResult } from './attestation/checks.ts'
 export {
@@ -22,8 +23,10 @@ export {
   type CollateralItem,
   type CollateralKind,
   formatCollateral,
+  MAX_COLLATERAL_ITEMS,
   parseCollateral,
 } from './attestation/collateral.ts'
+export { type CollateralNeed, collateralNeeds, GOOGLE_ISSUER, NVIDIA_ISSUER } from './attestation/collateral-needs.ts'
 export {
   EVENT_LOG_FORMATS,
   EVIDENCE_FORMAT,
@@ -37,7 +40,10 @@ export type { Fact } from './attestation/facts.ts'
 export { type PlacePolicy, readPlacePolicy } from './attestation/place-policy.ts'
 export { PRESETS } from './attestation/presets.ts'
 export { PROFILE_NAMES, type ProfileName } from './attestation/profile-names.ts'
+export { importDcapCollateral } from './attestation/tdx/collateral-import.ts'
+export { parseTdxQuote, type UnverifiedTdxQuote } from './attestation/tdx/quote.ts'
 export { TEE_KINDS, TEE_VOCABULARY, type TeeKind } from './attestation/vocabulary.ts'
+export { parseCrl } from './attestation/x509/crl.ts'
 export { type AuditEvidence, boundOf, countOutcomes, type VerifiedAudit, verifyAudit } from './audit/audit.ts'
 export {
   AUDIT_PROOF_FORMAT,
@@ -361,7 +367,6 @@ export {
   statementDigest,
   statementText,
 } from './statement/statement.ts'
-export { findPlaceDemand, type PlaceDemand } from './trust/place-demand.ts'
 export {
   CLAIMS,
   type ClaimName,
@@ -377,8 +382,6 @@ export {
   type Party,
   parseTrustFile,
   parseYaml,
-  REVOKER_ROLES,
-  type RevokerRole,
   ROLES,
   type Role,
   type Trust,

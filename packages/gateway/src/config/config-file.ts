@@ -15,6 +15,8 @@ import {
 import { readDeployments } from './deployments.ts'
 import { checkExposure, readCors, readListen, readTls, readTrustedProxies } from './exposure.ts'
 import { readLimits } from './limits.ts'
+import { DEFAULT_COLLATERAL, NO_OWN_PLACE } from './place-config.ts'
+import { readCollateralConfig, readOwnPlace } from './places.ts'
 import { readSecretSource, readUrl } from './secret-source.ts'
 import { readUpstreams } from './upstreams.ts'
 import { checkQuorums, readWitnesses } from './witnesses.ts'
@@ -97,6 +99,10 @@ function readConfig(fields: Fields, folder: string): Config {
     deployments: readDeployments(fields.object('deployments'), { folder, upstreams }),
     writers: readWriters(fields, folder),
     limits: fields.optional('limits', () => readLimits(fields.object('limits'))) ?? DEFAULT_LIMITS,
+    ownPlace: fields.optional('ownPlace', () => readOwnPlace(fields.object('ownPlace'), folder)) ?? NO_OWN_PLACE,
+    collateral:
+      fields.optional('collateral', () => readCollateralConfig(fields.object('collateral'), folder)) ??
+      DEFAULT_COLLATERAL,
     example: false,
   }
   operator.end()

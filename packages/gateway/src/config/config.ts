@@ -9,6 +9,13 @@ import type {
   UpstreamKind,
   VaultMode,
 } from '@countersign/verify'
+import {
+  type CollateralConfig,
+  DEFAULT_COLLATERAL,
+  NO_OWN_PLACE,
+  type OwnPlaceConfig,
+  type UpstreamPlaceConfig,
+} from './place-config.ts'
 
 /** Where a secret comes from; never the configuration itself. */
 export type SecretSource = { readonly file: string } | { readonly env: string }
@@ -46,6 +53,8 @@ export interface UpstreamConfig {
   /** Most requests under way to it. */
   readonly concurrency: number
   readonly breaker: Breaker
+  /** What evidence must show of it; `undefined` for nothing. */
+  readonly place: UpstreamPlaceConfig | undefined
 }
 
 export interface UpstreamTimeouts {
@@ -182,6 +191,10 @@ export interface Config {
   readonly deployments: readonly DeploymentConfig[]
   readonly writers: readonly WriterConfig[]
   readonly limits: Limits
+  /** Where the gateway itself runs, and how that is shown. */
+  readonly ownPlace: OwnPlaceConfig
+  /** Where what the makers of hardware vouch for comes from. */
+  readonly collateral: CollateralConfig
   /** The labelled example: the gateway plays all parties itself. */
   readonly example: boolean
 }
@@ -271,6 +284,8 @@ export function exampleConfig(dataRoot: string, creditModelPath: string, languag
     deployments: languageModelPath === undefined ? [credit] : [credit, languageExample(credit, languageModelPath)],
     writers: [],
     limits: DEFAULT_LIMITS,
+    ownPlace: NO_OWN_PLACE,
+    collateral: DEFAULT_COLLATERAL,
     example: true,
   }
 }

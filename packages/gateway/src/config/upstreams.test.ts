@@ -83,6 +83,7 @@ test('upstreams are read, with their defaults', () => {
       timeouts: { ...DEFAULT_TIMEOUTS, connectMs: 1000, idleMs: 60_000 },
       concurrency: 8,
       breaker: { ...DEFAULT_BREAKER, failures: 2 },
+      place: undefined,
     },
     {
       name: 'other.near',
@@ -96,6 +97,7 @@ test('upstreams are read, with their defaults', () => {
       timeouts: DEFAULT_TIMEOUTS,
       concurrency: DEFAULT_CONCURRENCY,
       breaker: DEFAULT_BREAKER,
+      place: undefined,
     },
   ])
 })

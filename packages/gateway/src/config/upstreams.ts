@@ -10,6 +10,7 @@ import {
   type UpstreamConfig,
   type UpstreamTimeouts,
 } from './config.ts'
+import { readUpstreamPlace } from './places.ts'
 import { readCredential, readUrl } from './secret-source.ts'
 
 const KINDS = ['openai', 'anthropic', 'kserve'] as const
@@ -42,10 +43,11 @@ export function readUpstreams(fields: Fields, folder: string): Config['upstreams
 }
 
 function readUpstream(name: string, fields: Fields, folder: string): UpstreamConfig {
+  const baseUrl = readUrl(fields, 'baseUrl')
   const upstream: UpstreamConfig = {
     name,
     kind: fields.oneOf('kind', KINDS),
-    baseUrl: readUrl(fields, 'baseUrl'),
+    baseUrl,
     credential: readCredential(fields, folder),
     credentialHeader: fields.optional('credentialHeader', () => readCredentialHeader(fields)),
     query: fields.optional('query', () => readQuery(fields.object('query'))) ?? [],
@@ -55,6 +57,7 @@ function readUpstream(name: string, fields: Fields, folder: string): UpstreamCon
     concurrency:
       fields.optional('concurrency', () => fields.integer('concurrency', 1, MAX_CONCURRENCY)) ?? DEFAULT_CONCURRENCY,
     breaker: fields.optional('breaker', () => readBreaker(fields.object('breaker'))) ?? DEFAULT_BREAKER,
+    place: fields.optional('place', () => readUpstreamPlace(fields.object('place'), { name, baseUrl })),
   }
   fields.end()
   if (upstream.credentialHeader !== undefined && upstream.credential === 'none') {

@@ -63,6 +63,7 @@ function withUpstream(config: Config, upstreamUrl: string): Config {
         timeouts: DEFAULT_TIMEOUTS,
         concurrency: DEFAULT_CONCURRENCY,
         breaker: DEFAULT_BREAKER,
+        place: undefined,
       },
     ],
     deployments: [...config.deployments, ...relays],

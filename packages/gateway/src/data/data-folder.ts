@@ -22,6 +22,10 @@ export interface DataFolder {
   readonly journal: string
   /** What any web server may serve: checkpoint and tiles. */
   readonly log: string
+  /** Evidence of places and the collateral that it was appraised with, by SHA-256. */
+  readonly evidence: string
+  /** Collateral as it was fetched, until it is out of date. Derived. */
+  readonly collateral: string
 }
 
 /** An opened folder, locked against other processes until released. */
@@ -38,6 +42,8 @@ export function dataFolderAt(root: string): DataFolder {
     vaultKeys: join(root, 'vault-keys', 'vault-keys.db'),
     journal: join(root, 'journal', 'intents'),
     log: join(root, 'log'),
+    evidence: join(root, 'evidence'),
+    collateral: join(root, 'collateral'),
   }
 }
 

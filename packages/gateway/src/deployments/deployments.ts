@@ -16,12 +16,15 @@ import {
   quote,
   type RequestChange,
   type ServedModel,
+  type ServedPlace,
+  type ServedUpstream,
   type StatementDigest,
   toHex,
   utf8,
   type VaultMode,
 } from '@countersign/verify'
 import type { Config, DeploymentConfig, ModelConfig, Retries, RouteTarget, WriterRole } from '../config/config.ts'
+import type { PlaceConfig } from '../config/place-config.ts'
 import { loadStatementKey, readP256PublicKey } from '../data/keys.ts'
 import type { LogService } from '../log/log-service.ts'
 import type { Prices } from '../prices/prices.ts'
@@ -69,6 +72,8 @@ export interface DeploymentsOptions {
   readonly config: Config
   readonly log: LogService
   readonly statements: StatementReader
+  /** Puts an engine of the gateway's own behind the gateway's own place. */
+  readonly guardOwn: (upstream: Upstream) => Upstream
   /** Where the example's accountable key is made; used in the labelled example alone. */
   readonly exampleAccountableKey: string
   readonly now: () => number
@@ -153,7 +158,7 @@ async function startLanguageModel(
   const settings = { engine, referenceProfile: profile.id, agreement: 'tolerant' as const }
   const served = await registered(options, path, digest, settings)
   const name = `llama:${config.name}`
-  options.upstreams.set(name, createLlamaUpstream({ name, model, served, now: options.now }))
+  options.upstreams.set(name, options.guardOwn(createLlamaUpstream({ name, model, served, now: options.now })))
   return await startRelay(options, config, [{ upstream: name, weight: 1, rank: 0 }], served)
 }
 
@@ -181,9 +186,21 @@ async function startRelay(
   return { kind: 'relay', ...base, answersTo, route, upstreams: places, retries, changes, cache, ...pricing }
 }
 
-function servedUpstream({ upstreams }: DeploymentsOptions, { upstream: name, model, weight, rank }: RouteTarget) {
+function servedUpstream(
+  { upstreams, config }: DeploymentsOptions,
+  { upstream: name, model, weight, rank }: RouteTarget,
+): ServedUpstream {
   const { kind, origin } = requiredUpstream(upstreams, name)
-  return { name, kind, origin, ...(model === undefined ? {} : { model }), weight, rank }
+  const place = config.upstreams.find((each) => each.name === name)?.place
+  return {
+    ...{ name, kind, origin, ...(model === undefined ? {} : { model }), weight, rank },
+    ...(place === undefined ? {} : { place: servedPlace(place) }),
+  }
+}
+
+/** As the manifest says it: the policy as it is written, and what happens when it is not met. */
+function servedPlace({ written, onFailure }: PlaceConfig): ServedPlace {
+  return { policy: written, onFailure }
 }
 
 /** The catalogue knows providers by the name that the operator gave the upstream, or by the API that it speaks. */
@@ -256,11 +273,14 @@ function manifestOf(
     publicKeyFile === undefined
       ? loadStatementKey(options.exampleAccountableKey, options.config.example).spki
       : readP256PublicKey(publicKeyFile)
+  // Models that the gateway runs itself run where it does.
+  const { place } = models.length === 0 ? {} : options.config.ownPlace
   return {
     name: config.name,
     operator: options.config.operator,
     models,
     ...optional,
+    ...(place === undefined ? {} : { place: servedPlace(place) }),
     vault: config.vault,
     onFailure: config.onFailure,
     prices,

@@ -1,6 +1,7 @@
 /** Everything but the hot path. @spec spec/http.md */
 import {
   CountersignError,
+  formatEvidence,
   formatPromiseHeader,
   parseHex,
   parseTilePath,
@@ -32,6 +33,10 @@ const BUNDLE_TYPE = 'application/vnd.dev.sigstore.bundle.v0.3+json'
 /** A result of an audit lists up to 1,024 entries. */
 const MAX_STATEMENT_BODY_BYTES = 512 * 1024
 
+/** Requests for evidence per address: hardware takes a while for each. */
+const ATTESTATIONS_PER_SECOND = 1
+const ATTESTATIONS_BURST = 10
+
 const IMMUTABLE = 'public, max-age=31536000, immutable'
 
 type App = Hono
@@ -49,6 +54,7 @@ export function createApp(gateway: Services): App {
   addSubjectRoutes(app, gateway, respond)
   addStatementRoutes(app, gateway)
   addAuditRoutes(app, gateway, respond)
+  addAttestationRoute(app, gateway)
   addLogRoutes(app, gateway)
   addArchiveRoutes(app, gateway)
   app.get('/usage', (c) => {
@@ -172,6 +178,15 @@ function limitRate(app: App, paths: readonly string[], limit: RateLimit): void {
       await next()
     })
   }
+}
+
+/** Evidence of where this gateway runs, made for the challenge that is sent. */
+function addAttestationRoute(app: App, gateway: Services): void {
+  limitRate(app, ['/attestation'], createRateLimit(ATTESTATIONS_PER_SECOND, ATTESTATIONS_BURST))
+  app.get('/attestation', async (c) => {
+    const evidence = await gateway.places.attest(c.req.query('nonce') ?? '')
+    return respond(reply(200, formatEvidence(evidence), { 'cache-control': 'no-store' }))
+  })
 }
 
 /** The log, as any C2SP client reads it. */

@@ -46,12 +46,13 @@ export async function handleInfer(
       const deployment = gateway.tensorDeployment(decodeName(name))
       if (key !== undefined) requireRight(key, 'infer', deployment.name)
       gateway.witnessing.admit(deployment.name)
+      const covering = gateway.places.coverOwn()
       const nonce = readNonce(request)
       const subject = readSubject(request)
       const body = await readBody(request, gateway.config.limits.bodyBytes, holding)
       const payer = key && { key, access: gateway.access }
       const startMs = performance.now()
-      const answer = await infer(gateway.recording, deployment, { body, nonce, subject, payer })
+      const answer = await infer(gateway.recording, deployment, { body, nonce, subject, payer, covering })
       gateway.telemetry.observeAnswer(answerEvent(deployment, answer, performance.now() - startMs, request))
       send(response, answerReply(answer))
     } finally {

@@ -15,6 +15,7 @@ import {
 import type { Deployment, TensorDeployment } from '../deployments/deployments.ts'
 import type { Promised } from '../log/commit-thread.ts'
 import { begin, commitmentTo, conclude, type Recording, type RecordingServices } from '../recording/recording.ts'
+import type { Covering } from '../upstreams/upstream.ts'
 import { openCharge, type Payer, reservePayment } from './payment.ts'
 
 export interface InferInput {
@@ -23,6 +24,8 @@ export interface InferInput {
   readonly subject: string | undefined
   /** Whose rate and budget it counts in, where a key was presented. */
   readonly payer?: Payer | undefined
+  /** What is on record of where the model runs. */
+  readonly covering?: Covering | undefined
 }
 
 /** What goes back to the client. */
@@ -50,7 +53,7 @@ interface Outcome {
 export async function infer(
   services: RecordingServices,
   deployment: TensorDeployment,
-  { body, nonce, subject, payer }: InferInput,
+  { body, nonce, subject, payer, covering }: InferInput,
 ): Promise<InferAnswer> {
   const request = parseInferenceRequest(body)
   deployment.model.check(request.inputs, request.outputs)
@@ -77,7 +80,7 @@ export async function infer(
       price,
       attempts: [attemptOf(served.engine.name, outcome, recording.startedAtMs, ended.timeMs)],
       observations: recording.wasClamped || ended.clamped ? ['clock-clamped'] : [],
-      evidence: [],
+      ...(covering ?? { evidence: [] }),
       parents: [],
       endedAtMs: ended.timeMs,
     },

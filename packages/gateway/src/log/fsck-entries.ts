@@ -8,6 +8,7 @@ import {
   openEnvelope,
   openLogSuccessor,
   parseAcceptance,
+  parseAppraisal,
   parseAuditCommitment,
   parseAuditResult,
   parseDeployment,
@@ -147,6 +148,9 @@ class EntryReader {
         if (row.idx !== 0)
           this.#fsck.findings.error('statement', `entry ${row.idx} says which log came before; it is not the first`)
         openLogSuccessor(this.#fsck.crypto, statement)
+        return
+      case 'appraisal':
+        parseAppraisal(statement)
         return
       case 'acceptance':
         parseAcceptance(statement)

@@ -97,7 +97,14 @@ export type Draft =
 export const FOREIGN_KINDS = ['acceptance', 'party', 'audit-commitment', 'audit-result'] as const
 export type ForeignKind = (typeof FOREIGN_KINDS)[number]
 
-export type StatementKind = 'inference' | 'deployment' | 'model' | 'erasure' | 'log-successor' | ForeignKind
+export type StatementKind =
+  | 'inference'
+  | 'deployment'
+  | 'model'
+  | 'erasure'
+  | 'log-successor'
+  | 'appraisal'
+  | ForeignKind
 
 /** What a committed statement got. */
 export interface Committed {

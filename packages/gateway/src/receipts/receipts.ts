@@ -1,9 +1,11 @@
 /** Receipts and dossiers out of what is stored. */
 import {
   CHECKPOINT_MEDIA_TYPE,
+  COLLATERAL_MEDIA_TYPE,
   CountersignError,
   type Crypto,
   type DossierOpening,
+  EVIDENCE_MEDIA_TYPE,
   formatBundle,
   formatDossier,
   formatLeaf,
@@ -13,6 +15,7 @@ import {
   type Inference,
   type Json,
   parseAcceptance,
+  parseAppraisal,
   parseDeployment,
   parseInference,
   parseNote,
@@ -26,6 +29,7 @@ import {
 import type { LogKey } from '../data/keys.ts'
 import type { LogService } from '../log/log-service.ts'
 import type { SignedHead } from '../log/sequencer.ts'
+import type { EvidenceFolder } from '../place/evidence-folder.ts'
 import type { StatementReader, StatementRow } from '../store/statement-reader.ts'
 import type { KeyStore } from '../vault/key-store.ts'
 import { openContent, saltSeed, type VaultContent } from '../vault/record.ts'
@@ -40,6 +44,8 @@ export interface ReceiptsOptions {
   /** Reads keys; never writes. */
   readonly vaultKeys: KeyStore
   readonly witnessing: Witnessing
+  /** Evidence and collateral that statements name. */
+  readonly evidence: Pick<EvidenceFolder, 'find'>
 }
 
 /** What there is of an answer's content: it is there, it is gone, or it never was. */
@@ -128,7 +134,7 @@ export class Receipts {
       statements: [...linked, ...audits].map((each) => this.bundle(each, head)),
       consistency:
         size === 0 ? [] : [{ size, root: log.reader.root(size), path: log.reader.consistencyPath(size, head.size) }],
-      evidence: this.#citedHead(row.name, inference),
+      evidence: [...this.#citedHead(row.name, inference), ...this.#evidence(inference)],
     })
     return { json, isWitnessed }
   }
@@ -137,6 +143,20 @@ export class Receipts {
   #citedHead(deployment: string, { checkpoint }: Inference): Parameters<typeof formatDossier>[0]['evidence'] {
     const note = this.#options.statements.citedHead(deployment, checkpoint.size)
     return note === undefined ? [] : [{ mediaType: CHECKPOINT_MEDIA_TYPE, content: utf8(note) }]
+  }
+
+  /** Evidence of the place, and its collateral, as far as they are there: without them it is unproven, and no more. */
+  #evidence({ appraisal }: Inference): Parameters<typeof formatDossier>[0]['evidence'] {
+    if (appraisal === undefined) return []
+    const { evidence, collateral } = parseAppraisal(parseStatement(this.#required(appraisal).payload))
+    const named = [
+      { mediaType: EVIDENCE_MEDIA_TYPE, digest: evidence },
+      { mediaType: COLLATERAL_MEDIA_TYPE, digest: collateral },
+    ]
+    return named.flatMap(({ mediaType, digest }) => {
+      const content = digest === undefined ? undefined : this.#options.evidence.find(digest)
+      return content === undefined ? [] : [{ mediaType, content }]
+    })
   }
 
   /** The promise in one line. */
@@ -192,13 +212,14 @@ export class Receipts {
     return vault.record === null ? 'nothing' : 'content'
   }
 
-  /** The manifest, the registrations of its models, and the first acceptance that fits it. */
+  /** The manifest, the registrations of its models, the first acceptance that fits it, and the appraisal of the place. */
   #linked(inference: Inference): readonly StatementRow[] {
     const manifest = this.#required(inference.deployment.statement)
     const { models } = parseDeployment(parseStatement(manifest.payload))
     const registrations = models.map((model) => this.#required(model.registration))
     const acceptance = this.#acceptance(manifest)
-    return [manifest, ...registrations, ...(acceptance === undefined ? [] : [acceptance])]
+    const appraisal = inference.appraisal === undefined ? [] : [this.#required(inference.appraisal)]
+    return [manifest, ...registrations, ...(acceptance === undefined ? [] : [acceptance]), ...appraisal]
   }
 
   /** The first one: a later one changes nothing about who answered when. What others signed is passed over. */

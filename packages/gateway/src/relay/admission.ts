@@ -2,6 +2,7 @@
 import { CountersignError, quote, readText } from '@countersign/verify'
 import { type ApiKey, requireRight } from '../access/api-key.ts'
 import type { Reservation } from '../access/budgets.ts'
+import type { RouteTarget } from '../config/config.ts'
 import type { RelayDeployment } from '../deployments/deployments.ts'
 import { type Dialect, MAX_MODEL_LENGTH, type RequestFacts, readRequest } from '../dialects/dialect.ts'
 import { type ScannedObject, scanObject } from '../dialects/json-scan.ts'
@@ -30,7 +31,7 @@ export interface Arrival {
  * Admits a request: read, routed, allowed, within rate and budget.
  *
  * @throws {CountersignError} `json/*`, `shape/*`, `model/not-found`, `request/not-found`, `request/malformed`,
- *   `auth/not-allowed`, `rate/limited`, `budget/*`
+ *   `auth/not-allowed`, `rate/limited`, `budget/*`, `place/not-shown`
  */
 export async function admitRequest(services: Services, arrival: Arrival): Promise<AdmittedRequest> {
   const { dialect, body, key, nonce, subject } = arrival
@@ -52,11 +53,18 @@ export async function admitRequest(services: Services, arrival: Arrival): Promis
   if (scanned !== undefined) requireOneSpelling(scanned, decidingNames(deployment, dialect))
   if (key !== undefined) requireRight(key, 'infer', deployment.name)
   const kept = findKept(services, arrival, scanned)
-  const route = placesThatKeep(speaking, kept, facts.model)
+  const route = placesThatAreShown(deployment, placesThatKeep(speaking, kept, facts.model))
   const { conversation } = kept
   const request = { dialect, body, scanned, facts, deployment, route, conversation, key, nonce, subject }
   const nobody = { estimate: undefined, reservation: undefined, counted: { expected: 0, isSettled: true } }
   return { ...request, ...(key === undefined ? nobody : hold(services, key, request)) }
+}
+
+/** Places that requests may go to now. @throws {CountersignError} `place/not-shown` when there is none */
+function placesThatAreShown({ upstreams }: RelayDeployment, route: readonly RouteTarget[]): readonly RouteTarget[] {
+  const shown = route.filter(({ upstream }) => upstreams.get(upstream)?.isWithheld !== true)
+  if (shown.length > 0) return shown
+  throw new CountersignError('place/not-shown', 'no place that could answer has shown where it runs, as it must')
 }
 
 /** Settles rate and budget of a key's request. @throws {CountersignError} `rate/limited`, `budget/*`, `request/malformed` */

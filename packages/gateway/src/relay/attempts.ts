@@ -135,7 +135,7 @@ export function noteAttempt(
     ...(code === undefined ? {} : { code }),
     model,
     ...(answer.requestId === undefined ? {} : { requestId: answer.requestId }),
-    ...(answer.tlsCertificate === undefined ? {} : { tlsCertificate: answer.tlsCertificate }),
+    ...(answer.shown === undefined ? {} : { tlsCertificate: answer.shown.sha256 }),
     startedAtMs,
     endedAtMs: endedAtMs ?? services.log.clock.readClamped().timeMs,
   }

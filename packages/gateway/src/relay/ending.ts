@@ -23,7 +23,11 @@ import { isCredible } from './estimate.ts'
 import type { Answered, Ending, Exchange } from './exchange.ts'
 
 /** A try that ended so never reached the upstream, which has nothing to charge for. Of all others nobody knows. */
-const NEVER_SENT: ReadonlySet<string> = /* @__PURE__ */ new Set(['upstream/unreachable', 'upstream/busy'])
+const NEVER_SENT: ReadonlySet<string> = /* @__PURE__ */ new Set([
+  'upstream/unreachable',
+  'upstream/busy',
+  'place/not-shown',
+])
 
 /**
  * Puts the answer on record, and settles what it cost. When this rejects, no more of it may leave.
@@ -64,7 +68,7 @@ export async function concludeExchange(exchange: Exchange, ending: Ending): Prom
         ...reportedOf(facts),
         ...(answered?.repeated === undefined ? {} : { repeats: answered.repeated.receipt }),
         observations: [...exchange.observations],
-        evidence: [],
+        ...coveringOf(answered),
         parents: [],
         endedAtMs: ended.timeMs,
       },
@@ -88,6 +92,11 @@ function modelOf({ admitted }: Exchange, { answered, facts }: Ending): Inference
     return { requested, served: served.name, digestSource: 'loaded-file', digest: served.digest }
   }
   return { requested, served: facts?.servedModel ?? answered?.model ?? requested, digestSource: 'unknown' }
+}
+
+/** What is on record of the place that answered. An answer from the cache came from none now. */
+function coveringOf(answered: Answered | undefined): Pick<InferencePredicate, 'appraisal' | 'evidence'> {
+  return answered?.answer.covering ?? { evidence: [] }
 }
 
 /** Those of the request as it is sent: what the deployment changes is the same for every target. */

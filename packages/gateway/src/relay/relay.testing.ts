@@ -78,6 +78,7 @@ function upstreamConfig(
     timeouts: DEFAULT_TIMEOUTS,
     concurrency: DEFAULT_CONCURRENCY,
     breaker: DEFAULT_BREAKER,
+    place: undefined,
   }
   return { ...defaults, ...config }
 }

@@ -85,7 +85,8 @@ function cached({ services, admitted, recording }: Exchange): Answered | undefin
     body: Readable.from([body]),
     observations: [],
     requestId: undefined,
-    tlsCertificate: undefined,
+    shown: undefined,
+    covering: undefined,
   }
   const sent = { bytes: admitted.body, patch: undefined }
   return { upstream, answer, sent, model, startedAtMs: recording.startedAtMs, place: 0, repeated }

@@ -57,6 +57,7 @@ const AFTER_ERROR: { readonly [code in ErrorCode]?: Where } = {
   'upstream/timeout': 'next',
   'upstream/busy': 'next',
   'upstream/malformed': 'next',
+  'place/not-shown': 'next',
 }
 
 const SECONDS = /^[0-9]{1,9}$/

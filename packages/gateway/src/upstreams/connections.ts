@@ -1,15 +1,14 @@
 /** Connections to one upstream: kept open, one request at a time each, and each request knows which one carries it. */
-import { createHash } from 'node:crypto'
 import type { Socket } from 'node:net'
-import { TLSSocket } from 'node:tls'
 import { buildConnector, Client, type Dispatcher, Pool } from 'undici'
 import type { UpstreamTimeouts } from '../config/config.ts'
+import { type ShownCertificate, shownOn } from './shown-certificate.ts'
 
 /** A connection that was made. */
 export interface Connection {
   readonly socket: Socket
-  /** SHA-256 of the certificate that was shown in its handshake, hexadecimal. */
-  readonly certificate: string | undefined
+  /** What was shown in its handshake. */
+  readonly shown: ShownCertificate | undefined
 }
 
 /** The connection of one client of the pool: the one that is open, or was last. */
@@ -85,12 +84,7 @@ function isCarried(handler: Dispatcher.DispatchHandler): handler is CarriedHandl
 function noting(carrier: Carrier, done: buildConnector.Callback): buildConnector.Callback {
   return (...result) => {
     const [error, socket] = result
-    if (error === null) carrier.connection = { socket, certificate: certificateOf(socket) }
+    if (error === null) carrier.connection = { socket, shown: shownOn(socket) }
     done(...result)
   }
-}
-
-function certificateOf(socket: Socket): string | undefined {
-  const certificate = socket instanceof TLSSocket ? socket.getPeerX509Certificate() : undefined
-  return certificate && createHash('sha256').update(certificate.raw).digest('hex')
 }

@@ -6,6 +6,7 @@ import type { CarriedHandler, Carrier, Connection } from './connections.ts'
 import { decodeBody } from './decoded-body.ts'
 import { type Stage, upstreamFailure } from './failures.ts'
 import { returnedHeaders } from './headers.ts'
+import { type AttestedTls, isAttested } from './shown-certificate.ts'
 import type { UpstreamAnswer } from './upstream.ts'
 
 /** Most bytes of an answer that wait for a reader, beyond what one read from the connection gives. */
@@ -21,6 +22,8 @@ export interface ExchangeOptions {
   /** What opens the upstream: no header that has it in it is handed on. */
   readonly secret: string | undefined
   readonly signal: AbortSignal
+  /** The request goes to this server, or to none. */
+  readonly attested?: AttestedTls | undefined
   /** The answer began, with that status. */
   readonly onAnswered: (status: number) => void
   /** Called once, when the connection is done with it. */
@@ -61,6 +64,12 @@ export class HttpExchange implements CarriedHandler {
     this.#connection = this.carrier?.connection
     this.#abortRequest = abort
     if (this.#isAbandoned) abort()
+    else if (this.#isElsewhere()) abort(elsewhere())
+  }
+
+  #isElsewhere(): boolean {
+    const { attested } = this.#options
+    return attested !== undefined && !isAttested(attested, this.#connection?.shown)
   }
 
   onHeaders(status: number, raw: Buffer[], resume: () => void): boolean {
@@ -78,8 +87,8 @@ export class HttpExchange implements CarriedHandler {
     if (isEncoded) observations.push('upstream-encoding-decoded')
     this.#stage = 'answering'
     onAnswered(status)
-    const tlsCertificate = this.#connection?.certificate
-    this.#resolve({ status, headers, body: delivered, observations, requestId, tlsCertificate })
+    const shown = this.#connection?.shown
+    this.#resolve({ status, headers, body: delivered, observations, requestId, shown, covering: undefined })
     return true
   }
 
@@ -162,6 +171,14 @@ function isOrderly(error: Error): boolean {
 
 function latin1(bytes: Buffer): string {
   return bytes.toString('latin1')
+}
+
+/** Nothing of the request was written yet; the connection goes with it, so that the next one is made anew. */
+function elsewhere(): CountersignError {
+  return new CountersignError(
+    'place/not-shown',
+    'the server on this connection is not the one that its evidence is about',
+  )
 }
 
 function malformed(message: string): CountersignError {

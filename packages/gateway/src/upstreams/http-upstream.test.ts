@@ -44,7 +44,7 @@ test('hands on body, status and headers, and asks for no encoding', () =>
     assert.equal(headerOf(answer.headers, 'connection'), undefined)
     assert.equal(answer.requestId, headerOf(answer.headers, 'x-request-id'))
     assert.ok(answer.requestId !== undefined)
-    assert.deepEqual([answer.observations, answer.tlsCertificate], [[], undefined])
+    assert.deepEqual([answer.observations, answer.shown], [[], undefined])
     assert.equal(last().path, '/v1/chat/completions')
     assert.deepEqual(Buffer.from(last().body), request.body)
     assert.deepEqual(sentValues('accept-encoding'), ['identity'])

@@ -69,10 +69,10 @@ export function createHttpUpstream(config: HttpUpstreamConfig, nowMs: () => numb
     get circuit() {
       return circuit.circuit
     },
-    async send({ method, path, headers, body, signal }: UpstreamRequest): Promise<UpstreamAnswer> {
+    async send({ method, path, headers, body, signal, attested }: UpstreamRequest): Promise<UpstreamAnswer> {
       signal.throwIfAborted()
       const target = upstreamPath(kind, place, path)
-      const exchange = new HttpExchange({ upstream: config, secret, signal, ...admit() })
+      const exchange = new HttpExchange({ upstream: config, secret, signal, attested, ...admit() })
       const sent = sentHeaders(headers, withheld, flatFixed)
       pool.dispatch({ path: target, method, headers: sent, body: body ?? null }, exchange)
       return exchange.answer
@@ -93,9 +93,13 @@ function readBase({ name, baseUrl, query }: HttpUpstreamConfig): { origin: strin
 }
 
 /** What the gateway adds to each request. @throws {CountersignError} `config/malformed` */
-function fixedHeaders({ name, kind, credential, credentialHeader, headers }: HttpUpstreamConfig): Headers {
-  const fixed: (readonly [string, string])[] = [...headers, ['accept-encoding', 'identity']]
-  if (typeof credential !== 'object') return fixed
+function fixedHeaders(config: HttpUpstreamConfig): Headers {
+  return [...config.headers, ['accept-encoding', 'identity'], ...credentialHeaders(config)]
+}
+
+/** What carries the gateway's own credential; nothing where it has none. @throws {CountersignError} `config/malformed` */
+export function credentialHeaders({ name, kind, credential, credentialHeader }: HttpUpstreamConfig): Headers {
+  if (typeof credential !== 'object') return []
   if (!SECRET.test(credential.secret)) {
     throw new CountersignError(
       'config/malformed',
@@ -103,7 +107,7 @@ function fixedHeaders({ name, kind, credential, credentialHeader, headers }: Htt
     )
   }
   const header = credentialHeader ?? HTTP_KINDS[kind].credentialHeader
-  return [...fixed, [header, header === BEARER_HEADER ? `Bearer ${credential.secret}` : credential.secret]]
+  return [[header, header === BEARER_HEADER ? `Bearer ${credential.secret}` : credential.secret]]
 }
 
 /** Headers that are not taken from a request: credentials, unless the client's own are meant, and what is added anyway. */

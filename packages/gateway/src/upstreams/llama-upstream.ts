@@ -167,10 +167,11 @@ function streamed(
 }
 
 /** Nobody carries the request, and there is nothing to observe. */
-const NOTHING_KNOWN: Pick<UpstreamAnswer, 'observations' | 'requestId' | 'tlsCertificate'> = {
+const NOTHING_KNOWN: Pick<UpstreamAnswer, 'observations' | 'requestId' | 'shown' | 'covering'> = {
   observations: [],
   requestId: undefined,
-  tlsCertificate: undefined,
+  shown: undefined,
+  covering: undefined,
 }
 
 function whole(status: number, bytes: Uint8Array): UpstreamAnswer {

@@ -2,8 +2,21 @@
 import { readFileSync } from 'node:fs'
 import { CountersignError, quote } from '@countersign/verify'
 import type { SecretSource, UpstreamConfig } from '../config/config.ts'
-import { createHttpUpstream } from './http-upstream.ts'
+import { createHttpUpstream, credentialHeaders } from './http-upstream.ts'
 import type { Upstream } from './upstream.ts'
+
+/** What opens an upstream to questions for evidence. */
+export interface EvidenceAccess {
+  /** Authorities that its certificate may be from, in PEM; the usual ones when `undefined`. */
+  readonly ca: string | undefined
+  /** Headers with its credential, where it goes there too. */
+  readonly credential: { readonly [name: string]: string }
+}
+
+export interface StartedUpstreams {
+  readonly upstreams: Map<string, Upstream>
+  accessOf(name: string): EvidenceAccess
+}
 
 /** Longest secret that is read, in bytes. */
 const MAX_SECRET_BYTES = 16 * 1024
@@ -13,14 +26,18 @@ const MAX_SECRET_BYTES = 16 * 1024
  *
  * @throws {CountersignError} `config/missing-file` for a secret or certificate that is not there
  */
-export function startUpstreams(configs: readonly UpstreamConfig[]): Map<string, Upstream> {
-  return new Map(
-    configs.map(({ caFile, credential, ...config }) => {
-      const secret = typeof credential === 'string' ? credential : { secret: readSecret(config.name, credential) }
-      const ca = caFile === undefined ? undefined : readText(config.name, caFile)
-      return [config.name, createHttpUpstream({ ...config, credential: secret, ca })]
-    }),
-  )
+export function startUpstreams(configs: readonly UpstreamConfig[]): StartedUpstreams {
+  const upstreams = new Map<string, Upstream>()
+  const asked = new Map<string, EvidenceAccess>()
+  for (const { caFile, credential, ...config } of configs) {
+    const secret = typeof credential === 'string' ? credential : { secret: readSecret(config.name, credential) }
+    const ca = caFile === undefined ? undefined : readText(config.name, caFile)
+    const read = { ...config, credential: secret, ca }
+    upstreams.set(config.name, createHttpUpstream(read))
+    const headers = config.place?.sendsCredential === true ? credentialHeaders(read) : []
+    asked.set(config.name, { ca, credential: Object.fromEntries(headers) })
+  }
+  return { upstreams, accessOf: (name) => asked.get(name) ?? { ca: undefined, credential: {} } }
 }
 
 function readSecret(upstream: string, source: SecretSource): string {

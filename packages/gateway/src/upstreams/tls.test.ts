@@ -16,7 +16,7 @@ test('says the certificate that the upstream showed, on every request of the con
     await withUpstream(configFor(mock.url, { ca: tls.cert }), async (upstream) => {
       for (let i = 0; i < 3; i++) {
         const answer = await upstream.send(requestFor())
-        assert.equal(answer.tlsCertificate, fingerprintOf(tls.cert))
+        assert.equal(answer.shown?.sha256, fingerprintOf(tls.cert))
         await textOf(answer)
       }
     })

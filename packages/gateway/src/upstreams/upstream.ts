@@ -1,7 +1,8 @@
 /** An upstream: whatever answers a request, as the relay sees it. Its kinds are tables and functions, not classes. */
 import type { Readable } from 'node:stream'
-import type { Observation, ServedModel, UpstreamKind } from '@countersign/verify'
+import type { Observation, ServedModel, StatementDigest, UpstreamKind } from '@countersign/verify'
 import type { Dialect, RequestFacts } from '../dialects/dialect.ts'
+import type { AttestedTls, ShownCertificate } from './shown-certificate.ts'
 
 export type { UpstreamKind }
 
@@ -21,6 +22,16 @@ export interface UpstreamRequest {
   readonly facts: RequestFacts | undefined
   /** Ends the request at once. */
   readonly signal: AbortSignal
+  /** The server that it may go to, where that is settled by evidence; to no other is a byte of it sent. */
+  readonly attested?: AttestedTls | undefined
+}
+
+/** What is on record of the place that gave an answer. */
+export interface Covering {
+  /** Digest of the appraisal statement. */
+  readonly appraisal: StatementDigest
+  /** SHA-256 of the evidence file and of the collateral, hexadecimal. */
+  readonly evidence: readonly string[]
 }
 
 /** What an upstream answered, with its body still to come. */
@@ -33,8 +44,10 @@ export interface UpstreamAnswer {
   readonly observations: readonly Observation[]
   /** The upstream's own id of the request, bounded. */
   readonly requestId: string | undefined
-  /** SHA-256 of the certificate that the upstream showed, hexadecimal, where it is known for this very connection. */
-  readonly tlsCertificate: string | undefined
+  /** What the upstream showed on this very connection, where that is known. */
+  readonly shown: ShownCertificate | undefined
+  /** The accepted appraisal of the place that it came from, where there is one. */
+  readonly covering: Covering | undefined
 }
 
 export interface Upstream {
@@ -45,12 +58,15 @@ export interface Upstream {
   /** The model that is loaded here, by its file's digest; `undefined` where nobody here knows the weights. */
   readonly served: ServedModel | undefined
   /** State of its circuit breaker, where it has one. */
-  readonly circuit?: 'closed' | 'half-open' | 'open'
+  readonly circuit?: 'closed' | 'half-open' | 'open' | undefined
+  /** Whether its place must be shown before anything is sent, and is not. */
+  readonly isWithheld?: boolean
   /**
    * Sends one request, once.
    *
    * @throws {CountersignError} `upstream/unreachable`, `upstream/timeout`, `upstream/reset`, `upstream/busy` (its
-   *   concurrency limit, or its circuit is open), `upstream/malformed`, and for embedded engines `execution/*`
+   *   concurrency limit, or its circuit is open), `upstream/malformed`, for embedded engines `execution/*`, and
+   *   `place/not-shown` where its place must be shown, and is not
    */
   send(request: UpstreamRequest): Promise<UpstreamAnswer>
   close(): Promise<void>

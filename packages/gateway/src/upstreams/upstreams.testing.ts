@@ -20,6 +20,7 @@ export function configFor(origin: string, changes: Partial<HttpUpstreamConfig> =
     timeouts: DEFAULT_TIMEOUTS,
     concurrency: DEFAULT_CONCURRENCY,
     breaker: DEFAULT_BREAKER,
+    place: undefined,
     ...changes,
   }
 }

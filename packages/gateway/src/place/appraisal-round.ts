@@ -1,0 +1,163 @@
+/** One round: a fresh challenge, the evidence that answers it, the collateral that it needs, and what they show together. */
+import { randomBytes } from 'node:crypto'
+import {
+  type Appraisal,
+  type AppraisalOutcome,
+  type AppraisalPredicate,
+  appraiseEvidence,
+  type CollateralItem,
+  CountersignError,
+  type Crypto,
+  collateralNeeds,
+  formatCollateral,
+  formatEvidence,
+  type Memory,
+  type PlacePolicy,
+  parseBase64,
+  parseCollateral,
+  parseEvidence,
+  type TrustedRoots,
+  toBase64,
+  type UnverifiedEvidence,
+  utf8,
+} from '@countersign/verify'
+import type { ShownCertificate } from '../upstreams/shown-certificate.ts'
+import type { CollateralFetcher } from './collateral-fetcher.ts'
+
+export interface Gathered {
+  readonly evidence: UnverifiedEvidence
+  /** What the server showed that was asked; `undefined` where none was, or without TLS. */
+  readonly shown: ShownCertificate | undefined
+}
+
+/** A place that is asked for evidence. */
+export interface AskedPlace {
+  /** As statements name it. */
+  readonly place: AppraisalPredicate['place']
+  readonly policy: PlacePolicy
+  /** Length of the challenge; 0 where its evidence has no room for one. Where it has, evidence without the right one is old. */
+  readonly nonceBytes: number
+  /** @throws {CountersignError} `place/unreachable`, `evidence/*`, `json/*`, `shape/*`, `bytes/*` */
+  gather(nonce: Uint8Array, signal: AbortSignal): Promise<Gathered>
+}
+
+export interface RoundTools {
+  readonly crypto: Crypto
+  readonly collateral: CollateralFetcher
+  readonly memory: Memory
+  readonly nowMs: () => number
+  /** In place of the vendors' own: for tests with a PKI of their own. */
+  readonly roots: TrustedRoots | undefined
+}
+
+/** What a round found, with the exact files. */
+export interface Round {
+  readonly outcome: AppraisalOutcome
+  /** One sentence for the operator. Never what a server wrote. */
+  readonly reason: string
+  readonly failed: readonly string[]
+  readonly appraisal: Appraisal | undefined
+  readonly files: { readonly evidence: Uint8Array; readonly collateral: Uint8Array } | undefined
+  readonly shown: ShownCertificate | undefined
+  /** When the challenge was made. */
+  readonly gatheredAtMs: number
+  readonly appraisedAtMs: number
+  readonly validUntilMs: number
+}
+
+/** No check of the verifier: that evidence is new is for whoever made the challenge to say. */
+const FRESHNESS_CHECK = 'place/freshness'
+const MAX_CERTIFICATES = 8
+const MAX_CERTIFICATE_TEXT = 16 * 1024
+
+/** Never rejects for what a place or a maker does. */
+export async function runRound(asked: AskedPlace, tools: RoundTools, signal: AbortSignal): Promise<Round> {
+  const nonce = new Uint8Array(randomBytes(asked.nonceBytes))
+  const gatheredAtMs = tools.nowMs()
+  try {
+    const { evidence, shown } = await asked.gather(nonce, signal)
+    const file = utf8(JSON.stringify(formatEvidence(evidence)))
+    // As whoever is given the file will read it.
+    const read = parseEvidence(file)
+    const { bundle } = await tools.collateral.fetch(collateralNeeds(read), signal)
+    const collateral = utf8(JSON.stringify(formatCollateral({ items: [...broughtAlong(read), ...bundle.items] })))
+    const appraisedAtMs = tools.nowMs()
+    const { crypto, memory, roots } = tools
+    const appraisal = appraiseEvidence(read, {
+      crypto,
+      atMs: appraisedAtMs,
+      collateral: parseCollateral(collateral),
+      policy: asked.policy,
+      nonce: nonce.length === 0 ? undefined : nonce,
+      memory,
+      ...(roots === undefined ? {} : { roots }),
+    })
+    const times = { gatheredAtMs, appraisedAtMs }
+    return { ...judge(asked, appraisal, times), appraisal, files: { evidence: file, collateral }, shown, ...times }
+  } catch (thrown) {
+    if (!(thrown instanceof CountersignError)) throw thrown
+    return unavailable(thrown.message, gatheredAtMs, tools.nowMs())
+  }
+}
+
+interface Times {
+  readonly gatheredAtMs: number
+  readonly appraisedAtMs: number
+}
+
+type Judged = Pick<Round, 'outcome' | 'reason' | 'failed' | 'validUntilMs'>
+
+function judge({ policy, nonceBytes }: AskedPlace, appraisal: Appraisal, times: Times): Judged {
+  const failed = appraisal.checks.filter(({ result }) => result === 'fail').map(({ name }) => name)
+  const { status, reason, freshness, currentUntilMs = Number.MAX_SAFE_INTEGER } = appraisal
+  if (status !== 'accepted') return { outcome: status, reason, failed, validUntilMs: times.appraisedAtMs }
+  if (nonceBytes > 0 && freshness !== 'nonce') {
+    const why = 'the evidence does not answer the challenge that was sent for it'
+    return { outcome: 'refused', reason: why, failed: [FRESHNESS_CHECK], validUntilMs: times.appraisedAtMs }
+  }
+  const made = freshness === 'signed-time' ? appraisal.items.flatMap(({ madeAtMs }) => madeAtMs ?? []) : []
+  const validUntilMs = Math.min(currentUntilMs, Math.min(times.gatheredAtMs, ...made) + policy.maxAgeMs)
+  if (validUntilMs > times.appraisedAtMs) return { outcome: 'accepted', reason, failed: [], validUntilMs }
+  const why = 'the evidence says itself that it is older than the policy allows'
+  return { outcome: 'refused', reason: why, failed: [FRESHNESS_CHECK], validUntilMs: times.appraisedAtMs }
+}
+
+function unavailable(reason: string, gatheredAtMs: number, nowMs: number): Round {
+  const nothing = { failed: [], appraisal: undefined, files: undefined, shown: undefined }
+  return { outcome: 'unavailable', reason, ...nothing, gatheredAtMs, appraisedAtMs: nowMs, validUntilMs: nowMs }
+}
+
+/** Certificates that came with the evidence, for kinds whose maker serves them nowhere. Their signatures are checked like any. */
+function broughtAlong({ beside }: UnverifiedEvidence): readonly CollateralItem[] {
+  const { certificates } = beside
+  if (!Array.isArray(certificates)) return []
+  return certificates.slice(0, MAX_CERTIFICATES).flatMap((text) => {
+    if (typeof text !== 'string' || text.length > MAX_CERTIFICATE_TEXT) return []
+    return [{ kind: 'certificate' as const, content: parseBase64(text) }]
+  })
+}
+
+/** The statement's words for a round. */
+export function appraisalOf(
+  { place, policy: { profile } }: AskedPlace,
+  written: AppraisalPredicate['policy'],
+  round: Round,
+  digests: { readonly evidence: string; readonly collateral: string } | undefined,
+): AppraisalPredicate {
+  const { outcome, appraisal, failed, shown, gatheredAtMs, appraisedAtMs, validUntilMs } = round
+  return {
+    place,
+    policy: written,
+    profile,
+    outcome,
+    facts: appraisal?.facts.map(({ name, status }) => ({ name, status })) ?? [],
+    keys: appraisal?.keys ?? [],
+    freshness: appraisal?.freshness ?? 'none',
+    ...digests,
+    ...(shown === undefined ? {} : { tlsCertificate: toBase64(shown.der) }),
+    failed,
+    gatheredAtMs,
+    appraisedAtMs: Math.max(gatheredAtMs, appraisedAtMs),
+    validUntilMs,
+  }
+}

@@ -1,0 +1,56 @@
+/** An upstream to which nothing is sent unless its place is shown, where that is demanded. */
+import { CountersignError } from '@countersign/verify'
+import { isAttested } from '../upstreams/shown-certificate.ts'
+import type { Upstream, UpstreamAnswer } from '../upstreams/upstream.ts'
+import type { Acceptance } from './place-state.ts'
+
+/** What is known of a place at this moment: a look-up, no more. */
+export interface PlaceStanding {
+  readonly onFailure: 'refuse' | 'flag'
+  /** Its acceptance, while it is current. */
+  acceptance(): Acceptance | undefined
+}
+
+/**
+ * Stands between whoever sends and the upstream, so that there is no other way to it. With `refuse`, a request goes to the
+ * attested server or to none. With `flag` it goes in any case, and the answer is covered when it came from there.
+ */
+export function guardUpstream(upstream: Upstream, standing: PlaceStanding): Upstream {
+  const { name, kind, origin, served } = upstream
+  const mustBeShown = standing.onFailure === 'refuse'
+  return {
+    name,
+    kind,
+    origin,
+    served,
+    get circuit() {
+      return upstream.circuit
+    },
+    get isWithheld() {
+      return mustBeShown && standing.acceptance() === undefined
+    },
+    async send(request) {
+      const acceptance = standing.acceptance()
+      if (acceptance === undefined) {
+        if (mustBeShown) throw notShown(name)
+        return await upstream.send(request)
+      }
+      const answer = await upstream.send(mustBeShown ? { ...request, attested: acceptance.tls } : request)
+      return covered(answer, acceptance)
+    },
+    close: () => upstream.close(),
+  }
+}
+
+function covered(answer: UpstreamAnswer, { tls, appraisal, evidence }: Acceptance): UpstreamAnswer {
+  if (tls !== undefined && !isAttested(tls, answer.shown)) return answer
+  return { ...answer, covering: { appraisal, evidence } }
+}
+
+/** @param place Name of an upstream, or of the gateway itself. */
+export function notShown(place: string): CountersignError {
+  return new CountersignError(
+    'place/not-shown',
+    `${place} has not shown where it runs, as it must before anything is sent`,
+  )
+}

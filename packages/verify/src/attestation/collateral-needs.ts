@@ -1,0 +1,68 @@
+/** What a verifier needs of the makers of hardware for one evidence file. Says it; fetches nothing. */
+import { parseBase64Url } from '../bytes/base64.ts'
+import { parseUtf8, toHex } from '../bytes/bytes.ts'
+import { FILE_LIMITS, parseJson } from '../bytes/json.ts'
+import { Fields } from '../bytes/shape.ts'
+import { CountersignError } from '../errors.ts'
+import type { EvidenceItem, UnverifiedEvidence } from './evidence-file.ts'
+import type { EvidenceKind } from './evidence-kind.ts'
+import { parseSnpReport, type SnpReport } from './sev-snp/report.ts'
+import { parseTcbVersion, type SnpProduct, type TcbVersion } from './sev-snp/tcb-version.ts'
+
+/** One thing that its maker serves. Values come from evidence that nobody checked: they name what to ask for, and prove nothing. */
+export type CollateralNeed =
+  /** TCB information of a platform, identity of the quoting enclave, and the lists of revoked certificates. */
+  | { readonly kind: 'intel-tcb'; readonly fmspc: string; readonly ca: 'platform' | 'processor' }
+  /** The certificate of one chip at one level, its issuers, and the list of revoked ones. */
+  | { readonly kind: 'amd-vcek'; readonly product: SnpProduct; readonly chipId: string; readonly tcb: TcbVersion }
+  /** The issuers of a certificate that the evidence brings along, and the list of revoked ones. */
+  | { readonly kind: 'amd-vlek'; readonly product: SnpProduct }
+  /** Keys of a token's issuer. */
+  | { readonly kind: 'jwks'; readonly issuer: string }
+
+export const NVIDIA_ISSUER = 'https://nras.attestation.nvidia.com'
+export const GOOGLE_ISSUER = 'https://confidentialcomputing.googleapis.com'
+
+/** Reports before version 3 do not say their product: one of these. */
+const OLD_PRODUCTS: readonly SnpProduct[] = ['milan', 'genoa']
+/** Chips of Turin are known by fewer bytes. */
+const TURIN_CHIP_BYTES = 8
+
+const NEEDS: { readonly [kind in EvidenceKind]?: (item: EvidenceItem) => readonly CollateralNeed[] } = {
+  'sev-snp': ({ content }) => needsOfReport(parseSnpReport(content)),
+  'nvidia-nras': () => [{ kind: 'jwks', issuer: NVIDIA_ISSUER }],
+  'confidential-space': () => [{ kind: 'jwks', issuer: GOOGLE_ISSUER }],
+  maa: ({ content }) => [{ kind: 'jwks', issuer: issuerOf(content) }],
+}
+
+/**
+ * What to ask the makers for, beside what a file brings along. Of an item that cannot be read nothing is needed: its appraisal
+ * says what is wrong with it.
+ */
+export function collateralNeeds({ items }: UnverifiedEvidence): readonly CollateralNeed[] {
+  return items.flatMap((item) => {
+    try {
+      return NEEDS[item.kind]?.(item) ?? []
+    } catch (thrown) {
+      if (thrown instanceof CountersignError) return []
+      throw thrown
+    }
+  })
+}
+
+function needsOfReport({ product, signingKey, chipId, reportedTcb }: SnpReport): readonly CollateralNeed[] {
+  const products = product === undefined ? OLD_PRODUCTS : [product]
+  if (signingKey === 'vlek') return products.map((each) => ({ kind: 'amd-vlek', product: each }))
+  return products.map((each) => ({
+    kind: 'amd-vcek',
+    product: each,
+    chipId: toHex(each === 'turin' ? chipId.subarray(0, TURIN_CHIP_BYTES) : chipId),
+    tcb: parseTcbVersion(reportedTcb, each),
+  }))
+}
+
+/** Whom a token says that it is from. */
+function issuerOf(token: Uint8Array): string {
+  const [, payload = ''] = parseUtf8(token).trim().split('.')
+  return new Fields(parseJson(parseBase64Url(payload), FILE_LIMITS), 'token').text('iss')
+}
