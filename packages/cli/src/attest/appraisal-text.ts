@@ -1,5 +1,12 @@
 /** An appraisal as people read it: facts first, then what was measured, then the checks that did not pass. */
-import type { Appraisal, AppraisalStatus, Appraised, EvidenceCheck, EvidenceResult, FactStatus } from '@countersign/verify'
+import type {
+  Appraisal,
+  AppraisalStatus,
+  Appraised,
+  EvidenceCheck,
+  EvidenceResult,
+  FactStatus,
+} from '@countersign/verify'
 import { paint, wrap } from '../terminal.ts'
 
 const WIDTH = 20

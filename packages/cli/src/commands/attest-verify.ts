@@ -55,7 +55,10 @@ export function addAppraiseOptions(command: Command): Command {
     .option('--kind <kind>', 'what the file is, where its bytes do not tell')
     .option('--nonce <hex>', 'the challenge that the evidence must answer')
     .option('--at <time>', 'the time to judge by, ISO 8601 (default: now)')
-    .option('--event-log <file>', 'log of what was measured into the RTMRs of a TDX quote: dstack’s JSON, or a CCEL table')
+    .option(
+      '--event-log <file>',
+      'log of what was measured into the RTMRs of a TDX quote: dstack’s JSON, or a CCEL table',
+    )
     .option('--profile <name>', 'how the serving key is bound, where the file does not say')
     .option('--beside <file>', 'what the provider says beside its evidence (JSON), for the profile')
 }

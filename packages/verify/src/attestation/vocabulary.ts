@@ -33,8 +33,11 @@ export interface Vocabulary {
 
 const DSTACK_EVENTS = ['app-id', 'compose-hash', 'os-image-hash', 'key-provider', 'instance-id']
 
-/** Beside a processor that can have GPUs: keys of NVIDIA's service, whose token says what the GPUs are. By thumbprint. */
-const GPU_SIGNERS = ['nras_key']
+/**
+ * Beside a processor that can have GPUs: keys of NVIDIA's service, whose tokens say what the GPUs are, by thumbprint; or who
+ * issued their certificates, by SHA-256, since the keys themselves last two days.
+ */
+const GPU_SIGNERS = ['nras_key', 'nras_ca']
 
 const TDX_STATES = [
   ...['UpToDate', 'SWHardeningNeeded', 'ConfigurationNeeded', 'ConfigurationAndSWHardeningNeeded'],
@@ -111,7 +114,7 @@ export const TEE_VOCABULARY: { readonly [kind in TeeKind]: Vocabulary } = {
   'confidential-space': {
     ...NOTHING,
     signers: [
-      ...['image_digest', 'image_signature_key', 'project_id', 'service_account', 'audience', 'token_key'],
+      ...['image_digest', 'image_signature_key', 'project_id', 'service_account', 'audience', 'token_key', 'token_ca'],
       ...GPU_SIGNERS,
     ],
     identifying: ['image_digest', 'image_signature_key'],
@@ -123,7 +126,7 @@ export const TEE_VOCABULARY: { readonly [kind in TeeKind]: Vocabulary } = {
   maa: {
     ...NOTHING,
     measurements: [...TPM_PCRS, 'mrtd', 'rtmr0', 'rtmr1', 'rtmr2', 'rtmr3', 'measurement', 'hostdata'],
-    signers: ['token_key', 'issuer', 'policy_hash', ...GPU_SIGNERS],
+    signers: ['token_key', 'token_ca', 'issuer', 'policy_hash', ...GPU_SIGNERS],
     identifying: [...TPM_PCRS, 'hostdata'],
     minimum: ['bootloader', 'tee', 'snp', 'microcode', 'guestsvn'],
     states: TDX_STATES,

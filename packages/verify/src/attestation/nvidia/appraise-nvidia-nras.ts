@@ -27,7 +27,7 @@ import {
   tierOf,
   timesOf,
 } from '../token/token-claims.ts'
-import { checkPins, checkSignatures } from '../token/token-keys.ts'
+import { checkPins, checkSignatures, NRAS_PINS } from '../token/token-keys.ts'
 import { MAX_DEVICES, parseDetachedEat, type UnverifiedDetachedEat } from './detached-eat.ts'
 
 export const NRAS_ISSUER = 'https://nras.attestation.nvidia.com'
@@ -52,9 +52,6 @@ const GENUINE_CHECKS = [
 ] as const
 export const NRAS_CHECKS = [...GENUINE_CHECKS, 'nonce'] as const
 type Checks = EvidenceChecks<(typeof NRAS_CHECKS)[number]>
-
-/** Name of the pins among a policy's signers. */
-const PIN_NAME = 'nras_key'
 
 /** The number of NVIDIA among makers of hardware. */
 const NVIDIA = '5703'
@@ -101,7 +98,8 @@ interface Device {
 export function appraiseNvidiaNras({ content }: EvidenceItem, input: AppraisalInput): Appraised {
   const list: Checks = new EvidenceChecks('nvidia-nras', NRAS_CHECKS)
   const bundle = list.attempt('format', () => parseDetachedEat(content))
-  const isSigned = bundle !== undefined && openBundle(list, bundle, input)
+  const keyUntilMs = bundle === undefined ? undefined : openBundle(list, bundle, input)
+  const isSigned = bundle !== undefined && keyUntilMs !== undefined
   const overall = new Fields(bundle?.overall.jws.claims ?? {}, 'token')
   const devices = (bundle?.devices ?? []).map((device) => readDevice(device))
   const times = isSigned ? checkTimes(list, [overall, ...devices.map(({ claims }) => claims)], input.atMs) : undefined
@@ -118,7 +116,7 @@ export function appraiseNvidiaNras({ content }: EvidenceItem, input: AppraisalIn
     boundData: isVouched && list.passed('same-nonce') ? parseHex(nonceOf(overall)) : undefined,
     deviceIds: isVouched ? devices.flatMap(({ claims }) => readable(() => [deviceIdOf(claims)]) ?? []) : [],
     madeAtMs: isVouched ? times?.issuedAtMs : undefined,
-    currentUntilMs: isVouched && times !== undefined ? times.expiresAtMs - 1 : undefined,
+    currentUntilMs: isVouched && times !== undefined ? Math.min(times.expiresAtMs - 1, keyUntilMs) : undefined,
     answersNonce: isVouched && list.passed('same-nonce', 'nonce'),
     tier: tierOf(list, isGenuine && input.policy !== undefined, warnings),
     claims: isVouched ? claimsShown(bundle.overall.jws.claims, devices) : {},
@@ -130,8 +128,11 @@ function readDevice({ name, text, jws }: UnverifiedDetachedEat['devices'][number
   return { name, text, claims: new Fields(jws.claims, name), raw: jws.claims }
 }
 
-/** Whose word it is. Whether a key signed every token, and none of this failed. */
-function openBundle(list: Checks, bundle: UnverifiedDetachedEat, input: AppraisalInput): boolean {
+/**
+ * Whose word it is. Until when certificates that the keys rest on are valid, milliseconds; `undefined` where no key is known to
+ * have signed every token, or one of these checks failed.
+ */
+function openBundle(list: Checks, bundle: UnverifiedDetachedEat, input: AppraisalInput): number | undefined {
   const tokens = [bundle.overall, ...bundle.devices]
   const issuers = tokens.map(({ jws }) => jws.claims.iss)
   list.attempt('staging-issuer', () => {
@@ -141,16 +142,16 @@ function openBundle(list: Checks, bundle: UnverifiedDetachedEat, input: Appraisa
       "the token is of NVIDIA's staging service, which vouches for nothing",
     )
   })
-  if (hasFailed(list, 'staging-issuer')) return false
+  if (hasFailed(list, 'staging-issuer')) return undefined
   list.attempt('issuer', () => {
     if (issuers.every((issuer) => issuer === NRAS_ISSUER)) return
     throw new CountersignError('evidence/unsupported', `not every token is of ${NRAS_ISSUER}`)
   })
-  if (hasFailed(list, 'issuer')) return false
-  const keys = checkSignatures(list, input, tokens, PIN_NAME)
-  if (keys === undefined) return false
-  checkPins(list, input, keys, PIN_NAME)
-  return !hasFailed(list, 'token-key')
+  if (hasFailed(list, 'issuer')) return undefined
+  const keys = checkSignatures(list, input, tokens, NRAS_PINS)
+  if (keys === undefined) return undefined
+  const untilMs = checkPins(list, input, keys, NRAS_PINS)
+  return hasFailed(list, 'token-key') ? undefined : untilMs
 }
 
 /** The time in which all tokens are valid. */

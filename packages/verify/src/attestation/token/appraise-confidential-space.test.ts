@@ -3,10 +3,12 @@ import { test } from 'node:test'
 import { utf8 } from '../../bytes/bytes.ts'
 import { createMemory } from '../../bytes/memory.ts'
 import type { ErrorCode } from '../../errors.ts'
+import { type ChainLink, createTestKey, issueChain, pinOf } from '../x509/pki.testing.ts'
 import { CONFIDENTIAL_SPACE_CHECKS } from './appraise-confidential-space.ts'
-import { checksThat, keySet, signText, signToken, testTokenKey } from './token.testing.ts'
+import { checksThat, keySet, signText, signToken, testTokenKey, x5cOf } from './token.testing.ts'
 import {
   appraiseScene,
+  CONFIDENTIAL_SPACE_CLAIMS,
   CONFIDENTIAL_SPACE_POLICY,
   containerClaims,
   ISSUED_MS,
@@ -247,4 +249,78 @@ test('a claim that comes twice is refused', () => {
   const token = signText(TOKEN_KEY, header, '{"dbgstat":"enabled","dbgstat":"disabled-since-boot"}')
   const appraised = appraise({ token })
   assert.equal(appraised.checks.find(({ result }) => result === 'fail')?.code, 'json/duplicate-key')
+})
+
+/** A token that brings its certificates along, as Google's tokens for offline checking do. */
+function certifiedScene(changes: {
+  readonly root?: Partial<ChainLink>
+  readonly middle?: Partial<ChainLink>
+  readonly leaf?: Partial<ChainLink>
+  readonly pin?: number
+  readonly length?: number
+}): TokenScene {
+  const chain = issueChain(
+    { subject: 'test root', key: createTestKey('rsa4096'), ...changes.root },
+    { subject: 'test intermediate', key: createTestKey('p384', 'intermediate'), ...changes.middle },
+    { subject: 'test leaf', key: TOKEN_KEY.key, ...changes.leaf },
+  )
+  const header = { kid: undefined, x5c: x5cOf(chain.slice(0, changes.length ?? 3)) }
+  const { token_key: _, ...others } = POLICY.signers
+  const pin = pinOf(chain[changes.pin ?? 2] ?? new Uint8Array(0))
+  return {
+    token: signToken(TOKEN_KEY, CONFIDENTIAL_SPACE_CLAIMS, header),
+    policy: { ...POLICY, signers: { ...others, token_ca: [pin] } },
+    input: { collateral: { items: [] } },
+  }
+}
+
+test('a token that brings its certificates holds by the pinned root, or by one below it, without a key set', () => {
+  for (const pin of [1, 2]) {
+    const appraised = appraise(certifiedScene({ pin }))
+    assert.deepEqual(checksThat(appraised, 'pass'), [...CONFIDENTIAL_SPACE_CHECKS])
+    assert.ok(appraised.isGenuine && appraised.isKnownCode)
+  }
+  const soon = ISSUED_MS + 120_000
+  assert.equal(appraise(certifiedScene({ leaf: { notAfterMs: soon } })).currentUntilMs, soon)
+})
+
+const BAD_CERTIFICATES: readonly (readonly [string, string, ErrorCode, Parameters<typeof certifiedScene>[0]])[] = [
+  ['the pinned root left out', 'token-key', 'certificate/wrong-chain', { length: 2 }],
+  ['the leaf alone, pinned as if it were an issuer', 'token-key', 'certificate/wrong-chain', { pin: 0, length: 1 }],
+  ['an intermediate that may not issue', 'token-key', 'certificate/wrong-chain', { middle: { isCa: false } }],
+  ['a leaf of another issuer', 'token-key', 'certificate/wrong-chain', { leaf: { issuer: 'other' } }],
+  [
+    'a leaf that another key signed',
+    'token-key',
+    'certificate/wrong-chain',
+    { leaf: { signer: createTestKey('p384', 'impostor') } },
+  ],
+  ['a leaf that expired', 'token-key', 'certificate/not-current', { leaf: { notAfterMs: ISSUED_MS } }],
+  ['a root that expired', 'token-key', 'certificate/not-current', { root: { notAfterMs: ISSUED_MS } }],
+  [
+    'a leaf with an extension that is not understood',
+    'token-key',
+    'certificate/wrong-chain',
+    { leaf: { extensions: [{ oid: '1.2.3', critical: true, value: utf8('x') }] } },
+  ],
+  ['the certificate of another key', 'signature', 'signature/invalid', { leaf: { key: OTHER_KEY.key } }],
+  ['a leaf of another kind of key', 'signature', 'signature/invalid', { leaf: { key: createTestKey('p256') } }],
+]
+
+for (const [what, check, code, changes] of BAD_CERTIFICATES) {
+  test(`a token that brings its certificates, ${what}: the check ${check} fails, and no other`, () => {
+    const appraised = appraise(certifiedScene(changes))
+    assert.deepEqual(checksThat(appraised, 'fail'), [check])
+    assert.equal(appraised.checks.find(({ result }) => result === 'fail')?.code, code)
+  })
+}
+
+test('certificates that a token brings count for nothing where the policy pins no issuer', () => {
+  const { policy: _, ...scene } = certifiedScene({})
+  const { token_key, ...others } = POLICY.signers
+  assert.deepEqual(checksThat(appraise({ ...scene, policy: undefined }), 'fail'), [])
+  assert.ok(!appraise({ ...scene, policy: undefined }).isGenuine)
+  assert.ok(!appraise({ ...scene, policy: { ...POLICY, signers: others } }).isGenuine)
+  // The key itself may be pinned as well, wherever it comes from.
+  assert.ok(appraise({ ...scene, policy: { ...POLICY, signers: { ...others, token_key } } }).isGenuine)
 })

@@ -1,6 +1,8 @@
 /**
- * Signed tokens: JSON Web Signatures in compact form, read strictly. What a header says about keys (`jwk`, `jku`, `x5c`,
- * `x5u`) is never looked at: a token cannot vouch for itself. @spec RFC 7515 §3.1, §5.2; RFC 8725 §3.1
+ * Signed tokens: JSON Web Signatures in compact form, read strictly. Keys that a header gives or points to (`jwk`, `jku`,
+ * `x5u`) are never looked at: a token cannot vouch for itself. Certificates in it count as far as a policy pins their issuer.
+ *
+ * @spec RFC 7515 §3.1, §5.2; RFC 8725 §3.1
  */
 import { parseBase64Url } from '../../bytes/base64.ts'
 import { utf8 } from '../../bytes/bytes.ts'
@@ -8,7 +10,8 @@ import { type Json, type JsonLimits, parseJson } from '../../bytes/json.ts'
 import { Fields } from '../../bytes/shape.ts'
 import type { Crypto } from '../../crypto/crypto.ts'
 import { CountersignError, quote } from '../../errors.ts'
-import type { TokenKey } from './jwks.ts'
+import { verifyMessage } from '../x509/chain.ts'
+import { readCertificates, type TokenKey } from './jwks.ts'
 
 /** Algorithms that the services whose tokens are read here sign with. */
 export const JWS_ALGORITHMS = ['RS256', 'ES256', 'ES384'] as const
@@ -22,6 +25,8 @@ export interface UnverifiedJws {
   readonly algorithm: JwsAlgorithm
   /** Names the key; a hint and no more. */
   readonly keyId: string | undefined
+  /** Where it names no key: the certificates that it brings along, DER, the key's first. Anybody can bring some. */
+  readonly certificates: readonly Uint8Array[]
   readonly claims: Claims
   /** Header and payload as they were signed, in ASCII. */
   readonly signed: Uint8Array
@@ -56,9 +61,11 @@ export function parseJws(token: string, algorithms: readonly JwsAlgorithm[]): Un
   const claims = parseJson(parseBase64Url(payload), CLAIMS_LIMITS)
   if (claims === null || typeof claims !== 'object' || Array.isArray(claims))
     throw malformed('its claims are no object')
+  const keyId = fields.optional('kid', () => fields.text('kid', { maxLength: MAX_KEY_ID_LENGTH }))
   return {
     algorithm: algorithmOf(fields.text('alg', { maxLength: 32 }), algorithms),
-    keyId: fields.optional('kid', () => fields.text('kid', { maxLength: MAX_KEY_ID_LENGTH })),
+    keyId,
+    certificates: keyId === undefined ? readCertificates(fields) : [],
     claims: claims as Claims,
     signed: utf8(`${header}.${payload}`),
     signature: parseBase64Url(signature),
@@ -74,8 +81,12 @@ function algorithmOf(name: string, algorithms: readonly JwsAlgorithm[]): JwsAlgo
   )
 }
 
-/** The kind of key that each algorithm needs. How long a signature must be is the provider's check. */
-const KEY_KINDS = { RS256: 'rsa', ES256: 'p256', ES384: 'p384' } as const
+/** The kind of key and the hash of each algorithm. How long a signature must be is the provider's check. */
+const NEEDS = {
+  RS256: { kind: 'rsa', hash: 'sha256' },
+  ES256: { kind: 'p256', hash: 'sha256' },
+  ES384: { kind: 'p384', hash: 'sha384' },
+} as const
 
 /**
  * Proves that the token was signed with that key, or throws. The algorithm must be the key's own: what the header says can
@@ -87,23 +98,11 @@ const KEY_KINDS = { RS256: 'rsa', ES256: 'p256', ES384: 'p384' } as const
  * @spec RFC 7518 §3.3, §3.4
  */
 export function verifyJws(crypto: Crypto, jws: UnverifiedJws, { key, algorithm }: TokenKey): void {
-  const isFit = KEY_KINDS[jws.algorithm] === key.kind && (algorithm === undefined || algorithm === jws.algorithm)
-  if (!isFit) {
+  const { kind, hash } = NEEDS[jws.algorithm]
+  if (kind !== key.kind || (algorithm !== undefined && algorithm !== jws.algorithm)) {
     throw new CountersignError('signature/invalid', `the token is signed by ${jws.algorithm}, which its key is not for`)
   }
-  if (!accepts(crypto, jws, key))
-    throw new CountersignError('signature/invalid', "the token's signature does not check")
-}
-
-function accepts(crypto: Crypto, { signed, signature }: UnverifiedJws, key: TokenKey['key']): boolean {
-  switch (key.kind) {
-    case 'rsa':
-      return crypto.rsaAccepts(key, { padding: 'pkcs1-v1_5', hash: 'sha256' }, signed, signature)
-    case 'p256':
-      return crypto.p256Accepts(key.point, signed, signature)
-    case 'p384':
-      return crypto.p384Accepts(key.point, signed, signature)
-  }
+  verifyMessage(crypto, key, hash, jws.signed, jws.signature)
 }
 
 function malformed(why: string): CountersignError {

@@ -5,13 +5,10 @@ import type { AppraisalInput, Appraised } from '../appraised.ts'
 import type { EvidenceChecks } from '../checks.ts'
 import { type Claims, type JwsAlgorithm, parseJws } from './jws.ts'
 import { requireValidAt, type TokenTimes, timesOf } from './token-claims.ts'
-import { checkPins, checkSignatures } from './token-keys.ts'
+import { checkPins, checkSignatures, TOKEN_PINS } from './token-keys.ts'
 
 export const TOKEN_CHECKS = ['format', 'issuer', 'signature', 'token-key', 'validity'] as const
 type TokenCheck = (typeof TOKEN_CHECKS)[number]
-
-/** Name of the pins in a policy's signers. */
-const PIN_NAME = 'token_key'
 
 /** A token that some key of the collateral signed. */
 export interface SignedToken {
@@ -19,6 +16,8 @@ export interface SignedToken {
   /** The same, as they came. */
   readonly raw: Claims
   readonly times: TokenTimes | undefined
+  /** Until when certificates that the key rests on are valid, milliseconds. */
+  readonly keyUntilMs: number
   /** Whether the policy vouches for that key, and the token is its issuer's. Until then the claims are anybody's. */
   readonly isVouched: boolean
 }
@@ -42,22 +41,29 @@ export function openToken<Name extends string>(
   const claims = new Fields(token.jws.claims, 'token')
   checkIssuer(claims)
   if (hasFailed(list, 'issuer')) return undefined
-  const keys = checkSignatures(list, input, [token], PIN_NAME)
+  const keys = checkSignatures(list, input, [token], TOKEN_PINS)
   if (keys === undefined) return undefined
-  checkPins(list, input, keys, PIN_NAME)
+  const keyUntilMs = checkPins(list, input, keys, TOKEN_PINS)
   if (hasFailed(list, 'token-key')) return undefined
   const times = list.attempt('validity', () => {
     const read = timesOf(claims)
     requireValidAt(read, input.atMs)
     return read
   })
-  return { claims, raw: token.jws.claims, times, isVouched: list.passed('issuer', 'signature', 'token-key') }
+  return {
+    claims,
+    raw: token.jws.claims,
+    times,
+    keyUntilMs,
+    isVouched: list.passed('issuer', 'signature', 'token-key'),
+  }
 }
 
 /** Times of a token whose issuer is known to have signed it; nothing of another's. */
 export function timesShown(token: SignedToken | undefined): Pick<Appraised, 'madeAtMs' | 'currentUntilMs'> {
-  const times = token?.isVouched === true ? token.times : undefined
-  return { madeAtMs: times?.issuedAtMs, currentUntilMs: times && times.expiresAtMs - 1 }
+  if (token?.isVouched !== true || token.times === undefined) return { madeAtMs: undefined, currentUntilMs: undefined }
+  const { issuedAtMs, expiresAtMs } = token.times
+  return { madeAtMs: issuedAtMs, currentUntilMs: Math.min(expiresAtMs - 1, token.keyUntilMs) }
 }
 
 /** As against passed and not checked. */

@@ -35,7 +35,7 @@ const CONTAINER = {
   image_signatures: [{ key_id: 'aa11', signature: 'c2ln', signature_algorithm: 'ECDSA_P256_SHA256' }],
 }
 
-const CONFIDENTIAL_SPACE_CLAIMS = {
+export const CONFIDENTIAL_SPACE_CLAIMS = {
   aud: 'https://verifier.example',
   iss: 'https://confidentialcomputing.googleapis.com',
   sub: 'https://www.googleapis.com/compute/v1/projects/answers/zones/europe-west4-a/instances/one',

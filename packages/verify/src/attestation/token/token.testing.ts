@@ -1,16 +1,15 @@
 /** Tokens for tests: keys of our own, key sets with them, and whatever header and claims a test wants signed. */
-import { p256, p384 } from '@noble/curves/nist.js'
-import { sha256, sha384 } from '@noble/hashes/sha2.js'
-import { toBase64Url } from '../../bytes/base64.ts'
-import { concat, parseHex, utf8 } from '../../bytes/bytes.ts'
+import { toBase64, toBase64Url } from '../../bytes/base64.ts'
+import { utf8 } from '../../bytes/bytes.ts'
 import type { Json } from '../../bytes/json.ts'
 import { createNodeCrypto } from '../../crypto/node-provider.ts'
-import { testRsaKey } from '../../crypto/rsa-keys.testing.ts'
 import { jsonBytes } from '../../fixture.testing.ts'
 import type { AppraisalInput, Appraised } from '../appraised.ts'
 import type { CollateralBundle } from '../collateral.ts'
 import { type PlacePolicy, readPlacePolicy } from '../place-policy.ts'
-import { type PublicTokenKey, thumbprintOf } from './jwks.ts'
+import { createTestKey, type TestKey } from '../x509/pki.testing.ts'
+import type { PublicKey } from '../x509/signature.ts'
+import { thumbprintOf } from './jwks.ts'
 import type { JwsAlgorithm } from './jws.ts'
 
 /** A key whose private half everybody has. */
@@ -18,47 +17,42 @@ export interface TestTokenKey {
   readonly keyId: string
   readonly algorithm: JwsAlgorithm
   readonly jwk: { readonly [name: string]: Json }
-  readonly publicKey: PublicTokenKey
   readonly thumbprint: string
+  /** For issuing certificates. */
+  readonly key: TestKey
+  readonly publicKey: PublicKey
   sign(message: Uint8Array): Uint8Array
 }
 
 export type ClaimChanges = { readonly [name: string]: Json | undefined }
 
-const RSA_SHA256_PREFIX = parseHex('3031300d060960864801650304020105000420')
+const KINDS = { RS256: 'rsa2048', ES256: 'p256', ES384: 'p384' } as const
 const crypto = createNodeCrypto()
 
+/** The key of a name. There are two RSA keys: that of names which end in `2`, and that of all others. */
 export function testTokenKey(algorithm: JwsAlgorithm, keyId: string): TestTokenKey {
-  const made = algorithm === 'RS256' ? rsaKey(keyId) : pointKey(algorithm, keyId)
-  return { keyId, algorithm, thumbprint: thumbprintOf(crypto, made.publicKey), ...made }
-}
-
-/** One of two keys: names that end in `2` have the other modulus. */
-function rsaKey(keyId: string): Pick<TestTokenKey, 'jwk' | 'publicKey' | 'sign'> {
-  const { key, signRaw } = testRsaKey(keyId.endsWith('2') ? 2049 : 2048)
-  const length = key.modulus.length
+  const isOther = algorithm === 'RS256' && keyId.endsWith('2')
+  const key = createTestKey(KINDS[algorithm], isOther ? 'other' : `token ${keyId}`)
+  const { publicKey } = key
   return {
-    jwk: { kty: 'RSA', kid: keyId, use: 'sig', n: toBase64Url(key.modulus), e: toBase64Url(key.exponent) },
-    publicKey: { kind: 'rsa', ...key },
-    sign: (message) => {
-      const info = concat(RSA_SHA256_PREFIX, sha256(message))
-      const padding = new Uint8Array(length - 3 - info.length).fill(0xff)
-      return signRaw(concat(Uint8Array.of(0, 1), padding, Uint8Array.of(0), info))
-    },
+    ...{ keyId, algorithm, key, publicKey, thumbprint: thumbprintOf(crypto, publicKey) },
+    jwk: { kid: keyId, ...membersOf(publicKey) },
+    sign: (message) => (algorithm === 'RS256' ? key.sign('rsa-pkcs1-sha256', message) : key.signRaw(message)),
   }
 }
 
-function pointKey(algorithm: 'ES256' | 'ES384', keyId: string): Pick<TestTokenKey, 'jwk' | 'publicKey' | 'sign'> {
-  const [curve, crv] = algorithm === 'ES256' ? ([p256, 'P-256'] as const) : ([p384, 'P-384'] as const)
-  const secret = (algorithm === 'ES256' ? sha256 : sha384)(utf8(`test token key ${keyId}`))
-  const point = curve.getPublicKey(secret, false)
-  const bytes = (point.length - 1) / 2
-  const [x, y] = [point.slice(1, 1 + bytes), point.slice(1 + bytes)]
-  return {
-    jwk: { kty: 'EC', crv, kid: keyId, x: toBase64Url(x), y: toBase64Url(y) },
-    publicKey: { kind: algorithm === 'ES256' ? 'p256' : 'p384', point },
-    sign: (message) => curve.sign(message, secret, { prehash: true, lowS: false }),
+function membersOf(key: PublicKey): { readonly [name: string]: Json } {
+  if (key.kind === 'rsa') {
+    return { kty: 'RSA', use: 'sig', n: toBase64Url(key.modulus), e: toBase64Url(key.exponent) }
   }
+  const bytes = (key.point.length - 1) / 2
+  const [x, y] = [key.point.slice(1, 1 + bytes), key.point.slice(1 + bytes)]
+  return { kty: 'EC', crv: key.kind === 'p256' ? 'P-256' : 'P-384', x: toBase64Url(x), y: toBase64Url(y) }
+}
+
+/** Certificates as `x5c` has them. */
+export function x5cOf(certificates: readonly Uint8Array[]): readonly string[] {
+  return certificates.map((certificate) => toBase64(certificate))
 }
 
 /** A compact token; `header` adds to what the key gives, and `undefined` takes away. */
