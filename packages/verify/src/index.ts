@@ -1,5 +1,6 @@
 /** Checks what Countersign hands out: bytes in, verdict out. Pure, synchronous, safe in browsers. */
 export { verifyAcceptance } from './accountability/acceptance.ts'
+export * from './attestation/answer-signature/names.ts'
 export {
   type Appraisal,
   type AppraisalStatus,
@@ -14,7 +15,9 @@ export {
   type TrustTier,
 } from './attestation/appraised.ts'
 export { importAzureEvidence } from './attestation/azure-vtpm/azure-evidence.ts'
+export type { BindingProfile } from './attestation/binding/binding-profile.ts'
 export { BINDING_PROFILES } from './attestation/binding/binding-profiles.ts'
+export { countersignReportData } from './attestation/binding/countersign.ts'
 export type { EvidenceCheck, EvidenceResult } from './attestation/checks.ts'
 export {
   COLLATERAL_FORMAT,
@@ -41,6 +44,7 @@ export { type PlacePolicy, readPlacePolicy } from './attestation/place-policy.ts
 export { PRESETS } from './attestation/presets.ts'
 export { PROFILE_NAMES, type ProfileName } from './attestation/profile-names.ts'
 export { importDcapCollateral } from './attestation/tdx/collateral-import.ts'
+export { parseTdxQuote, type UnverifiedTdxQuote } from './attestation/tdx/quote.ts'
 export { TEE_KINDS, TEE_VOCABULARY, type TeeKind } from './attestation/vocabulary.ts'
 export { parseCrl } from './attestation/x509/crl.ts'
 export { type AuditEvidence, boundOf, countOutcomes, type VerifiedAudit, verifyAudit } from './audit/audit.ts'

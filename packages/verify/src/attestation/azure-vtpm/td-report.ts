@@ -11,7 +11,7 @@ import type { TdReport, UnsignedRegion } from '../tdx/quote.ts'
 const REPORT_BYTES = 1024
 
 /** Where each field of a quote's report stands in the machine's own. */
-const FIELDS = [
+export const TD_REPORT_FIELDS = [
   ['tee_tcb_svn', 264, (report) => report.teeTcbSvn],
   ['mrseam', 280, (report) => report.mrSeam],
   ['mrsignerseam', 328, (report) => report.mrSignerSeam],
@@ -35,7 +35,7 @@ const FIELDS = [
  * @throws {CountersignError} `evidence/mismatch`
  */
 export function verifySameReport(own: Uint8Array, quoted: TdReport): void {
-  for (const [name, at, of] of FIELDS) {
+  for (const [name, at, of] of TD_REPORT_FIELDS) {
     const value = of(quoted)
     if (equalBytes(own.subarray(at, at + value.length), value)) continue
     throw new CountersignError('evidence/mismatch', `the quote has another ${name} than the report in the TPM`)
@@ -48,7 +48,7 @@ const MEASUREMENT_BYTES = 48
 
 /** Places of the report that no quote vouches for, for a report that begins at `offset`: its MAC, hashes, what is reserved. */
 export function unsignedReportRegions(offset: number): readonly UnsignedRegion[] {
-  const covered = FIELDS.map(([, at]) => ({ at, end: at + (LENGTHS[at] ?? MEASUREMENT_BYTES) })).sort(
+  const covered = TD_REPORT_FIELDS.map(([, at]) => ({ at, end: at + (LENGTHS[at] ?? MEASUREMENT_BYTES) })).sort(
     (a, b) => a.at - b.at,
   )
   const regions: UnsignedRegion[] = []

@@ -1,42 +1,21 @@
 /** Ways to be wrong in one thing, each with the one check that has to say so. */
 import { concat, parseHex, utf8 } from '../../bytes/bytes.ts'
-import type { Json } from '../../bytes/json.ts'
-import { type JsonPath, withValueAt } from '../../bytes/json-edit.testing.ts'
 import type { ErrorCode } from '../../errors.ts'
-import type { CollateralKind } from '../collateral.ts'
-import { createTestKey, TEST_AT_MS, USAGE } from '../x509/pki.testing.ts'
+import { TEST_AT_MS, USAGE } from '../x509/pki.testing.ts'
+import {
+  attributes,
+  critical,
+  MINUTE_MS,
+  OTHER,
+  policy,
+  qe,
+  report,
+  svn,
+  swapped,
+  tcb,
+} from './plan-changes.testing.ts'
 import type { TdxCheck } from './tdx-checks.ts'
 import { platformLevel, TDX_TEST_POLICY, type TdxPlan } from './tdx-evidence.testing.ts'
-
-const MINUTE_MS = 60_000
-export const OTHER = createTestKey('p256', 'somebody else')
-
-export const tcb = (plan: TdxPlan, path: JsonPath, value: Json | undefined) => {
-  plan.tcbInfo = withValueAt(plan.tcbInfo, path, value)
-}
-export const qe = (plan: TdxPlan, path: JsonPath, value: Json | undefined) => {
-  plan.qeIdentity = withValueAt(plan.qeIdentity, path, value)
-}
-export const without = (kind: CollateralKind, which: (index: number) => boolean) => (plan: TdxPlan) => {
-  plan.editCollateral = (items) => {
-    let index = 0
-    return items.filter((item) => item.kind !== kind || !which(index++))
-  }
-}
-const swapped = (kind: CollateralKind, at: number, content: Uint8Array) => (plan: TdxPlan) => {
-  plan.editCollateral = (items) => {
-    let index = 0
-    return items.map((item) => (item.kind === kind && index++ === at ? { kind, content } : item))
-  }
-}
-export const policy = (plan: TdxPlan, more: { readonly [name: string]: Json }) => {
-  plan.policy = { ...TDX_TEST_POLICY, ...more }
-}
-export const report = (plan: TdxPlan, field: string, value: Uint8Array) => {
-  plan.report[field] = value
-}
-export const attributes = (plan: TdxPlan, hex: string) => report(plan, 'tdAttributes', parseHex(hex))
-const critical = { oid: '1.2.3.4', critical: true, value: parseHex('0500') }
 
 /** What is wrong, the one check that has to fail, its code. */
 export interface Cheat {
@@ -408,7 +387,3 @@ export const CHEATS: readonly Cheat[] = [
     'evidence/refused',
   ),
 ]
-
-function svn(...first: readonly number[]): Uint8Array {
-  return concat(Uint8Array.from(first), new Uint8Array(16 - first.length))
-}
