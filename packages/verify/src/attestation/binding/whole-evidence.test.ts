@@ -83,8 +83,10 @@ test('NEAR AI in TDX: the address, the TLS key, the challenge', () => {
   const nonce = filled(32, 3)
   const whole = { ...tdx('near-ai', concat(crypto.sha256(ADDRESS, FINGERPRINT), nonce)), nonce }
   const beside = { signing_address: toHex(ADDRESS), tls_cert_fingerprint: toHex(FINGERPRINT) }
-  const appraisal = appraise({ ...whole, beside })
+  const appraisal = appraise({ ...whole, beside, input: { ...whole.input, nonce } })
   assert.deepEqual([appraisal.status, appraisal.freshness], ['accepted', 'nonce'])
+  // A challenge that the file alone names is nobody's.
+  assert.equal(appraise({ ...whole, beside }).freshness, 'none')
   assert.deepEqual(
     appraisal.keys.map(({ use }) => use),
     ['ethereum-address', 'tls-key'],
@@ -112,7 +114,8 @@ test('a Private AI Gateway in TDX: its key set, until it runs out', () => {
 
 test('dstack in TDX: a challenge alone binds no key', () => {
   const nonce = filled(32, 3)
-  const appraisal = appraise({ ...tdx('dstack', padded(nonce)), nonce })
+  const whole = tdx('dstack', padded(nonce))
+  const appraisal = appraise({ ...whole, nonce, input: { ...whole.input, nonce } })
   assert.deepEqual([appraisal.status, appraisal.freshness, appraisal.keys], ['accepted', 'nonce', []])
   assert.ok(!shownOf(appraisal).includes('serving-key-bound'))
 })
