@@ -8,6 +8,9 @@ import type { EvidenceItem, UnverifiedEvidence } from './evidence-file.ts'
 import type { EvidenceKind } from './evidence-kind.ts'
 import { parseSnpReport, type SnpReport } from './sev-snp/report.ts'
 import { parseTcbVersion, type SnpProduct, type TcbVersion } from './sev-snp/tcb-version.ts'
+import { parsePckExtension } from './tdx/pck-extension.ts'
+import { parseTdxQuote } from './tdx/quote.ts'
+import { parsePemCertificates } from './x509/certificate.ts'
 
 /** One thing that its maker serves. Values come from evidence that nobody checked: they name what to ask for, and prove nothing. */
 export type CollateralNeed =
@@ -28,7 +31,12 @@ const OLD_PRODUCTS: readonly SnpProduct[] = ['milan', 'genoa']
 /** Chips of Turin are known by fewer bytes. */
 const TURIN_CHIP_BYTES = 8
 
+/** Most certificates in a quote. */
+const MAX_CHAIN = 4
+const PROCESSOR_CA = 'Intel SGX PCK Processor CA'
+
 const NEEDS: { readonly [kind in EvidenceKind]?: (item: EvidenceItem) => readonly CollateralNeed[] } = {
+  tdx: ({ content }) => needsOfQuote(content),
   'sev-snp': ({ content }) => needsOfReport(parseSnpReport(content)),
   'nvidia-nras': () => [{ kind: 'jwks', issuer: NVIDIA_ISSUER }],
   'confidential-space': () => [{ kind: 'jwks', issuer: GOOGLE_ISSUER }],
@@ -48,6 +56,13 @@ export function collateralNeeds({ items }: UnverifiedEvidence): readonly Collate
       throw thrown
     }
   })
+}
+
+function needsOfQuote(content: Uint8Array): readonly CollateralNeed[] {
+  const [pck] = parsePemCertificates(parseUtf8(parseTdxQuote(content).pckChain), MAX_CHAIN)
+  if (pck === undefined) return []
+  const ca = pck.issuerCommonName === PROCESSOR_CA ? 'processor' : 'platform'
+  return [{ kind: 'intel-tcb', fmspc: parsePckExtension(pck).fmspc, ca }]
 }
 
 function needsOfReport({ product, signingKey, chipId, reportedTcb }: SnpReport): readonly CollateralNeed[] {
