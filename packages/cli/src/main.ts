@@ -16,6 +16,7 @@ const COMMANDS: { readonly [name: string]: () => Promise<(program: Command) => v
   accept: async () => (await import('./commands/accept.ts')).addAccept,
   verify: async () => (await import('./commands/verify.ts')).addVerify,
   independence: async () => (await import('./commands/independence.ts')).addIndependence,
+  attest: async () => (await import('./commands/attest.ts')).addAttest,
   inspect: async () => (await import('./commands/inspect.ts')).addInspect,
   audit: async () => (await import('./commands/audit.ts')).addAudit,
   witness: async () => (await import('./commands/witness.ts')).addWitness,

@@ -40,7 +40,7 @@ import type { Upstream } from './upstreams/upstream.ts'
 import type { KeyStore } from './vault/key-store.ts'
 import type { Witnessing } from './witnesses/witnessing.ts'
 
-export const VERSION = '0.3.0'
+export const VERSION = '0.4.0'
 
 export interface GatewayOptions extends PartsOptions {
   /** Where a line for each answer and refusal goes; nowhere when it is missing. */

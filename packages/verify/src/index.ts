@@ -1,5 +1,6 @@
 /** Checks what Countersign hands out: bytes in, verdict out. Pure, synchronous, safe in browsers. */
 export { verifyAcceptance } from './accountability/acceptance.ts'
+export * from './attestation/answer-signature/names.ts'
 export {
   type Appraisal,
   type AppraisalStatus,
@@ -13,7 +14,10 @@ export {
   type TrustedRoots,
   type TrustTier,
 } from './attestation/appraised.ts'
+export { importAzureEvidence } from './attestation/azure-vtpm/azure-evidence.ts'
+export type { BindingProfile } from './attestation/binding/binding-profile.ts'
 export { BINDING_PROFILES } from './attestation/binding/binding-profiles.ts'
+export { countersignReportData } from './attestation/binding/countersign.ts'
 export type { EvidenceCheck, EvidenceResult } from './attestation/checks.ts'
 export {
   COLLATERAL_FORMAT,
@@ -39,6 +43,8 @@ export type { Fact } from './attestation/facts.ts'
 export { type PlacePolicy, readPlacePolicy } from './attestation/place-policy.ts'
 export { PRESETS } from './attestation/presets.ts'
 export { PROFILE_NAMES, type ProfileName } from './attestation/profile-names.ts'
+export { importDcapCollateral } from './attestation/tdx/collateral-import.ts'
+export { parseTdxQuote, type UnverifiedTdxQuote } from './attestation/tdx/quote.ts'
 export { TEE_KINDS, TEE_VOCABULARY, type TeeKind } from './attestation/vocabulary.ts'
 export { parseCrl } from './attestation/x509/crl.ts'
 export { type AuditEvidence, boundOf, countOutcomes, type VerifiedAudit, verifyAudit } from './audit/audit.ts'
@@ -221,7 +227,6 @@ export {
   appraisalStatement,
   FRESHNESS_KINDS,
   type Freshness,
-  GATEWAY_PLACE,
   parseAppraisal,
   tlsCertificateOf,
 } from './statement/appraisal.ts'
@@ -348,6 +353,7 @@ export {
   type UpstreamKind,
 } from './statement/routing.ts'
 export {
+  GATEWAY_PLACE,
   PLACE_FAILURES,
   type PlaceFailure,
   readPolicyText,
@@ -387,7 +393,10 @@ export type { Check, CheckResult, ClaimRow, ClaimStatus } from './verdict/checkl
 export { contributionsOf } from './verdict/contributions.ts'
 export type { RecordedAnswer, VerdictInput } from './verdict/evidence.ts'
 export { planExecution } from './verdict/output.ts'
+export { type ChangedCheck, changedChecks } from './verdict/place.ts'
+export { isChanged, type PlaceFinding, type Reappraisal, reappraise } from './verdict/reappraisal.ts'
 export { decideRecord, type RecordDecision } from './verdict/record.ts'
+export { openRevocation, type Revocation } from './verdict/revocation.ts'
 export type { TimeInterval } from './verdict/time.ts'
 export {
   assessVerdict,

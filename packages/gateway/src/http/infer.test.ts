@@ -145,7 +145,7 @@ test('a model that gives what cannot be answered: 500, and that is recorded too'
 test('the model tells its metadata, and that it is ready', async (context) => {
   const { gateway } = await startInNewFolder(context)
   const json = async (path: string) => JSON.parse((await call(gateway, 'GET', path)).text)
-  assert.deepEqual(await json('/v2'), { name: 'countersign', version: '0.3.0', extensions: [] })
+  assert.deepEqual(await json('/v2'), { name: 'countersign', version: '0.4.0', extensions: [] })
   assert.deepEqual(await json('/v2/health/live'), { live: true })
   assert.deepEqual(await json('/v2/health/ready'), { ready: true })
   assert.deepEqual(await json('/v2/models/sum/ready'), { name: 'sum', ready: true })

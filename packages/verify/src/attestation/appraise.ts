@@ -110,7 +110,9 @@ function checkPlace(
   { policy, nonce }: AppraisalInput,
   items: readonly Appraised[],
 ): void {
-  list.attempt('tee', () => requireTee(items, policy))
+  const isGpuAlone = policy === undefined && items.length > 0 && !items.some(({ kind }) => isTeeKind(kind))
+  if (isGpuAlone) list.notChecked('tee', 'there is no evidence of a processor: a GPU alone is no place')
+  else list.attempt('tee', () => requireTee(items, policy))
   if (policy === undefined) list.notChecked('profile', 'no policy was given')
   else list.attempt('profile', () => requireProfile(evidence, policy))
   if (nonce === undefined) list.notChecked('nonce', 'no freshness: the caller gave no challenge of its own')

@@ -59,8 +59,10 @@ export interface Appraised {
   readonly boundData: Uint8Array | undefined
   /** A second field that the guest chose, where the kind has one: Nitro's `public_key`. */
   readonly boundKey?: Uint8Array
-  /** Names one chip or device, hexadecimal, where evidence tells: PPID or FMSPC are no such names, SNP CHIP_ID and GPU serials are. */
+  /** Names one chip or device, hexadecimal, where evidence tells: the PPID of an Intel processor, SNP CHIP_ID and GPU serials are such names, FMSPC is not. */
   readonly deviceIds: readonly string[]
+  /** Certificates that its signature rests on, by issuer and serial number as in `Certificate`: what can be revoked one by one. */
+  readonly certificates?: readonly { readonly issuer: string; readonly serial: string }[]
   /** When the evidence says it was made, milliseconds; `undefined` where it has no time that is signed. */
   readonly madeAtMs: number | undefined
   /** Last moment at which everything that it rests on is current, milliseconds: certificates, CRLs, TCB information. */

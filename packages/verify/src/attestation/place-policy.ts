@@ -48,7 +48,8 @@ const MAX_NAMES = 64
 const MAX_AGE_MINUTES = 366 * 24 * 60
 const DEFAULT_AGE_MINUTES = 60
 const MS_PER_MINUTE = 60_000
-const HEX_VALUE = /^([0-9a-f]{2}){1,64}$/
+/** The longest are JSON that a guest measured of itself. */
+const HEX_VALUE = /^([0-9a-f]{2}){1,256}$/
 
 /**
  * Reads a policy from parsed JSON or YAML.
@@ -87,13 +88,20 @@ export function readPlacePolicy(value: Json, path: Path): PlacePolicy {
 
 /** Any program can be measured: what is not compared with a value says nothing. */
 function requireSomeCode(policy: PlacePolicy, path: Path): void {
-  const { identifying } = TEE_VOCABULARY[policy.tee]
+  const { identifying, vouching } = TEE_VOCABULARY[policy.tee]
   const named = [...Object.keys(policy.measurements), ...Object.keys(policy.signers)]
-  if (named.some((name) => identifying.includes(name))) return
-  throw new CountersignError(
-    'place-policy/empty',
-    `${path}: it names no code, so that any program would pass; give one of ${identifying.join(', ')}`,
-  )
+  if (!named.some((name) => identifying.includes(name))) {
+    throw new CountersignError(
+      'place-policy/empty',
+      `${path}: it names no code, so that any program would pass; give one of ${identifying.join(', ')}`,
+    )
+  }
+  if (vouching !== undefined && !named.some((name) => vouching.includes(name))) {
+    throw new CountersignError(
+      'place-policy/empty',
+      `${path}: it names nothing that vouches for those values, so that any program could make them up; give one of ${vouching.join(', ')}`,
+    )
+  }
 }
 
 function readValues(

@@ -19,6 +19,11 @@ export interface Vocabulary {
   readonly signers: readonly string[]
   /** Measurements and signers of which a policy must name one at least: alone, the others leave the code open. */
   readonly identifying: readonly string[]
+  /**
+   * Of these a policy must name one besides, where the identifying values are not the hardware's own: what measures them is
+   * vouched for by these.
+   */
+  readonly vouching?: readonly string[]
   readonly minimum: readonly string[]
   readonly states: readonly string[]
   readonly defaultStates: readonly string[]
@@ -26,7 +31,18 @@ export interface Vocabulary {
   readonly forbid: readonly string[]
 }
 
-const DSTACK_EVENTS = ['app-id', 'compose-hash', 'os-image-hash', 'key-provider']
+const DSTACK_EVENTS = ['app-id', 'compose-hash', 'os-image-hash', 'key-provider', 'instance-id']
+
+/**
+ * Beside a processor that can have GPUs: keys of NVIDIA's service, whose tokens say what the GPUs are, by thumbprint; or who
+ * issued their certificates, by SHA-256, since the keys themselves last two days.
+ */
+const GPU_SIGNERS = ['nras_key', 'nras_ca']
+
+const TDX_STATES = [
+  ...['UpToDate', 'SWHardeningNeeded', 'ConfigurationNeeded', 'ConfigurationAndSWHardeningNeeded'],
+  ...['OutOfDate', 'OutOfDateConfigurationNeeded'],
+]
 
 const NITRO_PCRS = Array.from({ length: 16 }, (_, i) => `pcr${i}`)
 const TPM_PCRS = Array.from({ length: 24 }, (_, i) => `pcr${i}`)
@@ -49,7 +65,9 @@ export const TEE_VOCABULARY: { readonly [kind in TeeKind]: Vocabulary } = {
       ...['mrtd', 'rtmr0', 'rtmr1', 'rtmr2', 'rtmr3', 'mrconfigid', 'mrowner', 'mrownerconfig'],
       ...['mrseam', 'mrsignerseam', 'mrservicetd', ...DSTACK_EVENTS],
     ],
-    identifying: ['mrtd', 'rtmr1', 'rtmr2', 'rtmr3', 'mrconfigid', 'app-id', 'compose-hash', 'os-image-hash'],
+    signers: GPU_SIGNERS,
+    // All others are the word of the host, or of what the measured firmware goes on to start.
+    identifying: ['mrtd'],
     minimum: ['tcbEvaluationDataNumber'],
     states: [
       ...['UpToDate', 'SWHardeningNeeded', 'ConfigurationNeeded', 'ConfigurationAndSWHardeningNeeded'],
@@ -62,7 +80,7 @@ export const TEE_VOCABULARY: { readonly [kind in TeeKind]: Vocabulary } = {
   'sev-snp': {
     ...NOTHING,
     measurements: ['measurement', 'hostdata'],
-    signers: ['idkeydigest', 'authorkeydigest'],
+    signers: ['idkeydigest', 'authorkeydigest', ...GPU_SIGNERS],
     identifying: ['measurement', 'idkeydigest', 'authorkeydigest'],
     minimum: ['fmc', 'bootloader', 'tee', 'snp', 'microcode', 'guestsvn', 'fwmajor', 'fwminor', 'fwbuild'],
     allow: ['migration', 'any-vmpl'],
@@ -76,34 +94,43 @@ export const TEE_VOCABULARY: { readonly [kind in TeeKind]: Vocabulary } = {
   'azure-vtpm': {
     ...NOTHING,
     measurements: [...TPM_PCRS, 'mrtd', 'measurement'],
-    identifying: [...TPM_PCRS],
-    minimum: ['tcbEvaluationDataNumber', 'bootloader', 'tee', 'snp', 'microcode'],
+    signers: ['idkeydigest', ...GPU_SIGNERS],
+    // What a guest can reset at will identifies nothing.
+    identifying: TPM_PCRS.slice(0, 16),
+    // Anybody's program on genuine hardware can play a TPM: only the measured paravisor is one.
+    vouching: ['mrtd', 'measurement', 'idkeydigest'],
+    minimum: [
+      ...['tcbEvaluationDataNumber', 'fmc', 'bootloader', 'tee', 'snp', 'microcode', 'guestsvn'],
+      ...['fwmajor', 'fwminor', 'fwbuild'],
+    ],
     states: [
-      'UpToDate',
-      'SWHardeningNeeded',
-      'ConfigurationNeeded',
-      'ConfigurationAndSWHardeningNeeded',
-      'OutOfDate',
-      'OutOfDateConfigurationNeeded',
+      ...['UpToDate', 'SWHardeningNeeded', 'ConfigurationNeeded', 'ConfigurationAndSWHardeningNeeded'],
+      ...['OutOfDate', 'OutOfDateConfigurationNeeded'],
     ],
     defaultStates: ['UpToDate'],
     allow: ['sept-ve', 'migration', 'any-vmpl'],
-    forbid: ['smt', 'unchecked-aliases'],
+    forbid: ['smt', 'vlek', 'unchecked-aliases', 'unchecked-revocation'],
   },
   'confidential-space': {
     ...NOTHING,
-    measurements: [],
-    signers: ['image_digest', 'image_signature_key', 'project_id', 'service_account', 'token_key'],
+    signers: [
+      ...['image_digest', 'image_signature_key', 'project_id', 'service_account', 'audience', 'token_key', 'token_ca'],
+      ...GPU_SIGNERS,
+    ],
     identifying: ['image_digest', 'image_signature_key'],
     minimum: ['swversion'],
     states: ['LATEST', 'STABLE', 'USABLE'],
     defaultStates: ['STABLE'],
+    allow: ['sev', 'sev-es', 'cmd-override', 'env-override'],
   },
   maa: {
     ...NOTHING,
-    measurements: ['mrtd', 'rtmr0', 'rtmr1', 'rtmr2', 'rtmr3', 'measurement', 'hostdata'],
-    signers: ['token_key', 'issuer'],
-    identifying: ['mrtd', 'rtmr1', 'rtmr2', 'rtmr3', 'measurement', 'hostdata'],
+    measurements: [...TPM_PCRS, 'mrtd', 'rtmr0', 'rtmr1', 'rtmr2', 'rtmr3', 'measurement', 'hostdata'],
+    signers: ['token_key', 'token_ca', 'issuer', 'policy_hash', ...GPU_SIGNERS],
+    identifying: [...TPM_PCRS, 'hostdata'],
+    minimum: ['bootloader', 'tee', 'snp', 'microcode', 'guestsvn'],
+    states: TDX_STATES,
+    defaultStates: ['UpToDate'],
     allow: ['migration'],
   },
 }

@@ -27,11 +27,8 @@ export type AppraisalOutcome = (typeof APPRAISAL_OUTCOMES)[number]
 export const FRESHNESS_KINDS = ['nonce', 'signed-time', 'none'] as const
 export type Freshness = (typeof FRESHNESS_KINDS)[number]
 
-/** The name of the gateway's own place, where it runs models itself. */
-export const GATEWAY_PLACE = 'gateway'
-
 export interface AppraisalPredicate {
-  /** An upstream of a manifest by name and origin, or {@link GATEWAY_PLACE} with the origin `embedded`. */
+  /** An upstream of a manifest by name and origin, or `gateway` with the origin `embedded`. */
   readonly place: { readonly name: string; readonly origin: string }
   /** The place policy that it was appraised by, as it is written in configuration. */
   readonly policy: Json

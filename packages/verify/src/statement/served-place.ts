@@ -19,6 +19,9 @@ export interface ServedPlace {
   readonly onFailure: PlaceFailure
 }
 
+/** The name of the gateway's own place, where it runs models itself. */
+export const GATEWAY_PLACE = 'gateway'
+
 /** Limits of a place policy in a statement. */
 const POLICY = { maxLength: 32_768, maxDepth: 8 }
 

@@ -1,4 +1,6 @@
 /** The checks behind a claim, each with its name and how it went. */
+
+import type { Fact } from '../attestation/facts.ts'
 import { CountersignError, type ErrorCode } from '../errors.ts'
 import type { ClaimName, Grade } from '../trust/requirement.ts'
 
@@ -32,6 +34,8 @@ export interface ClaimRow {
   /** Whom one must trust for it. */
   readonly trusts: readonly string[]
   readonly doesNotProve: readonly string[]
+  /** What evidence of the place showed, fact by fact; there when it was appraised. */
+  readonly facts?: readonly Fact[]
 }
 
 /** Codes that say that something was not shown, as against shown to be false. */
@@ -46,6 +50,9 @@ const NOT_SHOWN: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'execution/profile-unmet',
   'execution/failed',
   'execution/inexact',
+  'evidence/unsupported',
+  'collateral/missing',
+  'place/not-shown',
 ])
 
 /** Collects checks for one claim. Every error of ours becomes a check that did not pass; others are bugs and pass on. */
@@ -70,6 +77,11 @@ export class Checklist {
     }
   }
 
+  /** Notes that something was shown, and how. */
+  pass(what: string, detail: string): void {
+    this.#add(what, 'pass', detail)
+  }
+
   /** Notes something that is needed and not there. */
   missing(what: string, detail: string, code?: ErrorCode): void {
     this.#add(what, 'missing', detail, code)
@@ -85,7 +97,10 @@ export class Checklist {
   }
 
   /** The row: refuted by any failed check, else unproven by any missing one, else holding at `held.grade`. */
-  row(held: { grade: Grade; reason: string }, rest: Pick<ClaimRow, 'basis' | 'trusts' | 'doesNotProve'>): ClaimRow {
+  row(
+    held: { grade: Grade; reason: string },
+    rest: Pick<ClaimRow, 'basis' | 'trusts' | 'doesNotProve' | 'facts'>,
+  ): ClaimRow {
     const { claim, checks } = this
     const missing = checks.find((check) => check.result === 'missing')
     const decisive = this.failed ?? missing

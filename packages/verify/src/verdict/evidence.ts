@@ -1,4 +1,7 @@
 /** What the rows of a verdict are decided from: what the record check has opened, and the statements around it. */
+
+import type { TrustedRoots } from '../attestation/appraised.ts'
+import type { CollateralBundle } from '../attestation/collateral.ts'
 import { equalBytes, toHex } from '../bytes/bytes.ts'
 import { createMemory, type Memory } from '../bytes/memory.ts'
 import type { Crypto } from '../crypto/crypto.ts'
@@ -18,6 +21,7 @@ import { openEnvelope, type UnverifiedEnvelope } from '../statement/dsse.ts'
 import type { CommittedSubject, Inference } from '../statement/inference.ts'
 import { parseStatement, type Statement, type StatementDigest, statementDigest } from '../statement/statement.ts'
 import { findSigner, type Party, type Role, type Trust } from '../trust/trust-file.ts'
+import type { Revocation } from './revocation.ts'
 import type { Standing } from './standing.ts'
 
 /** Everything that a verdict depends on, beside the dossier. Same input, same verdict. */
@@ -29,6 +33,12 @@ export interface VerdictInput {
   readonly atMs: number
   readonly executions?: readonly ExecutionResult[]
   readonly misbehaviour?: readonly Misbehaviour[]
+  /** Collateral of the time that the verdict is for: with it, evidence of the place is appraised again as of then. */
+  readonly collateral?: CollateralBundle
+  /** What is no longer to be trusted, by those whom the trust file lets say so. */
+  readonly revocations?: readonly Revocation[]
+  /** In place of the vendors' own roots: for tests with a PKI of their own. */
+  readonly roots?: TrustedRoots
   /** Shared by the verdicts of many dossiers, to prove what they have in common once. */
   readonly memory?: Memory
 }
@@ -36,6 +46,8 @@ export interface VerdictInput {
 /** What is known once the record holds. */
 export interface RecordedAnswer {
   readonly inference: Inference
+  /** SHA-256 of the SubjectPublicKeyInfo of the key that signed it. */
+  readonly keyId: string
   readonly statement: StatementDigest
   readonly index: number
   readonly leafHash: Hash

@@ -79,7 +79,8 @@ export function decideRecord(dossier: UnverifiedDossier, input: VerdictInput): R
   }
   const linked = new LinkedStatements(prover, trust, dossier, standing, input.atMs)
   const place = { index: receipt.index, leafHash, head }
-  const answer = { inference, statement, ...place, operator, confirmations, content, linked }
+  const keyId = prover.keyId(receipt.leaf)
+  const answer = { inference, keyId, statement, ...place, operator, confirmations, content, linked }
   return { row, answer }
 }
 

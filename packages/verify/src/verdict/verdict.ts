@@ -13,6 +13,7 @@ import type { RecordedAnswer, VerdictInput } from './evidence.ts'
 import { decideIndependence } from './independence.ts'
 import { decideModel } from './model.ts'
 import { decideOutput } from './output.ts'
+import { decidePlace } from './place.ts'
 import { decideRecord } from './record.ts'
 import { decideTime, type TimeInterval } from './time.ts'
 
@@ -39,14 +40,17 @@ const NO_RECORD = 'the record does not hold, and this claim would rest on what i
  */
 export function decideVerdict(dossier: UnverifiedDossier, input: VerdictInput): Verdict {
   const { row, answer } = decideRecord(dossier, input)
+  const time = decideTime(dossier, answer, input)
   const claims: ClaimRow[] = []
-  for (const claim of CLAIMS) claims.push(claim === 'record' ? row : decideClaim(claim, answer, input, claims))
+  for (const claim of CLAIMS) {
+    claims.push(claim === 'record' ? row : decideClaim(claim, answer, input, { dossier, time, earlier: claims }))
+  }
   return {
     format: VERDICT_FORMAT,
     receipt: dossier.receiptId,
     statement: answer?.statement ?? null,
     atMs: input.atMs,
-    time: decideTime(dossier, answer, input),
+    time,
     claims,
   }
 }
@@ -55,18 +59,22 @@ function decideClaim(
   claim: Exclude<ClaimName, 'record'>,
   answer: RecordedAnswer | undefined,
   input: VerdictInput,
-  earlier: readonly ClaimRow[],
+  beside: {
+    readonly dossier: UnverifiedDossier
+    readonly time: TimeInterval
+    readonly earlier: readonly ClaimRow[]
+  },
 ): ClaimRow {
   if (answer === undefined || input.trust === undefined) return unprovenRow(claim, NO_RECORD)
   switch (claim) {
     case 'model':
       return decideModel(answer, input)
     case 'place':
-      return unprovenRow(claim, 'this version checks no hardware evidence; where the model ran is not shown')
+      return decidePlace(answer, input, beside.dossier, input.trust, beside.time).row
     case 'output':
       return decideOutput(answer, input)
     case 'independence':
-      return decideIndependence(answer, input.trust, earlier.some(isOutputHolding))
+      return decideIndependence(answer, input.trust, beside.earlier.some(isOutputHolding))
     case 'outcome':
       return unprovenRow(
         claim,

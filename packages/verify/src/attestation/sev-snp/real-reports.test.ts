@@ -1,11 +1,11 @@
 /** Reports of real machines, where `COUNTERSIGN_TEST_DATA` names their folder. */
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { parseUtf8 } from '../../bytes/bytes.ts'
 import type { Json } from '../../bytes/json.ts'
 import { createNodeCrypto } from '../../crypto/node-provider.ts'
 import type { Appraised } from '../appraised.ts'
+import { NO_REAL_DATA, realData } from '../attestation-data.testing.ts'
 import { readPlacePolicy } from '../place-policy.ts'
 import { VENDOR_ROOTS } from '../roots.ts'
 import { parseCertificate, parsePemCertificates } from '../x509/certificate.ts'
@@ -15,18 +15,10 @@ import { appraiseSevSnp } from './appraise-sev-snp.ts'
 import { parseKeyExtensions } from './vcek-extension.ts'
 
 const AT_MS = Date.UTC(2026, 10, 28)
-const FOLDER = join(process.env.COUNTERSIGN_TEST_DATA ?? '', 'attestation')
-const SKIPPED = existsSync(join(FOLDER, 'sev-snp'))
-  ? false
-  : 'COUNTERSIGN_TEST_DATA names no folder with attestation/sev-snp'
-
-function read(path: string): Uint8Array {
-  return new Uint8Array(readFileSync(join(FOLDER, path)))
-}
 
 function certificatesIn(path: string): readonly Uint8Array[] {
-  if (path.endsWith('.der')) return [read(path)]
-  return parsePemCertificates(readFileSync(join(FOLDER, path), 'utf8'), 4).map(({ bytes }) => bytes)
+  if (path.endsWith('.der')) return [realData(path)]
+  return parsePemCertificates(parseUtf8(realData(path)), 4).map(({ bytes }) => bytes)
 }
 
 function appraise(
@@ -37,7 +29,7 @@ function appraise(
 ): Appraised {
   const items = certificates.flatMap(certificatesIn).map((content) => ({ kind: 'certificate' as const, content }))
   return appraiseSevSnp(
-    { kind: 'sev-snp', content: Uint8Array.from([...read(`sev-snp/${report}`), ...trailing]) },
+    { kind: 'sev-snp', content: Uint8Array.from([...realData(`sev-snp/${report}`), ...trailing]) },
     {
       ...{ crypto: createNodeCrypto(), atMs: AT_MS, nonce: undefined, memory: undefined },
       collateral: { items },
@@ -51,7 +43,7 @@ function failures({ checks }: Appraised): readonly string[] {
 }
 
 function whenThere(name: string, run: (context: TestContext) => void): void {
-  test(name, { skip: SKIPPED }, run)
+  test(name, { skip: NO_REAL_DATA }, run)
 }
 
 const GENOA = ['sev-snp/attrs_genoa_v5.vcek.der', 'roots/ask_ark_genoa.pem']
@@ -152,7 +144,7 @@ whenThere('the intermediate of VLEKs does not vouch for a VCEK', () => {
 
 whenThere('no changed byte of a real report is accepted', () => {
   const certificates = GENOA.flatMap(certificatesIn).map((content) => ({ kind: 'certificate' as const, content }))
-  const report = read('sev-snp/attrs_genoa_v5.report')
+  const report = realData('sev-snp/attrs_genoa_v5.report')
   const base = { crypto: createNodeCrypto(), atMs: AT_MS, nonce: undefined, memory: undefined, policy: undefined }
   for (let at = 0; at < report.length; at += 7) {
     const changed = report.slice()

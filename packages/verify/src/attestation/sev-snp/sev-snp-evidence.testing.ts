@@ -1,11 +1,13 @@
 /** Reports of machines that never were, with a PKI of their own: sound ones, and every way in which one can be wrong. */
 import { concat, parseHex, utf8 } from '../../bytes/bytes.ts'
 import type { Json } from '../../bytes/json.ts'
+import { createMemory } from '../../bytes/memory.ts'
 import { createNodeCrypto } from '../../crypto/node-provider.ts'
 import type { AppraisalInput, TrustedRoots } from '../appraised.ts'
 import type { CollateralItem } from '../collateral.ts'
-import type { EvidenceItem } from '../evidence-file.ts'
+import type { EvidenceItem, UnverifiedEvidence } from '../evidence-file.ts'
 import { type PlacePolicy, readPlacePolicy } from '../place-policy.ts'
+import type { SweptEvidence } from '../sweep.testing.ts'
 import { TAG } from '../x509/der.ts'
 import { der, integer } from '../x509/der-writer.testing.ts'
 import {
@@ -248,12 +250,25 @@ export function writeUint64(report: Uint8Array, at: number, value: bigint): void
 }
 
 /** Sound evidence to change at every place, with the places that no signature covers. */
-export function snpSweepCases() {
+export function sweepCases(): readonly SweptEvidence[] {
   const cases: readonly (readonly [string, SnpOptions])[] = [
     ['sev-snp, version 2', { version: 2 }],
     ['sev-snp, version 5, Turin', { version: 5, product: 'turin' }],
     ['sev-snp, VLEK', { key: 'vlek', product: 'genoa' }],
     ['sev-snp, bytes after the report', { forge: (report) => concat(report, new Uint8Array(9)) }],
   ]
-  return cases.map(([name, options]) => ({ name, ...snpEvidence(options), unsignedRegions }))
+  return cases.map(([name, options]) => {
+    const { item, input } = snpEvidence(options)
+    return {
+      ...{ name, bytes: item.content, unsigned: unsignedRegions() },
+      toItem: (content) => ({ kind: 'sev-snp', content }),
+      input: { ...input, memory: createMemory() },
+    }
+  })
+}
+
+/** One sound report as a whole evidence file has it, and its appraisal's input: to be timed. */
+export function snpToTime(): { readonly evidence: UnverifiedEvidence; readonly input: AppraisalInput } {
+  const { item, input } = snpEvidence()
+  return { evidence: { profile: 'none', items: [item], nonce: new Uint8Array(0), beside: {} }, input }
 }

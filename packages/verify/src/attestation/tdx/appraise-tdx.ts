@@ -23,6 +23,9 @@ import { startTdxChecks, TDX_GENUINE_CHECKS, TDX_POLICY_CHECKS, type TdxChecks }
 /** What must have passed for the report to be a platform's word, through the quoting enclave that Intel names. */
 const SIGNED_CHECKS = ['pck-chain', 'quote-signature', 'qe-identity-match'] as const
 
+/** Firmware, kernel, and what the kernel was given. Everything else that is measured is their word. */
+const BOOTED = ['mrtd', 'rtmr1', 'rtmr2'] as const
+
 /**
  * Appraises one quote.
  *
@@ -100,9 +103,10 @@ function measurementsOf({ report }: UnverifiedTdxQuote, log: EventLogReading | u
   }
 }
 
-/** The platform as it was registered, and the processor package, as far as the certificate tells them. */
+/** The processor, or the platform as it was registered, as far as the certificate tells one of them. */
 function deviceIdsOf({ platform }: PckProof): readonly string[] {
-  return [platform?.platformInstanceId, platform?.ppid].filter((id) => id !== undefined)
+  const id = platform?.ppid ?? platform?.platformInstanceId
+  return id === undefined ? [] : [id]
 }
 
 function weaknessesOf({ report, tcb }: ProvenDomain, policy: PlacePolicy | undefined): readonly string[] {
@@ -116,6 +120,10 @@ function weaknessesOf({ report, tcb }: ProvenDomain, policy: PlacePolicy | undef
     weaknesses.push(`SEPT_VE_DISABLE is off${preset}.`)
   }
   if (isMigratable(report)) weaknesses.push('The trust domain may be moved to another machine.')
+  const unnamed = BOOTED.filter((register) => policy?.measurements[register] === undefined)
+  if (policy !== undefined && unnamed.length > 0) {
+    weaknesses.push(`The policy leaves open what was booted: it does not name ${unnamed.join(', ')}.`)
+  }
   return weaknesses
 }
 
@@ -164,8 +172,12 @@ function claimsOf(
 
 function platformClaims(platform: PckProof['platform']): { readonly [name: string]: Json } {
   if (platform === undefined) return {}
-  const { fmspc, pceId, pceSvn, sgxType } = platform
-  return { tdx_fmspc: fmspc, tdx_pce_id: pceId, tdx_pce_svn: pceSvn, tdx_platform_type: sgxType }
+  const { fmspc, pceId, pceSvn, sgxType, ppid, platformInstanceId } = platform
+  return {
+    ...{ tdx_fmspc: fmspc, tdx_pce_id: pceId, tdx_pce_svn: pceSvn, tdx_platform_type: sgxType },
+    ...(ppid === undefined ? {} : { tdx_ppid: ppid }),
+    ...(platformInstanceId === undefined ? {} : { tdx_platform_instance_id: platformInstanceId }),
+  }
 }
 
 function tcbClaims(tcb: TcbEvaluation | undefined): { readonly [name: string]: Json } {

@@ -112,5 +112,5 @@ function requireKnownAttributes(attributes: Uint8Array): void {
 
 function requireNotRevokedTcb({ status }: TcbEvaluation): void {
   if (status !== 'Revoked') return
-  throw new CountersignError('evidence/refused', 'Intel has revoked the TCB level of the platform')
+  throw new CountersignError('certificate/revoked', 'Intel has revoked the TCB level of the platform')
 }

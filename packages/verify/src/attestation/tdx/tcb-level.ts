@@ -84,13 +84,13 @@ export function verifyQe(qe: QeReport, identity: QeIdentity): void {
 /**
  * Grades the platform.
  *
- * @throws {CountersignError} `evidence/refused` when it is below every level; `evidence/mismatch` when its module is not named
+ * @throws {CountersignError} `evidence/mismatch` when it is below every level, or its module is not named
  */
 export function evaluateTcb(question: TcbQuestion): TcbEvaluation {
   const { report, qeReport, pck, tcbInfo, qeIdentity } = question
   const platform = tcbInfo.levels.find((level) => reachesSgx(pck, level) && reachesTdx(report.teeTcbSvn, level))
   if (platform === undefined) {
-    throw refused(`the platform is below every TCB level: ${describe(pck)}, TDX ${toHex(report.teeTcbSvn)}`)
+    throw mismatch(`the platform is below every TCB level: ${describe(pck)}, TDX ${toHex(report.teeTcbSvn)}`)
   }
   const versioned = versionedModule(report.teeTcbSvn, tcbInfo)
   const module =
@@ -128,7 +128,7 @@ function reachesTdx(teeTcbSvn: Uint8Array, level: PlatformLevel): boolean {
 
 function reached(levels: readonly ComponentLevel[], svn: number, what: string): ComponentLevel {
   const level = levels.find(({ isvSvn }) => svn >= isvSvn)
-  if (level === undefined) throw refused(`the ${what}, of SVN ${svn}, is below every level that Intel lists`)
+  if (level === undefined) throw mismatch(`the ${what}, of SVN ${svn}, is below every level that Intel lists`)
   return level
 }
 
@@ -184,8 +184,4 @@ function describe({ components, pceSvn }: PckPlatform): string {
 
 function mismatch(why: string): CountersignError {
   return new CountersignError('evidence/mismatch', why)
-}
-
-function refused(why: string): CountersignError {
-  return new CountersignError('evidence/refused', why)
 }

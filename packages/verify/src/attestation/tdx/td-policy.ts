@@ -67,7 +67,10 @@ export function checkPolicy(
 function requireEvaluation(number: number, { minimum }: PlacePolicy): void {
   const floor = minimum.tcbEvaluationDataNumber ?? 0
   if (number >= floor) return
-  throw refused(`Intel's lists have evaluation data number ${number}, below ${floor}`)
+  throw new CountersignError(
+    'collateral/not-current',
+    `Intel's lists have evaluation data number ${number}, below ${floor}`,
+  )
 }
 
 function requireState({ status }: TcbEvaluation, { states }: PlacePolicy): void {

@@ -71,11 +71,14 @@ test('a chain of every kind of key holds', () => {
 })
 
 test('both providers decide chains alike', () => {
-  const good = makeChain()
-  const bad = makeChain({ leaf: { signer: keys.stranger } })
-  for (const provider of [crypto, createNobleCrypto()] as readonly Crypto[]) {
-    verifyChain(provider, good, { roots: [pin], atMs: TEST_AT_MS })
-    refuses(() => verifyChain(provider, bad, { roots: [pin], atMs: TEST_AT_MS }), /signature/)
+  for (const kind of ['p256', 'p384', 'rsa2048', 'rsa4096'] as const) {
+    const key = createTestKey(kind, 'middle')
+    const good = makeChain({ middle: { key } })
+    const bad = makeChain({ middle: { key }, leaf: { signer: createTestKey(kind, 'other') } })
+    for (const provider of [crypto, createNobleCrypto()] as readonly Crypto[]) {
+      verifyChain(provider, good, { roots: [pin], atMs: TEST_AT_MS })
+      refuses(() => verifyChain(provider, bad, { roots: [pin], atMs: TEST_AT_MS }), /signature/)
+    }
   }
 })
 

@@ -22,6 +22,8 @@ export interface ChainRules {
   readonly names?: readonly (readonly string[] | undefined)[]
   /** Whether the first certificate issues others itself. */
   readonly leafIsCa?: boolean
+  /** Whether the pinned certificate may be one that another issued: where a maker does not hand out its root. */
+  readonly endsBelowRoot?: boolean
   /** Critical extensions that the caller reads itself. */
   readonly allowedCritical?: readonly string[]
 }
@@ -40,7 +42,8 @@ export function verifyChain(crypto: Crypto, chain: readonly Certificate[], rules
   requireShape(chain, rules)
   requirePinnedRoot(crypto, chain.at(-1), rules.roots, memory)
   for (const [i, certificate] of chain.entries()) {
-    requireIssuedBy(certificate, chain[i + 1] ?? certificate)
+    const issuer = chain[i + 1] ?? (rules.endsBelowRoot ? undefined : certificate)
+    if (issuer !== undefined) requireIssuedBy(certificate, issuer)
     requireUse(certificate, i, rules.leafIsCa ?? false)
     requireUnderstood(certificate, rules.allowedCritical ?? [])
   }

@@ -1,0 +1,83 @@
+/** Files in, appraisal out: what `attest verify` and `attest explain` share. */
+import {
+  type Appraisal,
+  appraiseEvidence,
+  CountersignError,
+  createMemory,
+  EVENT_LOG_FORMATS,
+  EVIDENCE_KINDS,
+  type EvidenceItem,
+  type PlacePolicy,
+  PROFILE_NAMES,
+  parseHex,
+  parseYaml,
+  quote,
+  readPlacePolicy,
+  type UnverifiedEvidence,
+} from '@countersign/verify'
+import { createNodeCrypto } from '@countersign/verify/crypto/node'
+import { readInput } from '../files.ts'
+import { readTime } from '../time-option.ts'
+import { joinCollateral, readCollateral } from './collateral-input.ts'
+import { isRecord, parseJsonText, readEvidence } from './evidence-input.ts'
+
+export interface AppraiseOptions {
+  readonly kind?: string
+  readonly collateral?: readonly string[]
+  readonly policy?: string
+  readonly nonce?: string
+  readonly at?: string
+  readonly eventLog?: string
+  readonly profile?: string
+  readonly beside?: string
+}
+
+/** Appraises one file. @throws {CountersignError} for bad usage and files that cannot be read */
+export function appraiseFile(file: string, options: AppraiseOptions): Appraisal {
+  const kind = options.kind === undefined ? undefined : oneOf('--kind', options.kind, EVIDENCE_KINDS)
+  const read = readEvidence(readInput(file), kind)
+  const given = (options.collateral ?? []).map((path) => readCollateral(readInput(path)))
+  return appraiseEvidence(completed(read.evidence, options), {
+    crypto: createNodeCrypto(),
+    atMs: readTime(options.at),
+    collateral: joinCollateral([read.collateral.items, ...given]),
+    policy: readPolicy(options.policy),
+    nonce: options.nonce === undefined ? undefined : parseHex(options.nonce.toLowerCase()),
+    memory: createMemory(),
+  })
+}
+
+/** The policy of a YAML or JSON file. @throws {CountersignError} `place-policy/*`, `yaml/malformed`, `shape/*` */
+export function readPolicy(path: string | undefined): PlacePolicy | undefined {
+  return path === undefined ? undefined : readPlacePolicy(parseYaml(readInput(path)), 'policy')
+}
+
+/** What evidence that came bare has beside it. */
+function completed(evidence: UnverifiedEvidence, { eventLog, profile, beside }: AppraiseOptions): UnverifiedEvidence {
+  const [first, ...rest] = evidence.items
+  const withLog = eventLog === undefined || first === undefined ? first : { ...first, eventLog: readLog(eventLog) }
+  return {
+    ...evidence,
+    items: withLog === undefined ? [] : [withLog, ...rest],
+    ...(profile === undefined ? {} : { profile: oneOf('--profile', profile, PROFILE_NAMES) }),
+    ...(beside === undefined ? {} : { beside: readBeside(beside) }),
+  }
+}
+
+function readLog(path: string): NonNullable<EvidenceItem['eventLog']> {
+  const content = readInput(path)
+  const [dstack, ccel] = EVENT_LOG_FORMATS
+  return { format: parseJsonText(content) === undefined ? ccel : dstack, content }
+}
+
+function readBeside(path: string): UnverifiedEvidence['beside'] {
+  const value = parseJsonText(readInput(path))
+  if (isRecord(value)) return value
+  throw new CountersignError('usage/invalid', `--beside: ${path} is not a JSON object`)
+}
+
+function oneOf<T extends string>(option: string, text: string, known: readonly T[]): T {
+  const found = known.find((each) => each === text)
+  if (found !== undefined) return found
+  throw new CountersignError('usage/invalid', `${option}: ${quote(text)} is none of ${known.join(', ')}`)
+}

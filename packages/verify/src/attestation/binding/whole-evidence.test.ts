@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { toBase64 } from '../../bytes/base64.ts'
+import { concat, toHex } from '../../bytes/bytes.ts'
+import type { Json } from '../../bytes/json.ts'
+import { type Appraisal, appraiseEvidence } from '../appraise.ts'
+import type { AppraisalInput } from '../appraised.ts'
+import type { EvidenceItem } from '../evidence-file.ts'
+import { makeNitroDocument, NITRO_POLICY, nitroInput, nitroItem, TEST_NONCE } from '../nitro/nitro-evidence.testing.ts'
+import type { ProfileName } from '../profile-names.ts'
+import { AT, snpEvidence } from '../sev-snp/sev-snp-evidence.testing.ts'
+import { NONCE as TOKEN_NONCE, tokenEvidence } from '../token/token-scenes.testing.ts'
+import { crypto, p256Spki } from './binding.testing.ts'
+import { FINGERPRINT, filled, userData } from './binding-parts.testing.ts'
+import { countersignReportData } from './countersign.ts'
+
+const SPKI = p256Spki(1)
+const OTHER = p256Spki(2)
+
+interface Whole {
+  readonly profile: ProfileName
+  readonly item: EvidenceItem
+  readonly input: AppraisalInput
+  readonly nonce?: Uint8Array
+  readonly beside?: { readonly [name: string]: Json }
+}
+
+function appraise({ profile, item, input, nonce = new Uint8Array(0), beside = {} }: Whole): Appraisal {
+  return appraiseEvidence({ profile, items: [item], nonce, beside }, input)
+}
+
+function snp(profile: ProfileName, reportData: Uint8Array) {
+  return { profile, ...snpEvidence({ edit: (report) => report.set(reportData, AT.reportData), policy: { profile } }) }
+}
+
+function nitro(profile: ProfileName, fields: { readonly [name: string]: unknown }) {
+  const input = nitroInput({ policy: { ...NITRO_POLICY, profile } })
+  return { profile, item: nitroItem(makeNitroDocument({ fields })), input, nonce: TEST_NONCE }
+}
+
+const shownOf = ({ facts }: Appraisal) => facts.filter(({ status }) => status === 'shown').map(({ name }) => name)
+
+test('a gateway in SEV-SNP: its statement key is bound, and its challenge answered', () => {
+  const nonce = filled(32, 3)
+  const whole = snp('countersign', countersignReportData(crypto, SPKI, nonce))
+  const given = { ...whole, nonce, beside: { signingKey: toBase64(SPKI) } }
+  const appraisal = appraise({ ...given, input: { ...whole.input, nonce } })
+  assert.deepEqual(
+    [appraisal.status, appraisal.freshness, appraisal.reason],
+    ['accepted', 'nonce', 'genuine hardware runs code that the policy names'],
+  )
+  assert.deepEqual(appraisal.keys, [{ use: 'signing-key', sha256: toHex(crypto.sha256(SPKI)) }])
+  const other = appraise({ ...given, beside: { signingKey: toBase64(OTHER) } })
+  assert.deepEqual([other.status, other.keys], ['refused', []])
+  assert.match(other.reason, /^binding\/key-bound: /)
+})
+
+test('Tinfoil in SEV-SNP: its keys, and the weights where the measurement is pinned', () => {
+  const appraisal = appraise(snp('tinfoil', concat(FINGERPRINT, filled(32, 5))))
+  assert.equal(appraisal.status, 'accepted')
+  assert.deepEqual(shownOf(appraisal), ['genuine-hardware', 'known-code', 'serving-key-bound', 'weights-measured'])
+  assert.equal(appraisal.freshness, 'none')
+})
+
+test('OpenGradient in Nitro: both keys, and no word of a model', () => {
+  const whole = nitro('opengradient', { user_data: userData(FINGERPRINT, crypto.sha256(SPKI)) })
+  const appraisal = appraise({ ...whole, beside: { publicKey: toBase64(SPKI) } })
+  assert.deepEqual([appraisal.status, appraisal.freshness], ['accepted', 'nonce'])
+  assert.deepEqual(
+    appraisal.keys.map(({ use }) => use),
+    ['tls-certificate', 'signing-key'],
+  )
+  assert.ok(appraisal.doesNotProve.some((each) => each.startsWith('which model answered')))
+  assert.equal(appraise({ ...whole, beside: { publicKey: toBase64(OTHER) } }).status, 'refused')
+})
+
+test('a gateway in Nitro: the key is the document’s own', () => {
+  const whole = { ...nitro('countersign', { public_key: SPKI }), beside: { signingKey: toBase64(SPKI) } }
+  assert.deepEqual([appraise(whole).status, appraise(whole).freshness], ['accepted', 'nonce'])
+  assert.equal(appraise({ ...whole, beside: { signingKey: toBase64(OTHER) } }).status, 'refused')
+})
+
+test('Confidential Space: the first nonce is the key, the second the challenge', () => {
+  const digest = toHex(crypto.sha256(SPKI))
+  const claims = { eat_nonce: [digest, toHex(TOKEN_NONCE)] }
+  const whole = {
+    profile: 'confidential-space',
+    ...tokenEvidence('confidential-space', { claims }),
+    nonce: TOKEN_NONCE,
+  } as const
+  const appraisal = appraise({ ...whole, beside: { servingKey: toBase64(SPKI) } })
+  assert.deepEqual([appraisal.status, appraisal.freshness, appraisal.keys.length], ['accepted', 'nonce', 2])
+  const other = appraise({ ...whole, beside: { servingKey: toBase64(OTHER) } })
+  assert.deepEqual([other.status, other.keys], ['refused', []])
+})
+
+test('the hardware of another kind binds nothing: which bytes it would be in is not documented', () => {
+  const whole = snp('near-ai', concat(filled(20, 1), filled(44, 0)))
+  const appraisal = appraise({ ...whole, beside: { signing_address: '01'.repeat(20) } })
+  assert.equal(appraisal.status, 'refused')
+  assert.match(appraisal.reason, /^binding\/evidence: /)
+})
