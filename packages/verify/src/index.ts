@@ -29,7 +29,7 @@ export {
   MAX_COLLATERAL_ITEMS,
   parseCollateral,
 } from './attestation/collateral.ts'
-export { type CollateralNeed, collateralNeeds, GOOGLE_ISSUER, NVIDIA_ISSUER } from './attestation/collateral-needs.ts'
+export { type CollateralNeed, collateralNeeds } from './attestation/collateral-needs.ts'
 export {
   EVENT_LOG_FORMATS,
   EVIDENCE_FORMAT,
@@ -40,11 +40,13 @@ export {
 } from './attestation/evidence-file.ts'
 export type { PhysicalTrust } from './attestation/fact-decisions.ts'
 export type { Fact } from './attestation/facts.ts'
-export { type PlacePolicy, readPlacePolicy } from './attestation/place-policy.ts'
+export { NRAS_ISSUER } from './attestation/nvidia/appraise-nvidia-nras.ts'
+export { NO_FRESHNESS, type PlacePolicy, readPlacePolicy } from './attestation/place-policy.ts'
 export { PRESETS } from './attestation/presets.ts'
 export { PROFILE_NAMES, type ProfileName } from './attestation/profile-names.ts'
 export { importDcapCollateral } from './attestation/tdx/collateral-import.ts'
 export { parseTdxQuote, type UnverifiedTdxQuote } from './attestation/tdx/quote.ts'
+export { CONFIDENTIAL_SPACE_ISSUER } from './attestation/token/appraise-confidential-space.ts'
 export { TEE_KINDS, TEE_VOCABULARY, type TeeKind } from './attestation/vocabulary.ts'
 export { parseCrl } from './attestation/x509/crl.ts'
 export { type AuditEvidence, boundOf, countOutcomes, type VerifiedAudit, verifyAudit } from './audit/audit.ts'
