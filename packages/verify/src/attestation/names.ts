@@ -28,7 +28,7 @@ export {
   MAX_COLLATERAL_ITEMS,
   parseCollateral,
 } from './collateral.ts'
-export { type CollateralNeed, collateralNeeds, GOOGLE_ISSUER, NVIDIA_ISSUER } from './collateral-needs.ts'
+export { type CollateralNeed, collateralNeeds } from './collateral-needs.ts'
 export {
   EVENT_LOG_FORMATS,
   EVIDENCE_FORMAT,
@@ -39,10 +39,12 @@ export {
 } from './evidence-file.ts'
 export type { PhysicalTrust } from './fact-decisions.ts'
 export type { Fact } from './facts.ts'
-export { type PlacePolicy, readPlacePolicy } from './place-policy.ts'
+export { NRAS_ISSUER } from './nvidia/appraise-nvidia-nras.ts'
+export { NO_FRESHNESS, type PlacePolicy, readPlacePolicy } from './place-policy.ts'
 export { PRESETS } from './presets.ts'
 export { PROFILE_NAMES, type ProfileName } from './profile-names.ts'
 export { importDcapCollateral } from './tdx/collateral-import.ts'
 export { parseTdxQuote, type UnverifiedTdxQuote } from './tdx/quote.ts'
+export { CONFIDENTIAL_SPACE_ISSUER } from './token/appraise-confidential-space.ts'
 export { TEE_KINDS, TEE_VOCABULARY, type TeeKind } from './vocabulary.ts'
 export { parseCrl } from './x509/crl.ts'
