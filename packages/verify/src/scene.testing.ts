@@ -66,6 +66,9 @@ export interface SceneOptions {
   /** Whether the acceptance comes after the answer. */
   readonly acceptedLate?: boolean
   readonly registrar?: StatementSigner
+  /** What the operator, or another, logs right before the answer; linked to it. */
+  readonly earlier?: readonly Statement[]
+  readonly earlierSigner?: StatementSigner
   /** The file that is registered. */
   readonly registered?: string
 }
@@ -86,6 +89,7 @@ export function buildScene(options: SceneOptions = {}): Scene {
       ? []
       : [log.append(acceptanceStatement(deployment.digest, options.acceptance), options.accepter ?? accountable).index]
   const early = options.acceptedLate ? [] : accept()
+  const earlier = (options.earlier ?? []).map((each) => log.append(each, options.earlierSigner ?? operator).index)
   const openings = sceneOpenings()
   const cited = log.head()
   const predicate = {
@@ -105,7 +109,7 @@ export function buildScene(options: SceneOptions = {}): Scene {
     trustText: trustText(`${logLine(log)}\nquorum none\n`, { operator, accountable, publisher }),
     openings,
     promise: log.promise(answer.index, RECEIPT_ID),
-    linked: [registration.index, deployment.index, ...early, ...late],
+    linked: [registration.index, deployment.index, ...early, ...earlier, ...late],
   }
 }
 

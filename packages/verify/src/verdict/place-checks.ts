@@ -1,5 +1,6 @@
 /** The checks of `place`, from an appraisal that was made again. Each adds what a reader should know beside it. */
 import type { FactName } from '../attestation/facts.ts'
+import { NO_FRESHNESS } from '../attestation/place-policy.ts'
 import { parseCertificate } from '../attestation/x509/certificate.ts'
 import { toHex } from '../bytes/bytes.ts'
 import { CountersignError, type ErrorCode } from '../errors.ts'
@@ -63,7 +64,9 @@ export function checkFacts(list: Checklist, basis: PlaceBasis): readonly string[
   checkFact(list, basis, 'known-code', isClaimedHere)
   if (isOperators && !isClaimed) {
     const failed = logged.failed.length === 0 ? '' : `: ${logged.failed.join(', ')}`
-    list.missing('required-facts', `the operator’s own appraisal says ${logged.outcome}${failed}`, 'place/not-shown')
+    const here = `made again here, it is ${repeated.status}: ${repeated.reason}`
+    const why = `the operator’s own appraisal says ${logged.outcome}${failed}; ${here}`
+    list.missing('required-facts', why, 'place/not-shown')
   } else if (repeated.status === 'accepted') {
     list.pass('required-facts', repeated.reason)
   } else {
@@ -159,13 +162,15 @@ function readSpki(certificate: Uint8Array): Uint8Array {
 export function checkFreshness(list: Checklist, basis: PlaceBasis): readonly string[] {
   const { repeated, logged, chosen, place, time, answer } = basis
   const times = repeated.items.flatMap(({ madeAtMs }) => madeAtMs ?? [])
+  const isOld = repeated.freshness === 'none'
+  const allowsOld = chosen.policy.allow.includes(NO_FRESHNESS)
   const isSigned = repeated.freshness === 'signed-time' || times.length > 0
   const madeAtMs = Math.min(logged.gatheredAtMs, ...times)
   const { startedAtMs } = place.attempt
   const ageMs = startedAtMs - madeAtMs
   const { endedAtMs } = answer.inference
   const why =
-    (repeated.freshness === 'none' && 'nothing shows when the evidence was made') ||
+    (isOld && !allowsOld && `nothing shows when the evidence was made; a policy may allow that (${NO_FRESHNESS})`) ||
     (ageMs > chosen.policy.maxAgeMs &&
       `it was ${minutes(ageMs)} old, the policy allows ${minutes(chosen.policy.maxAgeMs)}`) ||
     (startedAtMs > logged.validUntilMs && `the appraisal was good until ${isoTime(logged.validUntilMs)}`) ||
@@ -175,6 +180,7 @@ export function checkFreshness(list: Checklist, basis: PlaceBasis): readonly str
       'by the word of witnesses the answer is later than the operator says')
   if (why) list.missing('freshness', why, 'place/not-shown')
   else list.pass('freshness', `it was ${minutes(Math.max(ageMs, 0))} old`)
+  if (isOld) return ['that the evidence is not an old one: it answers no challenge and has no time of its own']
   return isSigned ? [] : ['that the challenge was new: the operator chose it, and says when']
 }
 
@@ -229,5 +235,6 @@ function notShown(why: string): CountersignError {
 }
 
 function minutes(ms: number): string {
-  return `${Math.round(ms / 60_000)} minutes`
+  const count = Math.ceil(ms / 60_000)
+  return count === 1 ? '1 minute' : `${count} minutes`
 }

@@ -13,6 +13,7 @@ import type { Crypto } from '../../crypto/crypto.ts'
 import { CountersignError, quote } from '../../errors.ts'
 import type { AppraisalInput, Appraised } from '../appraised.ts'
 import { EvidenceChecks } from '../checks.ts'
+import { NVIDIA_ISSUER } from '../collateral-needs.ts'
 import type { EvidenceItem } from '../evidence-file.ts'
 import type { Claims } from '../token/jws.ts'
 import { hasFailed } from '../token/open-token.ts'
@@ -30,7 +31,6 @@ import {
 import { checkPins, checkSignatures, NRAS_PINS } from '../token/token-keys.ts'
 import { MAX_DEVICES, parseDetachedEat, type UnverifiedDetachedEat } from './detached-eat.ts'
 
-export const NRAS_ISSUER = 'https://nras.attestation.nvidia.com'
 /** NVIDIA's own place for trying things out: its keys vouch for hardware of any state. */
 export const NRAS_STAGING_ISSUER = 'https://nras.attestation-stg.nvidia.com'
 
@@ -144,8 +144,8 @@ function openBundle(list: Checks, bundle: UnverifiedDetachedEat, input: Appraisa
   })
   if (hasFailed(list, 'staging-issuer')) return undefined
   list.attempt('issuer', () => {
-    if (issuers.every((issuer) => issuer === NRAS_ISSUER)) return
-    throw new CountersignError('evidence/unsupported', `not every token is of ${NRAS_ISSUER}`)
+    if (issuers.every((issuer) => issuer === NVIDIA_ISSUER)) return
+    throw new CountersignError('evidence/unsupported', `not every token is of ${NVIDIA_ISSUER}`)
   })
   if (hasFailed(list, 'issuer')) return undefined
   const keys = checkSignatures(list, input, tokens, NRAS_PINS)

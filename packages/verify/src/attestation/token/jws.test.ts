@@ -232,10 +232,12 @@ test('a key may be told by its certificate alone', () => {
   }
 })
 
-test('certificates in a header are read where it names no key, and nowhere else', () => {
+test('certificates in a header are read, strictly', () => {
   const certificates = issueChain({ subject: 'service', key: RSA.key, isCa: false })
-  assert.deepEqual(parse(signToken(RSA, {}, { x5c: x5cOf(certificates) })).certificates, [])
-  assert.deepEqual(parse(signToken(RSA, {}, { kid: undefined, x5c: x5cOf(certificates) })).certificates, certificates)
+  assert.deepEqual(parse(signToken(RSA, {}, { x5c: x5cOf(certificates) })).certificates, certificates)
+  assert.deepEqual(parse(signToken(RSA, {})).certificates, [])
+  assert.throws(() => parse(signToken(RSA, {}, { x5c: 'AAAA' })), { code: 'shape/wrong-type' })
+  assert.throws(() => parse(signToken(RSA, {}, { x5c: ['A-_A'] })), { code: 'bytes/bad-base64' })
 })
 
 test('any JSON is a key set or refused', (t) => {
