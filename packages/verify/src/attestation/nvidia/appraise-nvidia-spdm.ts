@@ -12,7 +12,7 @@ import type { AppraisalInput, Appraised } from '../appraised.ts'
 import { EvidenceChecks } from '../checks.ts'
 import type { EvidenceItem } from '../evidence-file.ts'
 import { VENDOR_ROOTS } from '../roots.ts'
-import { type Certificate, parsePemCertificates } from '../x509/certificate.ts'
+import { type Certificate, namesInChain, parsePemCertificates } from '../x509/certificate.ts'
 import { chainCurrentUntilMs, verifyChain, verifyMessage } from '../x509/chain.ts'
 import { type GpuIdentity, parseGpuIdentity, verifyFirmwareId } from './gpu-certificate.ts'
 import { type GpuArchitecture, type NvidiaReport, parseNvidiaItem } from './nvidia-item.ts'
@@ -77,6 +77,7 @@ export function appraiseNvidiaSpdm(item: EvidenceItem, input: AppraisalInput): A
     measurements: proven ? measurementsOf(proven) : {},
     boundData: proven && commonNonce(proven),
     deviceIds: proven ? [...new Set(proven.map(deviceIdOf))] : [],
+    certificates: proven ? proven.flatMap(({ chain }) => namesInChain(chain)) : [],
     madeAtMs: undefined,
     currentUntilMs: proven && Math.min(...proven.map(({ chain }) => chainCurrentUntilMs(chain))),
     answersNonce: list.passed('nonce'),
