@@ -176,4 +176,3 @@ async function retried<T>(run: () => Promise<T>): Promise<T> {
     }
   }
 }
-
