@@ -101,7 +101,9 @@ export async function startRig(
     response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body))
   }
   const { input } = snpEvidence()
-  const makers = await serve(context, undefined, (request, response) => answerAsAmd(input.collateral.items, request, response))
+  const makers = await serve(context, undefined, (request, response) =>
+    answerAsAmd(input.collateral.items, request, response),
+  )
   const url = await serve(context, tls, evidence)
   return { machine, url, roots: input.roots ?? noRoots(), addresses: { ...MAKERS, kds: makers } }
 }

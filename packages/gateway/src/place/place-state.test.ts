@@ -13,14 +13,23 @@ import {
 } from './place-state.ts'
 
 const NOW_MS = 1_800_000_000_000
-const ACCEPTANCE: Acceptance = { appraisal: 'aa', evidence: ['bb', 'cc'], tls: undefined, validUntilMs: NOW_MS + 60_000 }
+const ACCEPTANCE: Acceptance = {
+  appraisal: 'aa',
+  evidence: ['bb', 'cc'],
+  tls: undefined,
+  validUntilMs: NOW_MS + 60_000,
+}
 const ACCEPTED: PlaceState = {
   accepted: ACCEPTANCE,
   failures: 0,
   logged: { outcome: 'accepted', failed: '', atMs: NOW_MS },
 }
 
-function appraised(outcome: 'accepted' | 'refused' | 'unproven' | 'unavailable', failed: string[] = [], nowMs = NOW_MS) {
+function appraised(
+  outcome: 'accepted' | 'refused' | 'unproven' | 'unavailable',
+  failed: string[] = [],
+  nowMs = NOW_MS,
+) {
   return { type: 'appraised', nowMs, round: { outcome, failed } } as const satisfies PlaceEvent
 }
 

@@ -3,7 +3,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { decideVerdict, parseAppraisal, parseDossier, parseStatement, type PlacePolicy } from '@countersign/verify'
+import { decideVerdict, type PlacePolicy, parseAppraisal, parseDossier, parseStatement } from '@countersign/verify'
 import { DEFAULT_TARGET, type DeploymentConfig } from '../config/config.ts'
 import { DEFAULT_COLLATERAL, type UpstreamPlaceConfig } from '../config/place-config.ts'
 import { call, codeIn, temporaryFolder, waitFor } from '../gateway.testing.ts'
@@ -92,7 +92,10 @@ test('an upstream that shows where it runs serves, and the dossier shows it agai
   const verdict = decideVerdict(parseDossier(dossier.bytes), input)
   const place = verdict.claims.find(({ claim }) => claim === 'place')
   assert.equal(place?.status, 'holds', JSON.stringify(place))
-  const stranger = decideVerdict(parseDossier(dossier.bytes), { ...input, roots: { ...rig.roots, amd: { milan: [], genoa: [], turin: [] } } })
+  const stranger = decideVerdict(parseDossier(dossier.bytes), {
+    ...input,
+    roots: { ...rig.roots, amd: { milan: [], genoa: [], turin: [] } },
+  })
   assert.notEqual(stranger.claims.find(({ claim }) => claim === 'place')?.status, 'holds')
 })
 
