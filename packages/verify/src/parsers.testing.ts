@@ -1,4 +1,13 @@
 /** Every parser of the package, with inputs that it accepts. */
+import { parseNitroDocument } from './attestation/nitro/document.ts'
+import { makeNitroDocument, withEndMark } from './attestation/nitro/nitro-evidence.testing.ts'
+import { gpuChain, gpuItem, makeGpu } from './attestation/nvidia/nvidia-evidence.testing.ts'
+import { parseNvidiaItem } from './attestation/nvidia/nvidia-item.ts'
+import { parseSpdmReport } from './attestation/nvidia/spdm.ts'
+import { parseCertificate, parsePemCertificates } from './attestation/x509/certificate.ts'
+import { parseCrl } from './attestation/x509/crl.ts'
+import { createTestKey, issueCrl } from './attestation/x509/pki.testing.ts'
+import { parsePublicKey } from './attestation/x509/signature.ts'
 import { formatAuditProof, parseAuditProof } from './audit/audit-files.ts'
 import { buildAudit } from './audit/audit-scene.testing.ts'
 import { parseBase64, parseBase64Url, toBase64 } from './bytes/base64.ts'
@@ -59,7 +68,7 @@ export type Parser =
 const crypto = createNodeCrypto()
 
 export function allParsers(): readonly Parser[] {
-  return [...byteParsers(), ...statementParsers(), ...logParsers(), ...valueParsers()]
+  return [...byteParsers(), ...statementParsers(), ...logParsers(), ...valueParsers(), ...hardwareParsers()]
 }
 
 const FACTS =
@@ -219,5 +228,26 @@ function valueParsers(): readonly Parser[] {
     { name: 'parseBase64', takes: 'text', samples: ['AA==', 'AAAA'], parse: parseBase64 },
     { name: 'parseBase64Url', takes: 'text', samples: ['AA', '-_-_'], parse: parseBase64Url },
     { name: 'parseHex', takes: 'text', samples: ['00ff'], parse: (text) => parseHex(text) },
+  ]
+}
+
+/** Of evidence, and of the certificates that it rests on. */
+function hardwareParsers(): readonly Parser[] {
+  const chain = gpuChain()
+  const gpu = makeGpu()
+  const { content } = gpuItem(gpu)
+  const lists = [issueCrl({ issuer: 'a', signer: createTestKey('p256'), revoked: [{ serial: '01' }] })]
+  const documents = [makeNitroDocument(), makeNitroDocument({ payload: withEndMark })]
+  return [
+    { name: 'parseCertificate', takes: 'bytes', samples: chain, parse: (bytes) => parseCertificate(bytes) },
+    { name: 'parseCrl', takes: 'bytes', samples: lists, parse: (bytes) => parseCrl(bytes) },
+    {
+      ...{ name: 'parsePemCertificates', takes: 'text' as const, samples: [gpu.chainPem] },
+      parse: (text: string) => parsePemCertificates(text, 5),
+    },
+    { name: 'parsePublicKey', takes: 'bytes', samples: [createTestKey('p384').spki], parse: parsePublicKey },
+    { name: 'parseNitroDocument', takes: 'bytes', samples: documents, parse: parseNitroDocument },
+    { name: 'parseSpdmReport', takes: 'bytes', samples: [gpu.evidence], parse: parseSpdmReport },
+    { name: 'parseNvidiaItem', takes: 'bytes', isJson: true, samples: [content], parse: parseNvidiaItem },
   ]
 }

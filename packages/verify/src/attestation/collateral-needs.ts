@@ -8,12 +8,11 @@ import { parseAzureEvidence } from './azure-vtpm/azure-evidence.ts'
 import { parseHclReport } from './azure-vtpm/hcl-report.ts'
 import type { EvidenceItem, UnverifiedEvidence } from './evidence-file.ts'
 import type { EvidenceKind } from './evidence-kind.ts'
-import { NRAS_ISSUER } from './nvidia/appraise-nvidia-nras.ts'
+import { CONFIDENTIAL_SPACE_ISSUER, NRAS_ISSUER } from './issuers.ts'
 import { parseSnpReport, type SnpReport } from './sev-snp/report.ts'
 import { parseTcbVersion, type SnpProduct, type TcbVersion } from './sev-snp/tcb-version.ts'
 import { parsePckExtension } from './tdx/pck-extension.ts'
 import { parseTdxQuote } from './tdx/quote.ts'
-import { CONFIDENTIAL_SPACE_ISSUER } from './token/appraise-confidential-space.ts'
 import { parsePemCertificates } from './x509/certificate.ts'
 
 /** One thing that its maker serves. Values come from evidence that nobody checked: they name what to ask for, and prove nothing. */

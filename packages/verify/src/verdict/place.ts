@@ -171,9 +171,11 @@ function appraiseAt(
 ): Appraisal {
   const { crypto, memory, roots } = input
   const { policy } = chosen
+  // The operator's own challenge, by its own word: whether that makes the evidence new, the check of freshness says.
+  const nonce = evidence.nonce.length > 0 ? evidence.nonce : undefined
   const appraise = () =>
     appraiseEvidence(evidence, {
-      ...{ crypto, atMs, collateral, policy, nonce: undefined, memory },
+      ...{ crypto, atMs, collateral, policy, nonce, memory },
       ...(roots === undefined ? {} : { roots }),
     })
   const key = JSON.stringify([logged.evidence, atMs, policy, roots ?? null])

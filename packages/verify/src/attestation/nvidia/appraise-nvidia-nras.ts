@@ -14,6 +14,7 @@ import { CountersignError, quote } from '../../errors.ts'
 import type { AppraisalInput, Appraised } from '../appraised.ts'
 import { EvidenceChecks } from '../checks.ts'
 import type { EvidenceItem } from '../evidence-file.ts'
+import { NRAS_ISSUER } from '../issuers.ts'
 import type { Claims } from '../token/jws.ts'
 import { hasFailed } from '../token/open-token.ts'
 import {
@@ -30,7 +31,6 @@ import {
 import { checkPins, checkSignatures, NRAS_PINS } from '../token/token-keys.ts'
 import { MAX_DEVICES, parseDetachedEat, type UnverifiedDetachedEat } from './detached-eat.ts'
 
-export const NRAS_ISSUER = 'https://nras.attestation.nvidia.com'
 /** NVIDIA's own place for trying things out: its keys vouch for hardware of any state. */
 export const NRAS_STAGING_ISSUER = 'https://nras.attestation-stg.nvidia.com'
 

@@ -128,6 +128,12 @@ const CHEATS: readonly (readonly [
   ['a device without a name', 'device', 'evidence/unsupported', withLeaf()],
   ['a device of another kind', 'device', 'evidence/unsupported', withLeaf(deviceName('LS100:48B02D0000000000'))],
   ['a name that is none', 'device', 'der/malformed', withLeaf({ oid: '2.5.29.17', value: sequence() })],
+  [
+    'firmware that is not named by SHA-384',
+    'device',
+    'evidence/unsupported',
+    withLeaf(NAME, hopperFirmware(stranger, new Uint8Array(32))),
+  ],
   ['one GPU twice', 'distinct', 'evidence/mismatch', [{}, {}]],
   [
     'one GPU under two challenges',

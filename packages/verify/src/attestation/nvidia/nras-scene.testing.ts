@@ -1,9 +1,12 @@
 /** Answers of NVIDIA's service that hold under a policy, signed by keys of our own, and what each test changes of them. */
 import { createHash } from 'node:crypto'
+import { parseUtf8, utf8 } from '../../bytes/bytes.ts'
 import type { Json } from '../../bytes/json.ts'
+import { createMemory } from '../../bytes/memory.ts'
 import { jsonBytes } from '../../fixture.testing.ts'
 import type { AppraisalInput, Appraised } from '../appraised.ts'
 import type { EvidenceItem } from '../evidence-file.ts'
+import type { SweptEvidence } from '../sweep.testing.ts'
 import {
   type ClaimChanges,
   keySet,
@@ -165,8 +168,11 @@ export function certifiedNras(changes: { readonly jwk?: ClaimChanges; readonly p
   }
 }
 
-/** For a run over all kinds of evidence: it holds, and no change of its bytes may, but in its white space. */
-export function sweepCases() {
+/** A bundle with white space, which alone is unsigned. */
+export function sweepCases(): readonly SweptEvidence[] {
   const { item, input } = nrasEvidence()
-  return [{ name: 'nvidia-nras', item, input, appraise: appraiseNvidiaNras, unsigned: unsignedRegions(item.content) }]
+  const bytes = utf8(JSON.stringify(JSON.parse(parseUtf8(item.content)), null, 1))
+  const toItem = (content: Uint8Array) => ({ ...item, content })
+  const swept = { name: 'nvidia-nras', bytes, toItem, input: { ...input, memory: createMemory() } }
+  return [{ ...swept, unsigned: unsignedRegions(bytes) }]
 }

@@ -61,6 +61,8 @@ interface Signer {
   readonly leaf: Certificate
   readonly extensions: KeyExtensions
   readonly tcb: ReportTcb
+  /** All of the bundle, among which its issuers are. */
+  readonly certificates: readonly Certificate[]
 }
 
 /** What a reader should know; a weakness lowers the tier. */
@@ -124,7 +126,7 @@ function findSigner(list: Checks, report: SnpReport, input: AppraisalInput, rema
     requireProduct(report, extensions)
     return { extensions, tcb: readTcb(report, extensions) }
   })
-  return found && { report, key, leaf, ...found }
+  return found && { report, key, leaf, certificates, ...found }
 }
 
 /** Proves chain and report; until when what they rest on is current. */
@@ -147,8 +149,8 @@ function checkSigner(list: Checks, signer: Signer, input: AppraisalInput, remark
 }
 
 function checkChain(list: Checks, signer: Signer, input: AppraisalInput): SigningChain | undefined {
-  const { key, leaf, extensions } = signer
-  const chains = chainsOf(leaf, readCertificates(input).certificates)
+  const { key, leaf, extensions, certificates } = signer
+  const chains = chainsOf(leaf, certificates)
   if (chains.length > 0) {
     return list.attempt('chain', () => verifySigningChain(input, chains, key, extensions.product))
   }
@@ -164,7 +166,7 @@ function checkRevocation(
 ): number | undefined {
   const lists = listsOf(chain[2], input)
   if (lists.length > 0) return list.attempt('revocation', () => verifyNotRevoked(input, chain, lists))
-  const missing = "the collateral has no revocation list of AMD's root"
+  const missing = "the collateral has no revocation list of AMD's root that can be read"
   if (input.policy?.forbid.includes('unchecked-revocation')) {
     list.attempt('revocation', () => {
       throw new CountersignError('collateral/missing', missing)

@@ -5,7 +5,7 @@ import { createMemory } from '../../bytes/memory.ts'
 import type { ErrorCode } from '../../errors.ts'
 import { type ChainLink, createTestKey, issueChain, pinOf } from '../x509/pki.testing.ts'
 import { CONFIDENTIAL_SPACE_CHECKS } from './appraise-confidential-space.ts'
-import { checksThat, keySet, signText, signToken, testTokenKey, x5cOf } from './token.testing.ts'
+import { type ClaimChanges, checksThat, keySet, signText, signToken, testTokenKey, x5cOf } from './token.testing.ts'
 import {
   appraiseScene,
   CONFIDENTIAL_SPACE_CLAIMS,
@@ -258,13 +258,14 @@ function certifiedScene(changes: {
   readonly leaf?: Partial<ChainLink>
   readonly pin?: number
   readonly length?: number
+  readonly header?: ClaimChanges
 }): TokenScene {
   const chain = issueChain(
     { subject: 'test root', key: createTestKey('rsa4096'), ...changes.root },
     { subject: 'test intermediate', key: createTestKey('p384', 'intermediate'), ...changes.middle },
     { subject: 'test leaf', key: TOKEN_KEY.key, ...changes.leaf },
   )
-  const header = { kid: undefined, x5c: x5cOf(chain.slice(0, changes.length ?? 3)) }
+  const header = { ...changes.header, x5c: x5cOf(chain.slice(0, changes.length ?? 3)) }
   const { token_key: _, ...others } = POLICY.signers
   const pin = pinOf(chain[changes.pin ?? 2] ?? new Uint8Array(0))
   return {
@@ -280,6 +281,7 @@ test('a token that brings its certificates holds by the pinned root, or by one b
     assert.deepEqual(checksThat(appraised, 'pass'), [...CONFIDENTIAL_SPACE_CHECKS])
     assert.ok(appraised.isGenuine && appraised.isKnownCode)
   }
+  assert.ok(appraise(certifiedScene({ header: { kid: undefined } })).isGenuine)
   const soon = ISSUED_MS + 120_000
   assert.equal(appraise(certifiedScene({ leaf: { notAfterMs: soon } })).currentUntilMs, soon)
 })

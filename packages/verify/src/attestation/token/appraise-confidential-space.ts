@@ -13,6 +13,7 @@ import { CountersignError, quote } from '../../errors.ts'
 import type { AppraisalInput, Appraised } from '../appraised.ts'
 import { EvidenceChecks } from '../checks.ts'
 import type { EvidenceItem } from '../evidence-file.ts'
+import { CONFIDENTIAL_SPACE_ISSUER } from '../issuers.ts'
 import type { PlacePolicy } from '../place-policy.ts'
 import { hasFailed, openToken, type SignedToken, TOKEN_CHECKS, timesShown } from './open-token.ts'
 import {
@@ -27,8 +28,6 @@ import {
   textsOf,
   tierOf,
 } from './token-claims.ts'
-
-export const CONFIDENTIAL_SPACE_ISSUER = 'https://confidentialcomputing.googleapis.com'
 
 /** What Google makes of the machine. */
 const GENUINE_CHECKS = ['debug', 'secure-boot', 'software', 'hardware'] as const

@@ -140,7 +140,8 @@ function hardwareOf(claims: Fields): Hardware {
 function noncesOf(claims: Fields): readonly string[] {
   const payload = objectOf(objectOf(claims, 'x-ms-runtime'), 'client-payload')
   const own = claims.has('nonce') ? [claims.text('nonce')] : []
-  if (!payload.has('nonce')) return own
+  // Empty where the guest was given none.
+  if (!payload.has('nonce') || payload.any('nonce') === '') return own
   const sent = payload.text('nonce')
   const decoded = readable(() => parseUtf8(parseBase64(sent)))
   return [...own, sent, ...(decoded === undefined ? [] : [decoded])]

@@ -11,6 +11,7 @@ import type { ErrorCode } from '../../errors.ts'
 import { jsonBytes } from '../../fixture.testing.ts'
 import { checkProperty, expectTyped } from '../../fuzzing.testing.ts'
 import { anyJson, changedJson } from '../../mutation.testing.ts'
+import { sweepEvidence } from '../sweep.testing.ts'
 import { issueChain } from '../x509/pki.testing.ts'
 import { parseJwks, thumbprintOf } from './jwks.ts'
 import { JWS_ALGORITHMS, type JwsAlgorithm, MAX_TOKEN_LENGTH, parseJws, verifyJws } from './jws.ts'
@@ -232,10 +233,12 @@ test('a key may be told by its certificate alone', () => {
   }
 })
 
-test('certificates in a header are read where it names no key, and nowhere else', () => {
+test('certificates in a header are read, strictly', () => {
   const certificates = issueChain({ subject: 'service', key: RSA.key, isCa: false })
-  assert.deepEqual(parse(signToken(RSA, {}, { x5c: x5cOf(certificates) })).certificates, [])
-  assert.deepEqual(parse(signToken(RSA, {}, { kid: undefined, x5c: x5cOf(certificates) })).certificates, certificates)
+  assert.deepEqual(parse(signToken(RSA, {}, { x5c: x5cOf(certificates) })).certificates, certificates)
+  assert.deepEqual(parse(signToken(RSA, {})).certificates, [])
+  assert.throws(() => parse(signToken(RSA, {}, { x5c: 'AAAA' })), { code: 'shape/wrong-type' })
+  assert.throws(() => parse(signToken(RSA, {}, { x5c: ['A-_A'] })), { code: 'bytes/bad-base64' })
 })
 
 test('any JSON is a key set or refused', (t) => {
@@ -246,21 +249,6 @@ test('any JSON is a key set or refused', (t) => {
   })
 })
 
-test('no changed token is genuine', (t) => {
-  for (const { item, input, appraise } of sweepCases()) {
-    const { content } = item
-    const change = fc.tuple(fc.nat({ max: content.length - 1 }), fc.nat({ max: 7 }))
-    checkProperty(t, [change], 80, ([at, bit]) => {
-      const changed = content.with(at, (content[at] ?? 0) ^ (1 << bit))
-      assert.ok(!appraise({ ...item, content: changed }, input).isGenuine, `byte ${at}, bit ${bit}`)
-    })
-    for (const changed of [
-      content.slice(1),
-      content.slice(0, -1),
-      Uint8Array.of(...content, 0x0a),
-      new Uint8Array(0),
-    ]) {
-      assert.ok(!appraise({ ...item, content: changed }, input).isGenuine)
-    }
-  }
+test('no changed token is genuine', () => {
+  for (const swept of sweepCases()) assert.deepEqual(sweepEvidence(swept, { step: 11 }).problems, [])
 })

@@ -25,7 +25,7 @@ export interface UnverifiedJws {
   readonly algorithm: JwsAlgorithm
   /** Names the key; a hint and no more. */
   readonly keyId: string | undefined
-  /** Where it names no key: the certificates that it brings along, DER, the key's first. Anybody can bring some. */
+  /** The certificates that it brings along, DER, the key's first. Anybody can bring some. */
   readonly certificates: readonly Uint8Array[]
   readonly claims: Claims
   /** Header and payload as they were signed, in ASCII. */
@@ -61,11 +61,10 @@ export function parseJws(token: string, algorithms: readonly JwsAlgorithm[]): Un
   const claims = parseJson(parseBase64Url(payload), CLAIMS_LIMITS)
   if (claims === null || typeof claims !== 'object' || Array.isArray(claims))
     throw malformed('its claims are no object')
-  const keyId = fields.optional('kid', () => fields.text('kid', { maxLength: MAX_KEY_ID_LENGTH }))
   return {
     algorithm: algorithmOf(fields.text('alg', { maxLength: 32 }), algorithms),
-    keyId,
-    certificates: keyId === undefined ? readCertificates(fields) : [],
+    keyId: fields.optional('kid', () => fields.text('kid', { maxLength: MAX_KEY_ID_LENGTH })),
+    certificates: readCertificates(fields),
     claims: claims as Claims,
     signed: utf8(`${header}.${payload}`),
     signature: parseBase64Url(signature),

@@ -71,7 +71,8 @@ function keysOf({ crypto, collateral, memory }: AppraisalInput): {
 }
 
 /**
- * The key that signed the token, pinned ones first. Sets of two issuers may use one name, so every key of that name is tried.
+ * The key that signed the token, pinned ones first. Sets of two issuers may use one name, so every key of that name is tried,
+ * and that of the certificate which the token brings.
  *
  * @throws {CountersignError} `signature/invalid`, `certificate/malformed`, `der/malformed`
  */
@@ -82,10 +83,10 @@ function findSigner(
   pins: readonly string[],
 ): TokenKey {
   const [own] = jws.certificates
-  const candidates =
-    own === undefined
-      ? keys.filter(({ keyId }) => keyId === jws.keyId)
-      : [keyOfCertificates(crypto, own, jws.certificates, memory)]
+  const candidates = [
+    ...keys.filter(({ keyId }) => keyId === jws.keyId),
+    ...(own === undefined ? [] : [keyOfCertificates(crypto, own, jws.certificates, memory)]),
+  ]
   const isPinned = ({ thumbprint }: TokenKey) => pins.includes(thumbprint)
   const ordered = [...candidates.filter(isPinned), ...candidates.filter((key) => !isPinned(key))]
   const name = memory === undefined ? '' : toHex(crypto.sha256(utf8(text)))

@@ -1,8 +1,10 @@
 /** Tokens that hold under a policy, and what each test changes of them. */
 import { utf8 } from '../../bytes/bytes.ts'
 import type { Json } from '../../bytes/json.ts'
+import { createMemory } from '../../bytes/memory.ts'
 import type { AppraisalInput, Appraised } from '../appraised.ts'
 import type { EvidenceItem } from '../evidence-file.ts'
+import type { SweptEvidence } from '../sweep.testing.ts'
 import { appraiseConfidentialSpace } from './appraise-confidential-space.ts'
 import { appraiseMaa } from './appraise-maa.ts'
 import { type ClaimChanges, keySet, signToken, testInput, testPolicy, testTokenKey } from './token.testing.ts'
@@ -183,14 +185,13 @@ export function appraiseScene(kind: SceneKind, scene: TokenScene = {}): Appraise
   return KINDS[kind].appraise(item, input)
 }
 
-/** For a run over all kinds of evidence: each holds, and no change of its bytes may. */
-export function sweepCases() {
-  return (Object.keys(KINDS) as SceneKind[]).map((kind) => ({
-    name: kind,
-    ...tokenEvidence(kind),
-    appraise: KINDS[kind].appraise,
-    unsigned: [],
-  }))
+/** Every byte of a token is signed. */
+export function sweepCases(): readonly SweptEvidence[] {
+  return (Object.keys(KINDS) as SceneKind[]).map((name) => {
+    const { item, input } = tokenEvidence(name)
+    const toItem = (content: Uint8Array) => ({ ...item, content })
+    return { name, bytes: item.content, toItem, input: { ...input, memory: createMemory() }, unsigned: [] }
+  })
 }
 
 /** `undefined` takes a claim away. */
