@@ -1,4 +1,8 @@
 /** The checks of `place`, from an appraisal that was made again. Each adds what a reader should know beside it. */
+import {
+  type AppraisedSignature,
+  appraiseAnswerSignature,
+} from '../attestation/answer-signature/appraise-answer-signature.ts'
 import type { FactName } from '../attestation/facts.ts'
 import { NO_FRESHNESS } from '../attestation/place-policy.ts'
 import { parseCertificate } from '../attestation/x509/certificate.ts'
@@ -101,20 +105,54 @@ function codeBehind(reason: string, { checks }: PlaceBasis['repeated']): ErrorCo
   return failed?.code ?? 'evidence/refused'
 }
 
+/** How an answer is tied to the keys that the evidence binds. */
+export interface ServingKey {
+  /** Whether that is so only as the operator recorded the connection. */
+  readonly isOperatorsWord: boolean
+  readonly notes: readonly string[]
+}
+
 /** Whether the key that served the answer is one that the evidence binds. */
-export function checkServingKey(list: Checklist, basis: PlaceBasis): readonly string[] {
+export function checkServingKey(list: Checklist, basis: PlaceBasis): ServingKey {
   const { place, answer, repeated } = basis
   if (repeated.keys.length === 0) {
     const fact = repeated.facts.find(({ name }) => name === 'serving-key-bound')
     list.missing('serving-key', fact?.reason ?? 'the evidence binds no key', 'place/not-shown')
-    return []
+    return { isOperatorsWord: false, notes: [] }
   }
   if (place.name === GATEWAY_PLACE) {
     list.attempt('serving-key', () => requireSigningKey(repeated.keys, answer.keyId))
-    return []
+    return { isOperatorsWord: false, notes: [] }
+  }
+  const signed = checkAnswerSignature(list, basis)
+  if (signed?.signed !== undefined) {
+    list.pass('serving-key', signed.reason)
+    return { isOperatorsWord: false, notes: signed.doesNotProve }
   }
   list.attempt('serving-key', () => requireConnection(basis))
-  return ['that the answer came over the connection whose certificate the operator recorded: that is its word']
+  return {
+    isOperatorsWord: true,
+    notes: ['that the answer came over the connection whose certificate the operator recorded: that is its word'],
+  }
+}
+
+/** The provider's own signature on the answer, where the dossier opens it. One that does not check takes nothing away. */
+function checkAnswerSignature(
+  list: Checklist,
+  { answer, input, repeated }: PlaceBasis,
+): AppraisedSignature | undefined {
+  const [file, request, response] = (['provider-signature', 'request-sent', 'response-received'] as const).map(
+    (subject) => answer.content.get(subject),
+  )
+  if (file === undefined) return undefined
+  if (request === undefined || response === undefined) {
+    list.notChecked('answer-signature', 'the dossier does not open the request and the answer that were signed')
+    return undefined
+  }
+  const signed = appraiseAnswerSignature(input.crypto, repeated.keys, { request, response }, file)
+  if (signed.signed === undefined) list.notChecked('answer-signature', signed.reason)
+  else list.pass('answer-signature', signed.reason)
+  return signed
 }
 
 function requireSigningKey(keys: readonly BoundKey[], keyId: string): void {

@@ -1,8 +1,14 @@
 /** The scene of an answer whose place gave evidence: a machine that never was, with a PKI of its own. */
-import type { TrustedRoots } from '../attestation/appraised.ts'
+import type { AppraisalInput, TrustedRoots } from '../attestation/appraised.ts'
 import { countersignReportData } from '../attestation/binding/countersign.ts'
 import { type CollateralItem, formatCollateral } from '../attestation/collateral.ts'
-import { formatEvidence } from '../attestation/evidence-file.ts'
+import { type EvidenceItem, formatEvidence } from '../attestation/evidence-file.ts'
+import {
+  makeNitroDocument,
+  type NitroChanges,
+  nitroInput,
+  nitroItem,
+} from '../attestation/nitro/nitro-evidence.testing.ts'
 import type { ProfileName } from '../attestation/profile-names.ts'
 import {
   MEASUREMENT,
@@ -17,7 +23,7 @@ import type { Json } from '../bytes/json.ts'
 import { createNobleCrypto } from '../crypto/noble-provider.ts'
 import { COLLATERAL_MEDIA_TYPE, EVIDENCE_MEDIA_TYPE } from '../dossier/dossier.ts'
 import { jsonBytes, NOW_MS, type StatementSigner, statementSigner } from '../fixture.testing.ts'
-import { buildScene, type Scene, sceneDossier } from '../scene.testing.ts'
+import { buildScene, type Scene, type SceneOptions, sceneDossier } from '../scene.testing.ts'
 import { type AppraisalPredicate, appraisalStatement } from '../statement/appraisal.ts'
 import type { InferencePredicate } from '../statement/inference.ts'
 import type { ServedUpstream } from '../statement/routing.ts'
@@ -40,6 +46,8 @@ export interface PlaceOptions {
   readonly signer?: StatementSigner
   readonly nonce?: Uint8Array
   readonly snp?: SnpOptions
+  /** Evidence of Nitro instead. */
+  readonly nitro?: NitroChanges
   /** The manifest's policy; `null` for none. */
   readonly policy?: Json
   /** What the appraisal says, but for what is there; of files, `null` names none. */
@@ -50,8 +58,11 @@ export interface PlaceOptions {
   readonly isNamed?: boolean
   /** Whether the answer came through an upstream whose key of connections is bound, instead of the gateway's own models. */
   readonly isUpstream?: boolean
+  /** SHA-256 of the key that signs the upstream's answers, where its evidence binds one. */
+  readonly signing?: Uint8Array
   readonly attempt?: Partial<InferencePredicate['attempts'][number]>
   readonly predicate?: Partial<InferencePredicate>
+  readonly openings?: SceneOptions['openings']
 }
 
 export interface PlaceScene {
@@ -71,31 +82,61 @@ export const sha256Hex = (bytes: Uint8Array) => toHex(crypto.sha256(bytes))
 
 /** Plays the scene; the same options give the same bytes. */
 export function buildPlaceScene(options: PlaceOptions = {}): PlaceScene {
-  const { isUpstream = false, nonce = NONCE } = options
-  const { spki } = options.signer ?? statementSigner('operator')
-  const bound = isUpstream
-    ? concat(crypto.sha256(TLS_KEY.spki), crypto.sha256(utf8('test hpke key')))
-    : countersignReportData(crypto, spki, nonce)
-  const { item, input } = snpEvidence({
-    ...options.snp,
-    edit: (report) => {
-      report.set(bound, SNP_AT.reportData)
-      options.snp?.edit?.(report)
-    },
-  })
-  const profile: ProfileName = isUpstream ? 'tinfoil' : 'countersign'
-  const beside: { readonly [name: string]: Json } = isUpstream ? {} : { signingKey: toBase64(spki) }
-  const evidence = jsonBytes(formatEvidence({ profile, items: [item], nonce: isUpstream ? EMPTY : nonce, beside }))
+  const { item, input, profile, beside, nonce } = options.nitro === undefined ? snpPlace(options) : nitroPlace(options)
+  const evidence = jsonBytes(formatEvidence({ profile, items: [item], nonce, beside }))
   const collateral = jsonBytes(formatCollateral(input.collateral))
-  const policy = options.policy === undefined ? defaultPolicy(isUpstream) : options.policy
+  const policy = options.policy === undefined ? defaultPolicy(options, profile) : options.policy
   const statement = appraisalStatement(crypto, loggedOf(options, policy, evidence, collateral))
   const appraisal = statementDigest(crypto, formatStatement(statement))
   const scene = buildScene({
     ...playedOptions(options, policy, appraisal),
+    ...(options.openings === undefined ? {} : { openings: options.openings }),
     earlier: [statement],
     ...(options.loggedBy === undefined ? {} : { earlierSigner: options.loggedBy }),
   })
   return { scene, roots: input.roots ?? none(), evidence, collateral, appraisal }
+}
+
+interface Gathered {
+  readonly item: EvidenceItem
+  readonly input: Pick<AppraisalInput, 'collateral' | 'roots'>
+  readonly profile: ProfileName
+  readonly beside: { readonly [name: string]: Json }
+  readonly nonce: Uint8Array
+}
+
+function snpPlace({ isUpstream = false, nonce = NONCE, signer, snp }: PlaceOptions): Gathered {
+  const { spki } = signer ?? statementSigner('operator')
+  const bound = isUpstream
+    ? concat(crypto.sha256(TLS_KEY.spki), crypto.sha256(utf8('test hpke key')))
+    : countersignReportData(crypto, spki, nonce)
+  const edit = (report: Uint8Array) => {
+    report.set(bound, SNP_AT.reportData)
+    snp?.edit?.(report)
+  }
+  const { item, input } = snpEvidence({ ...snp, edit })
+  if (isUpstream) return { item, input, profile: 'tinfoil', beside: {}, nonce: EMPTY }
+  return { item, input, profile: 'countersign', beside: { signingKey: toBase64(spki) }, nonce }
+}
+
+const HOUR_MS = 3_600_000
+
+function nitroPlace({ isUpstream = false, nonce = NONCE, signer, nitro, signing }: PlaceOptions): Gathered {
+  const { spki } = signer ?? statementSigner('operator')
+  const prefix = new Uint8Array(2)
+  const signingKey = signing ?? concat(utf8('no key'), new Uint8Array(26))
+  const fields = isUpstream
+    ? { user_data: concat(prefix, crypto.sha256(TLS_CERTIFICATE), prefix, signingKey), public_key: undefined }
+    : { public_key: spki }
+  const chain = { leaf: { notBeforeMs: GATHERED_MS - HOUR_MS, notAfterMs: GATHERED_MS + 2 * HOUR_MS } }
+  const content = makeNitroDocument({
+    ...nitro,
+    chain: { ...chain, ...nitro?.chain },
+    fields: { timestamp: GATHERED_MS, nonce, ...fields, ...nitro?.fields },
+  })
+  const profile = isUpstream ? 'opengradient' : 'countersign'
+  const beside: { readonly [name: string]: Json } = isUpstream ? {} : { signingKey: toBase64(spki) }
+  return { item: nitroItem(content), input: nitroInput(), profile, beside, nonce }
 }
 
 const EMPTY = new Uint8Array(0)
@@ -104,8 +145,9 @@ function none(): never {
   throw new Error('the evidence has no roots of its own')
 }
 
-function defaultPolicy(isUpstream: boolean): Json {
-  return isUpstream ? { ...PLACE_POLICY, profile: 'tinfoil', allow: ['no-freshness'] } : PLACE_POLICY
+function defaultPolicy({ nitro, isUpstream }: PlaceOptions, profile: ProfileName): Json {
+  if (nitro !== undefined) return { tee: 'nitro', profile, measurements: { pcr0: ['10'.repeat(48)] } }
+  return isUpstream === true ? { ...PLACE_POLICY, profile, allow: ['no-freshness'] } : PLACE_POLICY
 }
 
 function loggedOf(

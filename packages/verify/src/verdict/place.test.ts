@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { rsaSigner } from '../attestation/answer-signature/answer-signature.testing.ts'
+import { formatProviderSignature } from '../attestation/answer-signature/provider-signature.ts'
 import { utf8 } from '../bytes/bytes.ts'
 import type { Json } from '../bytes/json.ts'
 import { createMemory } from '../bytes/memory.ts'
@@ -8,10 +10,12 @@ import { parseDossier } from '../dossier/dossier.ts'
 import { jsonBytes, NOW_MS } from '../fixture.testing.ts'
 import { checkProperty, expectTyped } from '../fuzzing.testing.ts'
 import { changedJson } from '../mutation.testing.ts'
+import { sceneOpening } from '../scene.testing.ts'
+import { COMMITTED_SUBJECTS, type CommittedSubject } from '../statement/inference.ts'
 import { parseTrustFile } from '../trust/trust-file.ts'
 import type { ClaimRow } from './checklist.ts'
 import { placeCases } from './place-cases.testing.ts'
-import { buildPlaceScene, placeDossier } from './place-scene.testing.ts'
+import { buildPlaceScene, type PlaceOptions, placeDossier } from './place-scene.testing.ts'
 import { decideVerdict, findRow } from './verdict.ts'
 import { runVerdictCase } from './verdict-case.testing.ts'
 
@@ -93,13 +97,56 @@ test('reasons say what a reader must know', () => {
   assert.match(reasonOf('revoked-before'), /revoked the device from/)
 })
 
+test('an answer that the bound key signed is tied to the place without the operator’s word', () => {
+  const signer = rsaSigner()
+  const request = '{"messages":[{"role":"user","content":"Servus"}],"model":"m"}'
+  const python = '{"messages": [{"content": "Servus", "role": "user"}], "model": "m", "temperature": 0.0}'
+  const response = utf8('{"choices":[{"message":{"content":"Griaß di"},"finish_reason":"stop"}]}')
+  const placeOf = (file: Uint8Array, attempt: PlaceOptions['attempt'], subjects: readonly CommittedSubject[]) => {
+    const openings = [
+      sceneOpening('request', ['request-received', 'request-sent'], utf8(request)),
+      sceneOpening('response', ['response-received', 'response-delivered'], response),
+      sceneOpening('signature', ['provider-signature'], file),
+    ]
+    const signing = crypto.sha256(signer.spki)
+    const played = buildPlaceScene({ nitro: {}, isUpstream: true, signing, openings, ...(attempt ? { attempt } : {}) })
+    const { scene, roots } = played
+    const opened = openings.filter(({ subjects: those }) => those.every((each) => subjects.includes(each)))
+    const dossier = parseDossier(jsonBytes(placeDossier({ ...played, scene: { ...scene, openings: opened } })))
+    const trust = parseTrustFile(crypto, utf8(scene.trustText))
+    return findRow(decideVerdict(dossier, { crypto, trust, roots, atMs: NOW_MS }), 'place')
+  }
+  const resultOf = (row: ClaimRow, name: string) => row.checks.find((each) => each.name === `place/${name}`)?.result
+  const withoutCertificate = { tlsCertificate: undefined as never }
+  const good = formatProviderSignature(signer.sign(python, 'Griaß di'))
+  const bad = formatProviderSignature(signer.sign(python, 'Servus'))
+
+  const signed = placeOf(good, withoutCertificate, COMMITTED_SUBJECTS)
+  assert.equal(resultOf(signed, 'answer-signature'), 'pass')
+  assert.equal(resultOf(signed, 'serving-key'), 'pass')
+  assert.match(signed.doesNotProve.join(), /not signed: .*usage/)
+  assert.doesNotMatch(signed.doesNotProve.join(), /came over the connection/)
+
+  // One that does not check shows nothing, and takes nothing away.
+  for (const [attempt, serving] of [
+    [withoutCertificate, 'missing'],
+    [undefined, 'pass'],
+  ] as const) {
+    const row = placeOf(bad, attempt, COMMITTED_SUBJECTS)
+    assert.equal(resultOf(row, 'answer-signature'), 'not-checked')
+    assert.equal(resultOf(row, 'serving-key'), serving)
+  }
+  const unopened = placeOf(good, withoutCertificate, ['provider-signature'])
+  assert.equal(resultOf(unopened, 'answer-signature'), 'not-checked')
+  assert.equal(resultOf(unopened, 'serving-key'), 'missing')
+})
+
 test('an answer from the cache has no place of its own', () => {
-  const { scene, roots } = (() => {
-    const predicate = { attempts: [], observations: ['cache-hit' as const], repeats: 'ab'.repeat(16) }
-    return buildPlaceScene({ predicate })
-  })()
+  const predicate = { attempts: [], observations: ['cache-hit' as const], repeats: 'ab'.repeat(16) }
+  const played = buildPlaceScene({ predicate })
+  const { scene, roots } = played
   const trust = parseTrustFile(crypto, utf8(scene.trustText))
-  const dossier = parseDossier(jsonBytes(placeDossier({ ...buildPlaceScene(), scene })))
+  const dossier = parseDossier(jsonBytes(placeDossier(played)))
   const row = findRow(decideVerdict(dossier, { crypto, trust, roots, atMs: NOW_MS }), 'place')
   assert.match(row.reason, /place\/served-by: the answer repeats that of receipt (ab){16}/)
 })

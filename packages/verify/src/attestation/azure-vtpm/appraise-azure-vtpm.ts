@@ -99,6 +99,7 @@ export function appraiseAzureVtpm(item: EvidenceItem, input: AppraisalInput): Ap
     measurements: isSigned ? { ...hardware.measurements, ...registersOf(parts?.evidence) } : {},
     boundData: isSigned ? tpm?.quote.extraData : undefined,
     deviceIds: isSigned ? hardware.deviceIds : [],
+    certificates: isSigned ? (hardware.certificates ?? []) : [],
     madeAtMs: undefined,
     currentUntilMs: isSigned ? hardware.currentUntilMs : undefined,
     answersNonce: isSigned && list.passed('nonce'),

@@ -7,7 +7,7 @@ import { CountersignError } from '../../errors.ts'
 import type { AppraisalInput, Appraised, TrustTier } from '../appraised.ts'
 import { EvidenceChecks } from '../checks.ts'
 import type { EvidenceItem } from '../evidence-file.ts'
-import type { Certificate } from '../x509/certificate.ts'
+import { type Certificate, namesInChain } from '../x509/certificate.ts'
 import { chainCurrentUntilMs, verifyMessage } from '../x509/chain.ts'
 import { checkSnpPolicy, type ProvenReport, type ReportTcb, SEV_SNP_POLICY_CHECKS } from './policy-checks.ts'
 import { parseSnpReport, type SnpReport } from './report.ts'
@@ -80,7 +80,7 @@ export function appraiseSevSnp(item: EvidenceItem, input: AppraisalInput): Appra
     remarks.notes.push(`${report.trailingBytes} unsigned bytes after the report were ignored.`)
   }
   const signer = report && findSigner(list, report, input, remarks)
-  const currentUntilMs = signer && checkSigner(list, signer, input, remarks)
+  const signing = signer && checkSigner(list, signer, input, remarks)
   const proven = signer !== undefined && list.passed('report-signature') ? signer : undefined
   if (proven !== undefined) list.attempt('debug', () => requireNoDebug(proven.report))
   const isNamed = decidePolicy(list, proven, input)
@@ -97,8 +97,9 @@ export function appraiseSevSnp(item: EvidenceItem, input: AppraisalInput): Appra
     measurements: proven ? measurementsOf(proven.report) : {},
     boundData: proven?.report.reportData,
     deviceIds: list.passed('chip-id') && proven ? [toHex(proven.report.chipId)] : [],
+    certificates: proven && signing ? namesInChain(signing.chain) : [],
     madeAtMs: undefined,
-    currentUntilMs: proven && currentUntilMs,
+    currentUntilMs: proven && signing?.untilMs,
     answersNonce: false,
     tier: tierOf(
       checks.some(({ result }) => result === 'fail'),
@@ -129,8 +130,13 @@ function findSigner(list: Checks, report: SnpReport, input: AppraisalInput, rema
   return found && { report, key, leaf, certificates, ...found }
 }
 
-/** Proves chain and report; until when what they rest on is current. */
-function checkSigner(list: Checks, signer: Signer, input: AppraisalInput, remarks: Remarks): number | undefined {
+/** Proves chain and report; the chain, and until when what they rest on is current. */
+function checkSigner(
+  list: Checks,
+  signer: Signer,
+  input: AppraisalInput,
+  remarks: Remarks,
+): { readonly chain: SigningChain; readonly untilMs: number } | undefined {
   const chain = checkChain(list, signer, input)
   if (chain === undefined) return undefined
   const { report, key, leaf, extensions } = signer
@@ -145,7 +151,7 @@ function checkSigner(list: Checks, signer: Signer, input: AppraisalInput, remark
       `The report is signed with a VLEK of ${extensions.cloudId}: such a key is the cloud's, lives for a year, and names no chip.`,
     )
   }
-  return Math.min(chainCurrentUntilMs(chain), listsUntilMs ?? Number.MAX_SAFE_INTEGER)
+  return { chain, untilMs: Math.min(chainCurrentUntilMs(chain), listsUntilMs ?? Number.MAX_SAFE_INTEGER) }
 }
 
 function checkChain(list: Checks, signer: Signer, input: AppraisalInput): SigningChain | undefined {
