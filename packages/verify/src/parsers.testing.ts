@@ -32,6 +32,7 @@ import { commonCases } from './misbehaviour/common-cases.testing.ts'
 import { misbehaviourCases, misbehaviourTrust } from './misbehaviour/misbehaviour-cases.testing.ts'
 import { parseMisbehaviour } from './misbehaviour/proof-file.ts'
 import { buildScene, REQUEST, RESPONSE, sceneDossier } from './scene.testing.ts'
+import { appraisalStatement, parseAppraisal } from './statement/appraisal.ts'
 import { parseAuditCommitment } from './statement/audit-commitment.ts'
 import { parseAuditResult } from './statement/audit-result.ts'
 import { formatAuditEntries, parseAuditEntries } from './statement/audited-entry.ts'
@@ -42,6 +43,8 @@ import { parseInference } from './statement/inference.ts'
 import { parseModel } from './statement/model.ts'
 import { SAMPLE_PARTY } from './statement/party.testing.ts'
 import { parseParty, partyStatement } from './statement/party.ts'
+import { SAMPLE_APPRAISAL, SAMPLE_POLICY, SAMPLE_REVOKED, sampleRevocation } from './statement/place.testing.ts'
+import { parseRevocation, revocationStatement } from './statement/revocation.ts'
 import { formatStatement, parseStatement } from './statement/statement.ts'
 import { parseRequirements } from './trust/requirement.ts'
 import { parseTrustFile, parseYaml } from './trust/trust-file.ts'
@@ -74,6 +77,8 @@ export function allParsers(): readonly Parser[] {
 const FACTS =
   '- { name: W, owner: Example Operator, cloud: AS1, jurisdiction: DE-BE, hardwareVendor: V, software: S }\n'
 
+const PLACES = `places: [{ name: a, match: { upstream: gateway }, policy: ${JSON.stringify(SAMPLE_POLICY)} }]\n`
+
 function byteParsers(): readonly Parser[] {
   const scene = buildScene()
   const { spki } = scene.operator
@@ -103,7 +108,12 @@ function byteParsers(): readonly Parser[] {
     {
       name: 'parseTrustFile',
       takes: 'bytes',
-      samples: [trust, utf8(misbehaviourTrust()), utf8(`${scene.trustText}${FACTS}perOwner: 2\n`)],
+      samples: [
+        trust,
+        utf8(misbehaviourTrust()),
+        utf8(`${scene.trustText}${FACTS}perOwner: 2\n`),
+        utf8(`${scene.trustText}${PLACES}`),
+      ],
       parse: (input) => parseTrustFile(crypto, input),
     },
     { name: 'parseDossier', takes: 'bytes', isJson: true, samples: [dossier], parse: parseDossier },
@@ -166,6 +176,12 @@ function statementParsers(): readonly Parser[] {
       ...{ name: 'parseAuditProof', takes: 'bytes', isJson: true, parse: parseAuditProof },
       samples: [utf8(formatAuditProof(audit))],
     },
+    build('parseAppraisal', [formatStatement(appraisalStatement(crypto, SAMPLE_APPRAISAL))], parseAppraisal),
+    build(
+      'parseRevocation',
+      SAMPLE_REVOKED.map((what) => formatStatement(revocationStatement(crypto, sampleRevocation(what)))),
+      parseRevocation,
+    ),
     build('parseParty', [formatStatement(partyStatement(SAMPLE_PARTY))], parseParty),
     build('parseLogSuccessor', [jsonBytes(successorStatement())], (statement) => openLogSuccessor(crypto, statement)),
   ]

@@ -13,6 +13,7 @@ export function placeCases(): readonly VerdictCase[] {
     ...ownPlaceCases(),
     ...fileCases(),
     ...wordCases(),
+    ...requirementCases(),
     ...freshnessCases(),
     ...demandCases(),
     ...laterPlaceCases(),
@@ -100,32 +101,32 @@ function fileCases(): readonly VerdictCase[] {
   ]
 }
 
+const REFUSED = { outcome: 'refused', failed: ['sev-snp/measurements'] } as const
+const OTHER_CODE: readonly string[] = [TIME, 'place/known-code', 'place/required-facts', REVOCATION]
+const NOTHING_GENUINE: readonly string[] = [
+  ...[TIME, 'place/genuine-hardware', 'place/known-code', 'place/required-facts', 'place/serving-key'],
+  ...['place/freshness', REVOCATION],
+]
+
 function wordCases(): readonly VerdictCase[] {
-  const refused = { outcome: 'refused', failed: ['sev-snp/measurements'] } as const
   return [
     played(
       'accepted-other-code',
       'The operator logged that it accepted code which its own policy does not name.',
       'refuted',
-      [TIME, 'place/known-code', 'place/required-facts', REVOCATION],
+      OTHER_CODE,
       {
         options: { policy: OTHER_POLICY },
       },
     ),
-    played(
-      'refused-other-code',
-      'The same code, and the operator said so.',
-      'unproven',
-      [TIME, 'place/known-code', 'place/required-facts', REVOCATION],
-      {
-        options: { policy: OTHER_POLICY, logged: refused },
-      },
-    ),
+    played('refused-other-code', 'The same code, and the operator said so.', 'unproven', OTHER_CODE, {
+      options: { policy: OTHER_POLICY, logged: REFUSED },
+    }),
     played(
       'accepted-by-another-policy',
       'It was accepted by a policy that is no longer the manifest’s.',
       'unproven',
-      [TIME, 'place/known-code', 'place/required-facts', REVOCATION],
+      OTHER_CODE,
       {
         options: { policy: OTHER_POLICY, logged: { policy: PLACE_POLICY } },
       },
@@ -134,49 +135,32 @@ function wordCases(): readonly VerdictCase[] {
       'accepted-forgery',
       'The operator logged that it accepted evidence which no hardware signed.',
       'refuted',
-      [
-        TIME,
-        'place/genuine-hardware',
-        'place/known-code',
-        'place/required-facts',
-        'place/serving-key',
-        'place/freshness',
-        REVOCATION,
-      ],
+      NOTHING_GENUINE,
       {
         options: { snp: { forge: (report) => report.map((byte, i) => (i === 0x90 ? byte ^ 1 : byte)) } },
       },
     ),
-    played(
-      'accepted-debugging',
-      'The host may debug the guest.',
-      'refuted',
-      [
-        TIME,
-        'place/genuine-hardware',
-        'place/known-code',
-        'place/required-facts',
-        'place/serving-key',
-        'place/freshness',
-        REVOCATION,
-      ],
-      {
-        options: {
-          snp: {
-            edit: (report) => {
-              report[10] = (report[10] ?? 0) | 8
-            },
+    played('accepted-debugging', 'The host may debug the guest.', 'refuted', NOTHING_GENUINE, {
+      options: {
+        snp: {
+          edit: (report) => {
+            report[10] = (report[10] ?? 0) | 8
           },
         },
       },
-    ),
+    }),
+  ]
+}
+
+function requirementCases(): readonly VerdictCase[] {
+  return [
     played(
       'refused-by-the-operator',
       'The operator refused evidence that nothing here speaks against.',
       'unproven',
       [TIME, 'place/required-facts', REVOCATION],
       {
-        options: { logged: refused },
+        options: { logged: REFUSED },
       },
     ),
     played(

@@ -25,7 +25,14 @@ import type { VerdictCase } from './verdict-case.testing.ts'
 const crypto = createNobleCrypto()
 
 export function laterPlaceCases(): readonly VerdictCase[] {
-  return [...connectionCases(), ...nitroCases(), ...timeCases(), ...revocationCases(), ...laterCases()]
+  return [
+    ...connectionCases(),
+    ...nitroCases(),
+    ...timeCases(),
+    ...revocationCases(),
+    ...datedRevocationCases(),
+    ...laterCases(),
+  ]
 }
 
 function connectionCases(): readonly VerdictCase[] {
@@ -154,26 +161,23 @@ function revoke(scene: PlaceScene['scene'], what: Revoked, since: number | null,
   return [log.bundle(index, log.size)]
 }
 
+function revoked(
+  name: string,
+  description: string,
+  what: Revoked,
+  more: { since?: number | null; by?: typeof auditor; holds?: boolean } = {},
+): VerdictCase {
+  const { since = null, by = auditor, holds = false } = more
+  const revocations = revoke(buildPlaceScene().scene, what, since, by)
+  return played(`revoked-${name}`, description, holds ? 'hardware-attested' : 'unproven', holds ? [TIME] : OPEN, {
+    trust: PARTIES,
+    case: { revocations },
+  })
+}
+
 function revocationCases(): readonly VerdictCase[] {
-  const revoked = (
-    name: string,
-    description: string,
-    what: Revoked,
-    more: { since?: number | null; by?: typeof auditor; holds?: boolean } = {},
-  ) => {
-    const { since = null, by = auditor, holds = false } = more
-    const revocations = revoke(buildPlaceScene().scene, what, since, by)
-    return played(`revoked-${name}`, description, holds ? 'hardware-attested' : 'unproven', holds ? [TIME] : OPEN, {
-      trust: PARTIES,
-      case: { revocations },
-    })
-  }
   const key = { use: 'signing-key', sha256: statementSigner('operator').keyId } as const
   const other = { use: 'signing-key', sha256: auditor.keyId } as const
-  const later = revoke(buildPlaceScene().scene, CHIP, NOW_MS + 1000)
-  const carried = buildPlaceScene()
-  const inside = revoke(carried.scene, CHIP, null)
-  const dossier = placeDossier(carried) as { readonly statements: readonly Json[] }
   return [
     revoked('device', 'The chip was revoked.', CHIP),
     revoked('device-of-others', 'Another chip was revoked.', { kind: 'device', ids: ['00'] }, { holds: true }),
@@ -209,6 +213,15 @@ function revocationCases(): readonly VerdictCase[] {
       by: rival,
       holds: true,
     }),
+  ]
+}
+
+function datedRevocationCases(): readonly VerdictCase[] {
+  const later = revoke(buildPlaceScene().scene, CHIP, NOW_MS + 1000)
+  const carried = buildPlaceScene()
+  const inside = revoke(carried.scene, CHIP, null)
+  const dossier = placeDossier(carried) as { readonly statements: readonly Json[] }
+  return [
     witnessed(
       'revoked-afterwards',
       'The chip was revoked from a time on by which witnesses had long seen the evidence.',

@@ -179,7 +179,7 @@ function appraiseAt(
       ...{ crypto, atMs, collateral, policy, nonce, memory },
       ...(roots === undefined ? {} : { roots }),
     })
-  const key = JSON.stringify([logged.evidence, atMs, policy, roots ?? null])
+  const key = JSON.stringify([logged.evidence, logged.freshness, atMs, policy, roots ?? null])
   return memory?.recallOf(`appraisal ${key}`, collateral, collateral, appraise) ?? appraise()
 }
 
