@@ -16,6 +16,7 @@ import {
   parseInference,
   parseModel,
   parseParty,
+  parseRevocation,
   parseStatement,
   type ReceiptId,
   type StatementDigest,
@@ -157,6 +158,9 @@ class EntryReader {
         return
       case 'party':
         parseParty(statement)
+        return
+      case 'revocation':
+        parseRevocation(statement)
         return
       case 'audit-commitment':
         parseAuditCommitment(statement)
