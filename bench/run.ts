@@ -11,12 +11,16 @@ const BENCHMARKS: { readonly [name: string]: () => Promise<Run> } = {
   verify: async () => (await import('./verify.ts')).benchVerify,
   watch: async () => (await import('./watch.ts')).benchWatch,
   demo: async () => (await import('./demo.ts')).benchDemo,
+  attestation: async () => (await import('./attestation.ts')).benchAttestation,
 }
+
+/** Those that have a short form. */
+const QUICK = ['gateway', 'attestation']
 
 const USAGE = `Usage: npm run bench -- <name>… [--quick]
 
 Names: ${Object.keys(BENCHMARKS).join(', ')}, all
-Each writes bench/results/<name>.json. --quick, of gateway alone: a few rounds, and nothing is written. Exit codes: 0 all goals reached; 1 some fall short; 2 bad usage.`
+Each writes bench/results/<name>.json. --quick, of ${QUICK.join(' and ')}: a few rounds, and nothing is written. Exit codes: 0 all goals reached; 1 some fall short; 2 bad usage.`
 
 async function main(args: readonly string[]): Promise<number> {
   const isQuick = args.includes('--quick')
@@ -39,7 +43,7 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 function isRunnable(name: string, isQuick: boolean): boolean {
-  return Object.hasOwn(BENCHMARKS, name) && (!isQuick || name === 'gateway')
+  return Object.hasOwn(BENCHMARKS, name) && (!isQuick || QUICK.includes(name))
 }
 
 process.exitCode = await main(process.argv.slice(2))

@@ -4,6 +4,7 @@ import { paint, paintStatus, wrap } from './terminal.ts'
 
 const CLAIM_WIDTH = 14
 const STATUS_WIDTH = 10
+const FACT_WIDTH = 20
 const MAX_DATE_MS = 8_640_000_000_000_000
 const INDENT = ' '.repeat(CLAIM_WIDTH)
 
@@ -34,6 +35,7 @@ function formatRow(row: ClaimRow): string {
   const lines = [
     `${paint('bold', row.claim.padEnd(CLAIM_WIDTH))}${paintStatus(row.status, STATUS_WIDTH)} ${row.grade ?? ''}`,
     wrap(row.reason, INDENT),
+    ...(row.facts ?? []).map(({ name, status }) => `${name.padEnd(FACT_WIDTH)}${status}`),
     ...row.checks.filter((check) => check.result !== 'pass').map((check) => `${check.result}: ${check.name}`),
     ...(row.status === 'holds' ? row.basis.map((basis) => paint('dim', `basis: ${basis}`)) : []),
     ...(row.status === 'holds' ? [paint('dim', `trusting: ${row.trusts.join('; ')}`)] : []),

@@ -1,52 +1,6 @@
 /** Checks what Countersign hands out: bytes in, verdict out. Pure, synchronous, safe in browsers. */
 export { verifyAcceptance } from './accountability/acceptance.ts'
-export * from './attestation/answer-signature/names.ts'
-export {
-  type Appraisal,
-  type AppraisalStatus,
-  appraiseEvidence,
-} from './attestation/appraise.ts'
-export {
-  type AppraisalInput,
-  type Appraised,
-  EVIDENCE_KINDS,
-  type EvidenceKind,
-  type TrustedRoots,
-  type TrustTier,
-} from './attestation/appraised.ts'
-export { importAzureEvidence } from './attestation/azure-vtpm/azure-evidence.ts'
-export type { BindingProfile } from './attestation/binding/binding-profile.ts'
-export { BINDING_PROFILES } from './attestation/binding/binding-profiles.ts'
-export { countersignReportData } from './attestation/binding/countersign.ts'
-export type { EvidenceCheck, EvidenceResult } from './attestation/checks.ts'
-export {
-  COLLATERAL_FORMAT,
-  COLLATERAL_KINDS,
-  type CollateralBundle,
-  type CollateralItem,
-  type CollateralKind,
-  formatCollateral,
-  MAX_COLLATERAL_ITEMS,
-  parseCollateral,
-} from './attestation/collateral.ts'
-export { type CollateralNeed, collateralNeeds, GOOGLE_ISSUER, NVIDIA_ISSUER } from './attestation/collateral-needs.ts'
-export {
-  EVENT_LOG_FORMATS,
-  EVIDENCE_FORMAT,
-  type EvidenceItem,
-  formatEvidence,
-  parseEvidence,
-  type UnverifiedEvidence,
-} from './attestation/evidence-file.ts'
-export type { PhysicalTrust } from './attestation/fact-decisions.ts'
-export type { Fact } from './attestation/facts.ts'
-export { type PlacePolicy, readPlacePolicy } from './attestation/place-policy.ts'
-export { PRESETS } from './attestation/presets.ts'
-export { PROFILE_NAMES, type ProfileName } from './attestation/profile-names.ts'
-export { importDcapCollateral } from './attestation/tdx/collateral-import.ts'
-export { parseTdxQuote, type UnverifiedTdxQuote } from './attestation/tdx/quote.ts'
-export { TEE_KINDS, TEE_VOCABULARY, type TeeKind } from './attestation/vocabulary.ts'
-export { parseCrl } from './attestation/x509/crl.ts'
+export * from './attestation/names.ts'
 export { type AuditEvidence, boundOf, countOutcomes, type VerifiedAudit, verifyAudit } from './audit/audit.ts'
 export {
   AUDIT_PROOF_FORMAT,

@@ -1,4 +1,13 @@
 /** Every parser of the package, with inputs that it accepts. */
+import { parseNitroDocument } from './attestation/nitro/document.ts'
+import { makeNitroDocument, withEndMark } from './attestation/nitro/nitro-evidence.testing.ts'
+import { gpuChain, gpuItem, makeGpu } from './attestation/nvidia/nvidia-evidence.testing.ts'
+import { parseNvidiaItem } from './attestation/nvidia/nvidia-item.ts'
+import { parseSpdmReport } from './attestation/nvidia/spdm.ts'
+import { parseCertificate, parsePemCertificates } from './attestation/x509/certificate.ts'
+import { parseCrl } from './attestation/x509/crl.ts'
+import { createTestKey, issueCrl } from './attestation/x509/pki.testing.ts'
+import { parsePublicKey } from './attestation/x509/signature.ts'
 import { formatAuditProof, parseAuditProof } from './audit/audit-files.ts'
 import { buildAudit } from './audit/audit-scene.testing.ts'
 import { parseBase64, parseBase64Url, toBase64 } from './bytes/base64.ts'
@@ -23,6 +32,7 @@ import { commonCases } from './misbehaviour/common-cases.testing.ts'
 import { misbehaviourCases, misbehaviourTrust } from './misbehaviour/misbehaviour-cases.testing.ts'
 import { parseMisbehaviour } from './misbehaviour/proof-file.ts'
 import { buildScene, REQUEST, RESPONSE, sceneDossier } from './scene.testing.ts'
+import { appraisalStatement, parseAppraisal } from './statement/appraisal.ts'
 import { parseAuditCommitment } from './statement/audit-commitment.ts'
 import { parseAuditResult } from './statement/audit-result.ts'
 import { formatAuditEntries, parseAuditEntries } from './statement/audited-entry.ts'
@@ -33,6 +43,8 @@ import { parseInference } from './statement/inference.ts'
 import { parseModel } from './statement/model.ts'
 import { SAMPLE_PARTY } from './statement/party.testing.ts'
 import { parseParty, partyStatement } from './statement/party.ts'
+import { SAMPLE_APPRAISAL, SAMPLE_POLICY, SAMPLE_REVOKED, sampleRevocation } from './statement/place.testing.ts'
+import { parseRevocation, revocationStatement } from './statement/revocation.ts'
 import { formatStatement, parseStatement } from './statement/statement.ts'
 import { parseRequirements } from './trust/requirement.ts'
 import { parseTrustFile, parseYaml } from './trust/trust-file.ts'
@@ -59,11 +71,13 @@ export type Parser =
 const crypto = createNodeCrypto()
 
 export function allParsers(): readonly Parser[] {
-  return [...byteParsers(), ...statementParsers(), ...logParsers(), ...valueParsers()]
+  return [...byteParsers(), ...statementParsers(), ...logParsers(), ...valueParsers(), ...hardwareParsers()]
 }
 
 const FACTS =
   '- { name: W, owner: Example Operator, cloud: AS1, jurisdiction: DE-BE, hardwareVendor: V, software: S }\n'
+
+const PLACES = `places: [{ name: a, match: { upstream: gateway }, policy: ${JSON.stringify(SAMPLE_POLICY)} }]\n`
 
 function byteParsers(): readonly Parser[] {
   const scene = buildScene()
@@ -94,7 +108,12 @@ function byteParsers(): readonly Parser[] {
     {
       name: 'parseTrustFile',
       takes: 'bytes',
-      samples: [trust, utf8(misbehaviourTrust()), utf8(`${scene.trustText}${FACTS}perOwner: 2\n`)],
+      samples: [
+        trust,
+        utf8(misbehaviourTrust()),
+        utf8(`${scene.trustText}${FACTS}perOwner: 2\n`),
+        utf8(`${scene.trustText}${PLACES}`),
+      ],
       parse: (input) => parseTrustFile(crypto, input),
     },
     { name: 'parseDossier', takes: 'bytes', isJson: true, samples: [dossier], parse: parseDossier },
@@ -157,6 +176,12 @@ function statementParsers(): readonly Parser[] {
       ...{ name: 'parseAuditProof', takes: 'bytes', isJson: true, parse: parseAuditProof },
       samples: [utf8(formatAuditProof(audit))],
     },
+    build('parseAppraisal', [formatStatement(appraisalStatement(crypto, SAMPLE_APPRAISAL))], parseAppraisal),
+    build(
+      'parseRevocation',
+      SAMPLE_REVOKED.map((what) => formatStatement(revocationStatement(crypto, sampleRevocation(what)))),
+      parseRevocation,
+    ),
     build('parseParty', [formatStatement(partyStatement(SAMPLE_PARTY))], parseParty),
     build('parseLogSuccessor', [jsonBytes(successorStatement())], (statement) => openLogSuccessor(crypto, statement)),
   ]
@@ -219,5 +244,26 @@ function valueParsers(): readonly Parser[] {
     { name: 'parseBase64', takes: 'text', samples: ['AA==', 'AAAA'], parse: parseBase64 },
     { name: 'parseBase64Url', takes: 'text', samples: ['AA', '-_-_'], parse: parseBase64Url },
     { name: 'parseHex', takes: 'text', samples: ['00ff'], parse: (text) => parseHex(text) },
+  ]
+}
+
+/** Of evidence, and of the certificates that it rests on. */
+function hardwareParsers(): readonly Parser[] {
+  const chain = gpuChain()
+  const gpu = makeGpu()
+  const { content } = gpuItem(gpu)
+  const lists = [issueCrl({ issuer: 'a', signer: createTestKey('p256'), revoked: [{ serial: '01' }] })]
+  const documents = [makeNitroDocument(), makeNitroDocument({ payload: withEndMark })]
+  return [
+    { name: 'parseCertificate', takes: 'bytes', samples: chain, parse: (bytes) => parseCertificate(bytes) },
+    { name: 'parseCrl', takes: 'bytes', samples: lists, parse: (bytes) => parseCrl(bytes) },
+    {
+      ...{ name: 'parsePemCertificates', takes: 'text' as const, samples: [gpu.chainPem] },
+      parse: (text: string) => parsePemCertificates(text, 5),
+    },
+    { name: 'parsePublicKey', takes: 'bytes', samples: [createTestKey('p384').spki], parse: parsePublicKey },
+    { name: 'parseNitroDocument', takes: 'bytes', samples: documents, parse: parseNitroDocument },
+    { name: 'parseSpdmReport', takes: 'bytes', samples: [gpu.evidence], parse: parseSpdmReport },
+    { name: 'parseNvidiaItem', takes: 'bytes', isJson: true, samples: [content], parse: parseNvidiaItem },
   ]
 }

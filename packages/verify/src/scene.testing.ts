@@ -66,6 +66,11 @@ export interface SceneOptions {
   /** Whether the acceptance comes after the answer. */
   readonly acceptedLate?: boolean
   readonly registrar?: StatementSigner
+  /** What the operator, or another, logs right before the answer; linked to it. */
+  readonly earlier?: readonly Statement[]
+  readonly earlierSigner?: StatementSigner
+  /** What the statement commits to, instead of the usual request and answer. */
+  readonly openings?: readonly DossierOpening[]
   /** The file that is registered. */
   readonly registered?: string
 }
@@ -86,7 +91,8 @@ export function buildScene(options: SceneOptions = {}): Scene {
       ? []
       : [log.append(acceptanceStatement(deployment.digest, options.acceptance), options.accepter ?? accountable).index]
   const early = options.acceptedLate ? [] : accept()
-  const openings = sceneOpenings()
+  const earlier = (options.earlier ?? []).map((each) => log.append(each, options.earlierSigner ?? operator).index)
+  const openings = options.openings ?? sceneOpenings()
   const cited = log.head()
   const predicate = {
     ...inferencePredicate(RECEIPT_ID, deployment.digest, options),
@@ -105,7 +111,7 @@ export function buildScene(options: SceneOptions = {}): Scene {
     trustText: trustText(`${logLine(log)}\nquorum none\n`, { operator, accountable, publisher }),
     openings,
     promise: log.promise(answer.index, RECEIPT_ID),
-    linked: [registration.index, deployment.index, ...early, ...late],
+    linked: [registration.index, deployment.index, ...early, ...earlier, ...late],
   }
 }
 
@@ -130,16 +136,19 @@ export function sceneDossier(scene: Scene, checkpoint = scene.log.checkpoint(), 
 }
 
 function sceneOpenings(): readonly DossierOpening[] {
-  const seed = crypto.sha256(utf8('test salt seed'))
-  const opening = (label: string, subjects: readonly CommittedSubject[], content: Uint8Array) => ({
-    subjects,
-    salt: saltFor(crypto, seed, label),
-    content,
-  })
   return [
-    opening('request', ['request-received', 'request-sent'], REQUEST),
-    opening('response', ['response-received', 'response-delivered'], RESPONSE),
+    sceneOpening('request', ['request-received', 'request-sent'], REQUEST),
+    sceneOpening('response', ['response-received', 'response-delivered'], RESPONSE),
   ]
+}
+
+/** An opening with a salt from the scene's seed. */
+export function sceneOpening(
+  label: string,
+  subjects: readonly CommittedSubject[],
+  content: Uint8Array,
+): DossierOpening {
+  return { subjects, salt: saltFor(crypto, crypto.sha256(utf8('test salt seed')), label), content }
 }
 
 /** A trust file with the three parties of the scene and `more` lines after them. */

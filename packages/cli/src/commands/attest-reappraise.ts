@@ -2,23 +2,17 @@
 import {
   CountersignError,
   createMemory,
-  FILE_LIMITS,
   isChanged,
-  openRevocation,
   type PlaceFinding,
-  parseBundle,
   parseDossier,
-  parseJson,
   parseTrustFile,
   type Reappraisal,
-  type Revocation,
   reappraise,
-  type Trust,
   type VerdictInput,
 } from '@countersign/verify'
 import { createNodeCrypto } from '@countersign/verify/crypto/node'
 import type { Command } from 'commander'
-import { joinCollateral, readCollateral } from '../attest/collateral-input.ts'
+import { readLaterWord } from '../attest/later-word.ts'
 import { EXIT, type ExitCode, errorJson, gravest } from '../exit-codes.ts'
 import { formatJson, readInput } from '../files.ts'
 import { createProgress, paint, paintStatus, print, wrap } from '../terminal.ts'
@@ -72,13 +66,7 @@ function reappraiseFiles(files: readonly string[], options: ReappraiseOptions): 
   const crypto = createNodeCrypto()
   const trust = parseTrustFile(crypto, readInput(options.trust))
   const before = { crypto, trust, atMs: readTime(options.at), memory: createMemory() }
-  const after: VerdictInput = {
-    ...before,
-    revocations: (options.revocation ?? []).map((file) => readRevocation(file, trust)),
-    ...(options.collateral === undefined
-      ? {}
-      : { collateral: joinCollateral(options.collateral.map((file) => readCollateral(readInput(file)))) }),
-  }
+  const after: VerdictInput = { ...before, ...readLaterWord(options, trust) }
   const progress = createProgress('reappraising', files.length)
   const results = files.map((file, i) => {
     const result = reappraiseFile(file, before, after)
@@ -89,11 +77,6 @@ function reappraiseFiles(files: readonly string[], options: ReappraiseOptions): 
   if (options.json) print(formatJson({ format: REAPPRAISALS_FORMAT, results, exitCode }).trimEnd())
   else printResults(results, options.all === true)
   return exitCode
-}
-
-function readRevocation(file: string, trust: Trust): Revocation {
-  const bundle = parseBundle(parseJson(readInput(file), FILE_LIMITS), 'revocation')
-  return openRevocation(createNodeCrypto(), trust, bundle)
 }
 
 function reappraiseFile(file: string, before: VerdictInput, after: VerdictInput): FileResult {

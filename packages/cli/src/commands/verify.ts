@@ -24,6 +24,7 @@ import {
 } from '@countersign/verify'
 import { createNodeCrypto } from '@countersign/verify/crypto/node'
 import type { Command } from 'commander'
+import { readLaterWord } from '../attest/later-word.ts'
 import { EXIT, type ExitCode, errorJson, exitCodeOf, gravest } from '../exit-codes.ts'
 import { bundledModels, formatJson, readInput } from '../files.ts'
 import {
@@ -46,6 +47,8 @@ interface VerifyOptions {
   readonly models?: string
   readonly at?: string
   readonly misbehaviour?: readonly string[]
+  readonly collateral?: readonly string[]
+  readonly revocation?: readonly string[]
   readonly json?: boolean
 }
 
@@ -62,6 +65,7 @@ Examples:
   countersign verify old.json --trust trust.yaml --at 2026-01-31T00:00:00Z --json
   countersign verify fork.json --trust trust.yaml
   countersign verify answer.json --trust trust.yaml --misbehaviour fork.json
+  countersign verify answer.json --trust trust.yaml --require place:hardware-attested --revocation leaked-key.json
 
 Among the files may be proofs of misbehaviour. They count in the verdicts of the dossiers beside them, as those of
 --misbehaviour do.
@@ -81,6 +85,8 @@ export function addVerify(program: Command): void {
     .option('--models <folder>', 'where model files are, found by digest (default: the bundled ones)')
     .option('--at <time>', 'the time to judge by, ISO 8601 (default: now)')
     .option('--misbehaviour <file...>', 'proofs of misbehaviour to take into account')
+    .option('--collateral <file...>', 'today’s collateral of hardware: says what changed about the place since')
+    .option('--revocation <file...>', 'receipts of revocations to take into account')
     .option('--json', 'print a report for programs')
     .addHelpText('after', EXAMPLES)
     .action(async (files: readonly string[], options: VerifyOptions) => {
@@ -101,6 +107,7 @@ async function verifyFiles(files: readonly string[], options: VerifyOptions): Pr
     memory: createMemory(),
     ...(trust === undefined ? {} : { trust }),
     ...(misbehaviour === undefined ? {} : { misbehaviour }),
+    ...readLaterWord(options, trust),
   }
   const results: FileResult[] = []
   const progress = createProgress('verifying', files.length)

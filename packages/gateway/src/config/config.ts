@@ -55,7 +55,14 @@ export interface UpstreamConfig {
   readonly breaker: Breaker
   /** What evidence must show of it; `undefined` for nothing. */
   readonly place: UpstreamPlaceConfig | undefined
+  /** How it signs its answers, where its signatures are kept. */
+  readonly answerSignature?: AnswerSignatureConfig
 }
+
+/** Whose signatures on answers are kept. OpenGradient names its key by an id alone, so the key must be known here. */
+export type AnswerSignatureConfig =
+  | { readonly scheme: 'opengradient'; readonly publicKey: Uint8Array }
+  | { readonly scheme: 'near-ai' | 'aci' }
 
 export interface UpstreamTimeouts {
   readonly connectMs: number

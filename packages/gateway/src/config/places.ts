@@ -1,10 +1,13 @@
 /** Reads what evidence must show of places, and where it and its collateral come from. @spec spec/config.md */
 import { resolve } from 'node:path'
 import {
+  CountersignError,
   type Fields,
   GATEWAY_PLACE,
   type Json,
+  type Path,
   PLACE_FAILURES,
+  type PlacePolicy,
   readPlacePolicy,
   readText,
   ShapeError,
@@ -82,12 +85,25 @@ function readPlace(fields: Fields, ...others: readonly string[]): PlaceConfig {
   const beside = new Set(['onFailure', ...others])
   const names = fields.names(MAX_NAMES).filter((name) => !beside.has(name))
   const written: Json = Object.fromEntries(names.map((name) => [name, fields.required(name)]))
-  const policy = readPlacePolicy(written, fields.path)
+  const policy = readPolicy(written, fields.path)
   fields.end()
   return { policy, written, onFailure }
 }
 
 const MAX_NAMES = 64
+
+/** What is wrong with a policy is said with its line, like everything else. */
+function readPolicy(written: Json, path: Path): PlacePolicy {
+  try {
+    return readPlacePolicy(written, path)
+  } catch (thrown) {
+    if (thrown instanceof ShapeError || !(thrown instanceof CountersignError)) throw thrown
+    const { message } = thrown
+    const end = message.startsWith(path) ? message.indexOf(': ') : -1
+    const at = end < 0 ? path : message.slice(0, end)
+    throw new ShapeError('shape/bad-value', at, end < 0 ? message : message.slice(end + 2))
+  }
+}
 
 /** Reads `ownPlace`. @throws {CountersignError} `shape/*`, `place-policy/*` */
 export function readOwnPlace(fields: Fields, folder: string): OwnPlaceConfig {

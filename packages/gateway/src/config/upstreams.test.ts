@@ -102,6 +102,25 @@ test('upstreams are read, with their defaults', () => {
   ])
 })
 
+test('how an upstream signs its answers is read, by scheme', () => {
+  const signatureOf = (value: string) => {
+    const given = `    breaker: { failures: 2 }\n    answerSignature: ${value}`
+    return parseConfig(text({ 20: given }), '/etc').upstreams[0]?.answerSignature
+  }
+  assert.deepEqual(signatureOf('{ scheme: near-ai }'), { scheme: 'near-ai' })
+  assert.deepEqual(signatureOf('{ scheme: aci }'), { scheme: 'aci' })
+  const publicKey = new Uint8Array([1, 2, 3])
+  assert.deepEqual(signatureOf('{ scheme: opengradient, publicKey: AQID }'), { scheme: 'opengradient', publicKey })
+  for (const wrong of [
+    'near-ai',
+    '{ scheme: other }',
+    '{ scheme: opengradient }',
+    '{ scheme: aci, publicKey: AQID }',
+  ]) {
+    assert.throws(() => signatureOf(wrong), CountersignError, wrong)
+  }
+})
+
 test('deployments of a route and of a language model are read, with their defaults', () => {
   const [assistant, small] = parseConfig(text(), '/etc').deployments
   assert.ok(assistant !== undefined && small !== undefined)

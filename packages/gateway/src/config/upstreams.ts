@@ -1,7 +1,8 @@
 /** Reads `upstreams`: the places beyond the gateway that requests may be sent to. @spec spec/config.md */
 import { resolve } from 'node:path'
-import { type Fields, quote, ShapeError } from '@countersign/verify'
+import { type Fields, quote, ShapeError, SIGNATURE_SCHEMES } from '@countersign/verify'
 import {
+  type AnswerSignatureConfig,
   type Breaker,
   type Config,
   DEFAULT_BREAKER,
@@ -19,6 +20,7 @@ const MAX_ADDED = 32
 const MAX_TIMEOUT_MS = 60 * 60 * 1000
 const MAX_CONCURRENCY = 4096
 const MAX_FAILURES = 1000
+const MAX_KEY_TEXT = 1024
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/
 const HEADER_NAME = /^[a-z0-9-]{1,64}$/
 const QUERY_NAME = /^[A-Za-z0-9._~-]{1,128}$/
@@ -44,6 +46,9 @@ export function readUpstreams(fields: Fields, folder: string): Config['upstreams
 
 function readUpstream(name: string, fields: Fields, folder: string): UpstreamConfig {
   const baseUrl = readUrl(fields, 'baseUrl')
+  const answerSignature = fields.optional('answerSignature', () =>
+    readAnswerSignature(fields.object('answerSignature')),
+  )
   const upstream: UpstreamConfig = {
     name,
     kind: fields.oneOf('kind', KINDS),
@@ -58,6 +63,7 @@ function readUpstream(name: string, fields: Fields, folder: string): UpstreamCon
       fields.optional('concurrency', () => fields.integer('concurrency', 1, MAX_CONCURRENCY)) ?? DEFAULT_CONCURRENCY,
     breaker: fields.optional('breaker', () => readBreaker(fields.object('breaker'))) ?? DEFAULT_BREAKER,
     place: fields.optional('place', () => readUpstreamPlace(fields.object('place'), { name, baseUrl })),
+    ...(answerSignature === undefined ? {} : { answerSignature }),
   }
   fields.end()
   if (upstream.credentialHeader !== undefined && upstream.credential === 'none') {
@@ -67,6 +73,14 @@ function readUpstream(name: string, fields: Fields, folder: string): UpstreamCon
     throw new ShapeError('shape/bad-value', fields.at('ca'), 'authorities are for https alone')
   }
   return upstream
+}
+
+function readAnswerSignature(fields: Fields): AnswerSignatureConfig {
+  const scheme = fields.oneOf('scheme', SIGNATURE_SCHEMES)
+  const signature: AnswerSignatureConfig =
+    scheme === 'opengradient' ? { scheme, publicKey: fields.base64('publicKey', MAX_KEY_TEXT) } : { scheme }
+  fields.end()
+  return signature
 }
 
 function readTimeouts(fields: Fields): UpstreamTimeouts {

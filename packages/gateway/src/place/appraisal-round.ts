@@ -12,6 +12,7 @@ import {
   formatCollateral,
   formatEvidence,
   type Memory,
+  NO_FRESHNESS,
   type PlacePolicy,
   parseBase64,
   parseCollateral,
@@ -110,16 +111,22 @@ type Judged = Pick<Round, 'outcome' | 'reason' | 'failed' | 'validUntilMs'>
 function judge({ policy, nonceBytes }: AskedPlace, appraisal: Appraisal, times: Times): Judged {
   const failed = appraisal.checks.filter(({ result }) => result === 'fail').map(({ name }) => name)
   const { status, reason, freshness, currentUntilMs = Number.MAX_SAFE_INTEGER } = appraisal
-  if (status !== 'accepted') return { outcome: status, reason, failed, validUntilMs: times.appraisedAtMs }
-  if (nonceBytes > 0 && freshness !== 'nonce') {
-    const why = 'the evidence does not answer the challenge that was sent for it'
-    return { outcome: 'refused', reason: why, failed: [FRESHNESS_CHECK], validUntilMs: times.appraisedAtMs }
+  const nowMs = times.appraisedAtMs
+  if (status !== 'accepted') return { outcome: status, reason, failed, validUntilMs: nowMs }
+  if (nonceBytes > 0 && freshness !== 'nonce')
+    return stale('it does not answer the challenge that was sent for it', nowMs)
+  if (freshness === 'none' && !policy.allow.includes(NO_FRESHNESS)) {
+    const why = `nothing shows when the evidence was made; a policy may allow that (${NO_FRESHNESS})`
+    return { outcome: 'unproven', reason: why, failed: [], validUntilMs: nowMs }
   }
   const made = freshness === 'signed-time' ? appraisal.items.flatMap(({ madeAtMs }) => madeAtMs ?? []) : []
   const validUntilMs = Math.min(currentUntilMs, Math.min(times.gatheredAtMs, ...made) + policy.maxAgeMs)
-  if (validUntilMs > times.appraisedAtMs) return { outcome: 'accepted', reason, failed: [], validUntilMs }
-  const why = 'the evidence says itself that it is older than the policy allows'
-  return { outcome: 'refused', reason: why, failed: [FRESHNESS_CHECK], validUntilMs: times.appraisedAtMs }
+  if (validUntilMs > nowMs) return { outcome: 'accepted', reason, failed: [], validUntilMs }
+  return stale('it says itself that it is older than the policy allows', nowMs)
+}
+
+function stale(why: string, nowMs: number): Judged {
+  return { outcome: 'refused', reason: `${FRESHNESS_CHECK}: ${why}`, failed: [FRESHNESS_CHECK], validUntilMs: nowMs }
 }
 
 function unavailable(reason: string, gatheredAtMs: number, nowMs: number): Round {

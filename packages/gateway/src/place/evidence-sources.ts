@@ -140,13 +140,16 @@ function eventLogIn(fields: Fields): Pick<EvidenceItem, 'eventLog'> {
   return { eventLog: { format: 'dstack', content } }
 }
 
-/** Each GPU's own evidence, as the list has it. */
+/** The reports of all GPUs are one item, as NVIDIA's tools hand them over. */
 function gpusIn(text: string): readonly EvidenceItem[] {
   const payload = fieldsOf(utf8(text), 'nvidia_payload')
-  return payload.list('evidence_list', MAX_GPUS, (item) => ({
-    kind: 'nvidia-spdm',
-    content: utf8(JSON.stringify(item)),
-  }))
+  const usual = payload.optional('arch', () => payload.text('arch'))
+  const reports = payload.list('evidence_list', MAX_GPUS, (item, path) => {
+    const fields = new Fields(item, path)
+    const arch = fields.optional('arch', () => fields.text('arch')) ?? usual ?? ''
+    return { arch, certificate: fields.text('certificate', MULTILINE), evidence: fields.text('evidence', MULTILINE) }
+  })
+  return reports.length === 0 ? [] : [{ kind: 'nvidia-spdm', content: utf8(JSON.stringify(reports)) }]
 }
 
 /** Members that a profile reads, and no others: they are kept for years. */

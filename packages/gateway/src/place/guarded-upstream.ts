@@ -16,13 +16,14 @@ export interface PlaceStanding {
  * attested server or to none. With `flag` it goes in any case, and the answer is covered when it came from there.
  */
 export function guardUpstream(upstream: Upstream, standing: PlaceStanding): Upstream {
-  const { name, kind, origin, served } = upstream
+  const { name, kind, origin, served, answerSignature } = upstream
   const mustBeShown = standing.onFailure === 'refuse'
   return {
     name,
     kind,
     origin,
     served,
+    answerSignature,
     get circuit() {
       return upstream.circuit
     },

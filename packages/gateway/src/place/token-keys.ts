@@ -1,5 +1,5 @@
 /** Keys of those who sign tokens about evidence. Only issuers that are known or configured are asked. */
-import { type CollateralNeed, GOOGLE_ISSUER, NVIDIA_ISSUER } from '@countersign/verify'
+import { CONFIDENTIAL_SPACE_ISSUER, type CollateralNeed, NRAS_ISSUER } from '@countersign/verify'
 import { type CollateralRequest, jsonOf, malformed, memberOf } from './collateral-source.ts'
 
 export interface TokenAddresses {
@@ -29,7 +29,7 @@ export function tokenRequests(
 }
 
 function addressOf(issuer: string, { nvidia, google, microsoft }: TokenAddresses): string | undefined {
-  if (issuer === NVIDIA_ISSUER) return nvidia
-  if (issuer === GOOGLE_ISSUER) return google
+  if (issuer === NRAS_ISSUER) return nvidia
+  if (issuer === CONFIDENTIAL_SPACE_ISSUER) return google
   return microsoft.includes(issuer) ? `${issuer}/certs` : undefined
 }

@@ -63,6 +63,7 @@ async function readEntry(entry: string, reportData: Uint8Array): Promise<TsmRepo
     const table = await readBounded(join(entry, 'auxblob'), MAX_BLOB_BYTES).catch(() => new Uint8Array())
     // The report may be for what somebody else wrote there meanwhile.
     if ((await readText(join(entry, 'generation'))) !== before) continue
+    if (report.length === 0) throw unreachable('the kernel gave an empty report')
     return { provider, report, certificates: readCertificateTable(table) }
   }
   throw unreachable('the kernel’s entry changed each time while it was read')

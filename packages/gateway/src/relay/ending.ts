@@ -21,6 +21,7 @@ import { answerEvent } from './answer-report.ts'
 import { noteAttempt, sentRequest } from './attempts.ts'
 import { isCredible } from './estimate.ts'
 import type { Answered, Ending, Exchange } from './exchange.ts'
+import { gatherSignature } from './provider-signature.ts'
 
 /** A try that ended so never reached the upstream, which has nothing to charge for. Of all others nobody knows. */
 const NEVER_SENT: ReadonlySet<string> = /* @__PURE__ */ new Set([
@@ -49,10 +50,12 @@ export async function concludeExchange(exchange: Exchange, ending: Ending): Prom
       failed ? (code as ErrorCode | undefined) : undefined,
     )
   }
+  const signature =
+    answered?.upstream.answerSignature === undefined ? undefined : await gatherSignature(exchange, ending)
   const ended = services.log.clock.readClamped()
   if (recording.wasClamped || ended.clamped) exchange.observations.add('clock-clamped')
   const bill = billOf(exchange, ending)
-  const { commitments, content } = commitmentsOf(exchange, ending)
+  const { commitments, content } = commitmentsOf(exchange, ending, signature)
   const concludedMs = performance.now()
   let promised: Promised | undefined
   try {
@@ -119,7 +122,8 @@ function reportedOf(facts: AnswerFacts | undefined): Pick<InferencePredicate, 'r
   }
 }
 
-function commitmentsOf(exchange: Exchange, { answered, received, delivered, content, receivedContent }: Ending) {
+function commitmentsOf(exchange: Exchange, ending: Ending, signature: Uint8Array | undefined) {
+  const { answered, received, delivered, content, receivedContent } = ending
   const { services, recording, admitted, observations } = exchange
   const commitments: [Exclude<CommittedSubject, 'request-received'>, string][] = []
   const kept = new Map<string, Uint8Array>([['request', admitted.body]])
@@ -137,6 +141,11 @@ function commitmentsOf(exchange: Exchange, { answered, received, delivered, cont
   }
   if (received !== undefined) commitments.push(['response-received', received])
   if (delivered !== undefined) commitments.push(['response-delivered', delivered])
+  if (signature !== undefined) {
+    const commitment = commitmentTo(services.recording, recording, 'provider-signature', signature)
+    commitments.push(['provider-signature', commitment])
+    kept.set('provider-signature', signature)
+  }
   if (content !== undefined) kept.set('response', content)
   if (receivedContent !== undefined) kept.set('response-received', receivedContent)
   return { commitments, content: kept }

@@ -7,7 +7,7 @@ import { createNodeCrypto } from '@countersign/verify/crypto/node'
 import type { DeploymentConfig, Limits, UpstreamConfig } from '../config/config.ts'
 import { DEFAULT_BREAKER, DEFAULT_CONCURRENCY, DEFAULT_TARGET, DEFAULT_TIMEOUTS } from '../config/config.ts'
 import { startGateway, type TestChanges, type TestGateway, temporaryFolder, testConfig } from '../gateway.testing.ts'
-import type { Gateway } from '../gateway.ts'
+import type { Gateway, GatewayOptions } from '../gateway.ts'
 import { type MockUpstream, startMockUpstream } from '../mock-upstream/mock-upstream.testing.ts'
 import { StatementReader } from '../store/statement-reader.ts'
 
@@ -29,6 +29,7 @@ export interface RelayChanges {
   readonly limits?: Partial<Limits>
   /** Of an upstream of the test's own in place of the mock, without a path. */
   readonly url?: string
+  readonly options?: Partial<GatewayOptions>
 }
 
 /** A gateway whose deployment `mock` sends every model to a mock upstream of the OpenAI kind, and Anthropic's to another. */
@@ -63,7 +64,7 @@ export async function startRelay(context: TestContext, changes: RelayChanges = {
     ],
     deployments: [...base.deployments, mock, ...(changes.others ?? []).map((each) => ({ ...mock, ...each }))],
   }
-  return { ...(await startGateway(context, config)), upstream, folder }
+  return { ...(await startGateway(context, config, changes.options)), upstream, folder }
 }
 
 function upstreamConfig(

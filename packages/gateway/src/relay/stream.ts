@@ -20,6 +20,7 @@ import { writable } from './backpressure.ts'
 import { concludeExchange } from './ending.ts'
 import { type Answered, type Exchange, isClientGone, noteFirstByte, writeHead } from './exchange.ts'
 import { brokenFinish, releaseWhenGone, remember } from './held.ts'
+import { standsInAnswer } from './provider-signature.ts'
 
 /** Most bytes that are taken in behind the terminal frame. */
 const MAX_TAIL_BYTES = 64 * 1024
@@ -66,7 +67,7 @@ export async function deliverStream(exchange: Exchange, answered: Answered): Pro
     facts: emptyFacts(),
     received: growingCommitment(services.recording, recording, 'response-received'),
     delivered: growingCommitment(services.recording, recording, 'response'),
-    kept: keptBytes(keptLimit(exchange), holding),
+    kept: keptBytes(keptLimit(exchange, answered), holding),
     onTheWay,
     tail: [],
     tailBytes: 0,
@@ -98,10 +99,10 @@ function countOnTheWay({ exchange, splitter, onTheWay, tailBytes }: Streaming): 
   onTheWay.set(Math.max(0, bytes - UNCOUNTED_BYTES))
 }
 
-/** Content is kept for the vault, and for the cache. */
-function keptLimit({ services, admitted }: Exchange): number {
+/** Content is kept for the vault, for the cache, and where its signature stands in it. */
+function keptLimit({ services, admitted }: Exchange, { upstream }: Answered): number {
   const { deployment } = admitted
-  const isKept = deployment.reference.vault === 'content' || deployment.cache !== undefined
+  const isKept = deployment.reference.vault === 'content' || deployment.cache !== undefined || standsInAnswer(upstream)
   return isKept ? services.config.limits.heldBytes : 0
 }
 

@@ -66,6 +66,7 @@ export function createHttpUpstream(config: HttpUpstreamConfig, nowMs: () => numb
     kind,
     origin,
     served: undefined,
+    answerSignature: config.answerSignature,
     get circuit() {
       return circuit.circuit
     },

@@ -1,6 +1,7 @@
 /** An upstream: whatever answers a request, as the relay sees it. Its kinds are tables and functions, not classes. */
 import type { Readable } from 'node:stream'
 import type { Observation, ServedModel, StatementDigest, UpstreamKind } from '@countersign/verify'
+import type { AnswerSignatureConfig } from '../config/config.ts'
 import type { Dialect, RequestFacts } from '../dialects/dialect.ts'
 import type { AttestedTls, ShownCertificate } from './shown-certificate.ts'
 
@@ -57,6 +58,8 @@ export interface Upstream {
   readonly origin: string
   /** The model that is loaded here, by its file's digest; `undefined` where nobody here knows the weights. */
   readonly served: ServedModel | undefined
+  /** How it signs its answers, where its signatures are kept. */
+  readonly answerSignature?: AnswerSignatureConfig | undefined
   /** State of its circuit breaker, where it has one. */
   readonly circuit?: 'closed' | 'half-open' | 'open' | undefined
   /** Whether its place must be shown before anything is sent, and is not. */

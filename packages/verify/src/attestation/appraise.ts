@@ -85,7 +85,7 @@ export function appraiseEvidence(evidence: UnverifiedEvidence, given: AppraisalI
     keys,
     facts,
     physicalTrust,
-    freshness: decideFreshness(main, binding, isGenuine, nonce),
+    freshness: decideFreshness(main, binding, isGenuine, given.nonce),
     tier: worstTier(items),
     currentUntilMs: earliest(items.map((item) => item.currentUntilMs)),
     doesNotProve: [...ALWAYS_OPEN, ...binding.doesNotProve],
@@ -190,6 +190,7 @@ function isNeeded(name: string): boolean {
   return name === 'genuine-hardware' || name === 'known-code'
 }
 
+/** A challenge counts when it is the caller's own: one that the file alone names is the word of whoever made the file. */
 function decideFreshness(
   main: readonly Appraised[],
   binding: BindingResult,

@@ -4,10 +4,16 @@ import { parseUtf8, toHex } from '../bytes/bytes.ts'
 import { FILE_LIMITS, parseJson } from '../bytes/json.ts'
 import { Fields } from '../bytes/shape.ts'
 import { CountersignError } from '../errors.ts'
+import { parseAzureEvidence } from './azure-vtpm/azure-evidence.ts'
+import { parseHclReport } from './azure-vtpm/hcl-report.ts'
 import type { EvidenceItem, UnverifiedEvidence } from './evidence-file.ts'
 import type { EvidenceKind } from './evidence-kind.ts'
+import { CONFIDENTIAL_SPACE_ISSUER, NRAS_ISSUER } from './issuers.ts'
 import { parseSnpReport, type SnpReport } from './sev-snp/report.ts'
 import { parseTcbVersion, type SnpProduct, type TcbVersion } from './sev-snp/tcb-version.ts'
+import { parsePckExtension } from './tdx/pck-extension.ts'
+import { parseTdxQuote } from './tdx/quote.ts'
+import { parsePemCertificates } from './x509/certificate.ts'
 
 /** One thing that its maker serves. Values come from evidence that nobody checked: they name what to ask for, and prove nothing. */
 export type CollateralNeed =
@@ -20,18 +26,21 @@ export type CollateralNeed =
   /** Keys of a token's issuer. */
   | { readonly kind: 'jwks'; readonly issuer: string }
 
-export const NVIDIA_ISSUER = 'https://nras.attestation.nvidia.com'
-export const GOOGLE_ISSUER = 'https://confidentialcomputing.googleapis.com'
-
 /** Reports before version 3 do not say their product: one of these. */
 const OLD_PRODUCTS: readonly SnpProduct[] = ['milan', 'genoa']
 /** Chips of Turin are known by fewer bytes. */
 const TURIN_CHIP_BYTES = 8
 
+/** Most certificates in a quote. */
+const MAX_CHAIN = 4
+const PROCESSOR_CA = 'Intel SGX PCK Processor CA'
+
 const NEEDS: { readonly [kind in EvidenceKind]?: (item: EvidenceItem) => readonly CollateralNeed[] } = {
+  tdx: ({ content }) => needsOfQuote(content),
   'sev-snp': ({ content }) => needsOfReport(parseSnpReport(content)),
-  'nvidia-nras': () => [{ kind: 'jwks', issuer: NVIDIA_ISSUER }],
-  'confidential-space': () => [{ kind: 'jwks', issuer: GOOGLE_ISSUER }],
+  'azure-vtpm': ({ content }) => needsOfAzure(content),
+  'nvidia-nras': () => [{ kind: 'jwks', issuer: NRAS_ISSUER }],
+  'confidential-space': () => [{ kind: 'jwks', issuer: CONFIDENTIAL_SPACE_ISSUER }],
   maa: ({ content }) => [{ kind: 'jwks', issuer: issuerOf(content) }],
 }
 
@@ -50,6 +59,13 @@ export function collateralNeeds({ items }: UnverifiedEvidence): readonly Collate
   })
 }
 
+function needsOfQuote(content: Uint8Array): readonly CollateralNeed[] {
+  const [pck] = parsePemCertificates(parseUtf8(parseTdxQuote(content).pckChain), MAX_CHAIN)
+  if (pck === undefined) return []
+  const ca = pck.issuerCommonName === PROCESSOR_CA ? 'processor' : 'platform'
+  return [{ kind: 'intel-tcb', fmspc: parsePckExtension(pck).fmspc, ca }]
+}
+
 function needsOfReport({ product, signingKey, chipId, reportedTcb }: SnpReport): readonly CollateralNeed[] {
   const products = product === undefined ? OLD_PRODUCTS : [product]
   if (signingKey === 'vlek') return products.map((each) => ({ kind: 'amd-vlek', product: each }))
@@ -59,6 +75,14 @@ function needsOfReport({ product, signingKey, chipId, reportedTcb }: SnpReport):
     chipId: toHex(each === 'turin' ? chipId.subarray(0, TURIN_CHIP_BYTES) : chipId),
     tcb: parseTcbVersion(reportedTcb, each),
   }))
+}
+
+/** The hardware's report, or the quote beside it where the hardware is TDX. */
+function needsOfAzure(content: Uint8Array): readonly CollateralNeed[] {
+  const { hclReport, hardwareQuote } = parseAzureEvidence(content)
+  const { hardware, hardwareReport } = parseHclReport(hclReport)
+  if (hardware === 'sev-snp') return needsOfReport(parseSnpReport(hardwareReport))
+  return hardwareQuote === undefined ? [] : needsOfQuote(hardwareQuote)
 }
 
 /** Whom a token says that it is from. */

@@ -59,7 +59,10 @@ const DECISIONS: { readonly [name in FactName]: (basis: FactBasis) => Fact } = {
     if (policy === undefined) return { name, status: 'not-shown', reason: 'no policy names the code' }
     const isKnown = main.length > 0 && main.every((item) => item.isGenuine && item.isKnownCode)
     if (isKnown) return { name, status: 'shown', reason: 'the measurements are those that the policy names' }
-    const failed = failureOf(main, (check) => !isAboutGenuineness(check))
+    const isOther = (check: EvidenceCheck) => !isAboutGenuineness(check)
+    // What fails on genuine hardware is not about the hardware, whatever its code.
+    const genuine = main.filter(({ isGenuine }) => isGenuine)
+    const failed = failureOf(main, isOther) ?? failureOf(genuine, () => true)
     if (failed !== undefined) return { name, status: 'refuted', reason: failed }
     return { name, status: 'not-shown', reason: 'the measurements do not rest on genuine hardware' }
   },

@@ -43,6 +43,9 @@ export interface PlacePolicy {
 export const CLOUDS = ['aws', 'azure', 'gcp'] as const
 export type Cloud = (typeof CLOUDS)[number]
 
+/** A weakness of any kind of hardware that `allow` may name: evidence that answers no challenge and has no time of its own. */
+export const NO_FRESHNESS = 'no-freshness'
+
 const MAX_VALUES = 64
 const MAX_NAMES = 64
 const MAX_AGE_MINUTES = 366 * 24 * 60
@@ -71,7 +74,7 @@ export function readPlacePolicy(value: Json, path: Path): PlacePolicy {
     minimum: readMinimum(fields, words.minimum),
     states: readWords(fields, 'states', words.states) ?? words.defaultStates,
     advisories: fields.optional('advisories', () => readTexts(fields, 'advisories')) ?? [],
-    allow: [...(readWords(fields, 'allow', words.allow) ?? []), ...(preset?.allow ?? [])],
+    allow: [...(readWords(fields, 'allow', [...words.allow, NO_FRESHNESS]) ?? []), ...(preset?.allow ?? [])],
     forbid: readWords(fields, 'forbid', words.forbid) ?? [],
     preset: preset?.name,
     gpus: fields.optional('gpus', () => fields.integer('gpus', 1, MAX_VALUES)),

@@ -108,7 +108,7 @@ export const TEE_VOCABULARY: { readonly [kind in TeeKind]: Vocabulary } = {
       ...['OutOfDate', 'OutOfDateConfigurationNeeded'],
     ],
     defaultStates: ['UpToDate'],
-    allow: ['sept-ve', 'migration', 'any-vmpl'],
+    allow: ['sept-ve', 'migration'],
     forbid: ['smt', 'vlek', 'unchecked-aliases', 'unchecked-revocation'],
   },
   'confidential-space': {

@@ -1,5 +1,10 @@
 /** The checks of `place`, from an appraisal that was made again. Each adds what a reader should know beside it. */
+import {
+  type AppraisedSignature,
+  appraiseAnswerSignature,
+} from '../attestation/answer-signature/appraise-answer-signature.ts'
 import type { FactName } from '../attestation/facts.ts'
+import { NO_FRESHNESS } from '../attestation/place-policy.ts'
 import { parseCertificate } from '../attestation/x509/certificate.ts'
 import { toHex } from '../bytes/bytes.ts'
 import { CountersignError, type ErrorCode } from '../errors.ts'
@@ -63,7 +68,9 @@ export function checkFacts(list: Checklist, basis: PlaceBasis): readonly string[
   checkFact(list, basis, 'known-code', isClaimedHere)
   if (isOperators && !isClaimed) {
     const failed = logged.failed.length === 0 ? '' : `: ${logged.failed.join(', ')}`
-    list.missing('required-facts', `the operator’s own appraisal says ${logged.outcome}${failed}`, 'place/not-shown')
+    const here = `made again here, it is ${repeated.status}: ${repeated.reason}`
+    const why = `the operator’s own appraisal says ${logged.outcome}${failed}; ${here}`
+    list.missing('required-facts', why, 'place/not-shown')
   } else if (repeated.status === 'accepted') {
     list.pass('required-facts', repeated.reason)
   } else {
@@ -98,20 +105,54 @@ function codeBehind(reason: string, { checks }: PlaceBasis['repeated']): ErrorCo
   return failed?.code ?? 'evidence/refused'
 }
 
+/** How an answer is tied to the keys that the evidence binds. */
+export interface ServingKey {
+  /** Whether that is so only as the operator recorded the connection. */
+  readonly isOperatorsWord: boolean
+  readonly notes: readonly string[]
+}
+
 /** Whether the key that served the answer is one that the evidence binds. */
-export function checkServingKey(list: Checklist, basis: PlaceBasis): readonly string[] {
+export function checkServingKey(list: Checklist, basis: PlaceBasis): ServingKey {
   const { place, answer, repeated } = basis
   if (repeated.keys.length === 0) {
     const fact = repeated.facts.find(({ name }) => name === 'serving-key-bound')
     list.missing('serving-key', fact?.reason ?? 'the evidence binds no key', 'place/not-shown')
-    return []
+    return { isOperatorsWord: false, notes: [] }
   }
   if (place.name === GATEWAY_PLACE) {
     list.attempt('serving-key', () => requireSigningKey(repeated.keys, answer.keyId))
-    return []
+    return { isOperatorsWord: false, notes: [] }
+  }
+  const signed = checkAnswerSignature(list, basis)
+  if (signed?.signed !== undefined) {
+    list.pass('serving-key', signed.reason)
+    return { isOperatorsWord: false, notes: signed.doesNotProve }
   }
   list.attempt('serving-key', () => requireConnection(basis))
-  return ['that the answer came over the connection whose certificate the operator recorded: that is its word']
+  return {
+    isOperatorsWord: true,
+    notes: ['that the answer came over the connection whose certificate the operator recorded: that is its word'],
+  }
+}
+
+/** The provider's own signature on the answer, where the dossier opens it. One that does not check takes nothing away. */
+function checkAnswerSignature(
+  list: Checklist,
+  { answer, input, repeated }: PlaceBasis,
+): AppraisedSignature | undefined {
+  const [file, request, response] = (['provider-signature', 'request-sent', 'response-received'] as const).map(
+    (subject) => answer.content.get(subject),
+  )
+  if (file === undefined) return undefined
+  if (request === undefined || response === undefined) {
+    list.notChecked('answer-signature', 'the dossier does not open the request and the answer that were signed')
+    return undefined
+  }
+  const signed = appraiseAnswerSignature(input.crypto, repeated.keys, { request, response }, file)
+  if (signed.signed === undefined) list.notChecked('answer-signature', signed.reason)
+  else list.pass('answer-signature', signed.reason)
+  return signed
 }
 
 function requireSigningKey(keys: readonly BoundKey[], keyId: string): void {
@@ -159,13 +200,15 @@ function readSpki(certificate: Uint8Array): Uint8Array {
 export function checkFreshness(list: Checklist, basis: PlaceBasis): readonly string[] {
   const { repeated, logged, chosen, place, time, answer } = basis
   const times = repeated.items.flatMap(({ madeAtMs }) => madeAtMs ?? [])
+  const isOld = repeated.freshness === 'none'
+  const allowsOld = chosen.policy.allow.includes(NO_FRESHNESS)
   const isSigned = repeated.freshness === 'signed-time' || times.length > 0
   const madeAtMs = Math.min(logged.gatheredAtMs, ...times)
   const { startedAtMs } = place.attempt
   const ageMs = startedAtMs - madeAtMs
   const { endedAtMs } = answer.inference
   const why =
-    (repeated.freshness === 'none' && 'nothing shows when the evidence was made') ||
+    (isOld && !allowsOld && `nothing shows when the evidence was made; a policy may allow that (${NO_FRESHNESS})`) ||
     (ageMs > chosen.policy.maxAgeMs &&
       `it was ${minutes(ageMs)} old, the policy allows ${minutes(chosen.policy.maxAgeMs)}`) ||
     (startedAtMs > logged.validUntilMs && `the appraisal was good until ${isoTime(logged.validUntilMs)}`) ||
@@ -175,6 +218,7 @@ export function checkFreshness(list: Checklist, basis: PlaceBasis): readonly str
       'by the word of witnesses the answer is later than the operator says')
   if (why) list.missing('freshness', why, 'place/not-shown')
   else list.pass('freshness', `it was ${minutes(Math.max(ageMs, 0))} old`)
+  if (isOld) return ['that the evidence is not an old one: it answers no challenge and has no time of its own']
   return isSigned ? [] : ['that the challenge was new: the operator chose it, and says when']
 }
 
@@ -229,5 +273,6 @@ function notShown(why: string): CountersignError {
 }
 
 function minutes(ms: number): string {
-  return `${Math.round(ms / 60_000)} minutes`
+  const count = Math.ceil(ms / 60_000)
+  return count === 1 ? '1 minute' : `${count} minutes`
 }

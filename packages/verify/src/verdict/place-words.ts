@@ -1,7 +1,6 @@
 /** What the row of `place` says: its grade, whom one must trust, and what stays open. */
 import type { EvidenceKind } from '../attestation/evidence-kind.ts'
 import { isTeeKind } from '../attestation/vocabulary.ts'
-import { GATEWAY_PLACE } from '../statement/served-place.ts'
 import type { Grade } from '../trust/requirement.ts'
 import type { PlaceBasis } from './place-basis.ts'
 
@@ -32,10 +31,13 @@ export function gradeOf({ repeated, chosen }: PlaceBasis): Grade {
 }
 
 /** Why it holds. */
-export function reasonOf({ repeated, chosen, place, answer }: PlaceBasis): string {
+export function reasonOf(
+  { repeated, chosen, answer }: PlaceBasis,
+  { isOperatorsWord }: { readonly isOperatorsWord: boolean },
+): string {
   const kinds = [...new Set(repeated.items.map(({ kind }) => kind))].join(' and ')
   const whose = chosen.by === 'operator' ? 'the manifest of the operator' : `the trust file (${chosen.name})`
-  const what = place.name === GATEWAY_PLACE ? 'signed this answer' : 'served the connection of this answer'
+  const what = isOperatorsWord ? 'served the connection of this answer' : 'signed this answer'
   const notes = [...new Set(repeated.notes)].slice(0, MAX_NOTES)
   const noted = notes.length === 0 ? '' : `. Noted: ${notes.join(' ')}`
   const at = isoTime(repeated.atMs)
@@ -45,13 +47,16 @@ export function reasonOf({ repeated, chosen, place, answer }: PlaceBasis): strin
 }
 
 /** Whom one must trust: makers of hardware, and the operator where it chose what is enough. */
-export function trustedFor({ repeated, chosen, place, answer, loggedBy }: PlaceBasis): readonly string[] {
+export function trustedFor(
+  { repeated, chosen, answer, loggedBy }: PlaceBasis,
+  { isOperatorsWord }: { readonly isOperatorsWord: boolean },
+): readonly string[] {
   const vendors = [...new Set(repeated.items.map(({ kind }) => VENDORS[kind]))]
   const { name } = answer.operator
   return [
     ...vendors,
     ...(chosen.by === 'operator' ? [`operator ${name}, whose policy says which code is the right one`] : []),
-    ...(place.name === GATEWAY_PLACE ? [] : [`operator ${name}, who recorded the certificate of the connection`]),
+    ...(isOperatorsWord ? [`operator ${name}, who recorded the certificate of the connection`] : []),
     ...(loggedBy?.witnesses ?? []).map((witness) => `witness ${witness}`),
   ]
 }

@@ -59,19 +59,20 @@ export function decidePlace(
   const basis = gather(list, { answer, input, dossier, trust, time, digest })
   if (basis === undefined) return openRow(list)
   const today = input.collateral && appraiseAt(basis, input.atMs, input.collateral)
+  const ofFacts = [...checkTime(list, basis), ...checkFacts(list, basis)]
+  const key = checkServingKey(list, basis)
   const notes = [
-    ...checkTime(list, basis),
-    ...checkFacts(list, basis),
-    ...checkServingKey(list, basis),
+    ...ofFacts,
+    ...key.notes,
     ...checkFreshness(list, basis),
     ...checkRevocations(list, basis),
     ...(today === undefined ? [] : noteToday(list, basis.repeated, today)),
   ]
   const row = list.row(
-    { grade: gradeOf(basis), reason: reasonOf(basis) },
+    { grade: gradeOf(basis), reason: reasonOf(basis, key) },
     {
       basis: [`statement ${digest}`, `file ${basis.logged.evidence}`, `file ${basis.logged.collateral}`],
-      trusts: trustedFor(basis),
+      trusts: trustedFor(basis, key),
       doesNotProve: [...nextToFacts(basis), ...notes],
       facts: basis.repeated.facts,
     },
@@ -171,12 +172,14 @@ function appraiseAt(
 ): Appraisal {
   const { crypto, memory, roots } = input
   const { policy } = chosen
+  // The operator's own challenge, by its own word: whether that makes the evidence new, the check of freshness says.
+  const nonce = evidence.nonce.length > 0 ? evidence.nonce : undefined
   const appraise = () =>
     appraiseEvidence(evidence, {
-      ...{ crypto, atMs, collateral, policy, nonce: undefined, memory },
+      ...{ crypto, atMs, collateral, policy, nonce, memory },
       ...(roots === undefined ? {} : { roots }),
     })
-  const key = JSON.stringify([logged.evidence, atMs, policy, roots ?? null])
+  const key = JSON.stringify([logged.evidence, logged.freshness, atMs, policy, roots ?? null])
   return memory?.recallOf(`appraisal ${key}`, collateral, collateral, appraise) ?? appraise()
 }
 

@@ -40,6 +40,9 @@ export function openRevocation(crypto: Crypto, trust: Trust, receipt: Unverified
   throw new CountersignError('signature/unknown-key', `no party whose revocations count has key ${keyId}`)
 }
 
+/** Where kinds of evidence say in which state their platform is. */
+const STATE_CLAIMS = ['tdx_tcb_status', 'attester_tcb_status']
+
 /** What an appraisal showed that a revocation may be about. */
 export interface Revocable {
   readonly appraisal: Appraisal
@@ -62,19 +65,35 @@ function isAbout(item: Appraised, what: Exclude<Revoked, { kind: 'key' }>): bool
     case 'certificate':
       return (item.certificates ?? []).some(({ issuer, serial }) => issuer === what.issuer && serial === what.serial)
     case 'measurement':
-      return item.kind === what.tee && item.measurements[what.register] === what.value
+      return claimsOf(item, what.tee) !== undefined && item.measurements[what.register] === what.value
     case 'tcb':
-      return item.kind === what.tee && isInState(item, what)
+      return isInState(claimsOf(item, what.tee), what)
   }
 }
 
+/** Claims of that kind of hardware: the item's own, or of what a virtual TPM stands on. */
+function claimsOf({ kind, claims }: Appraised, tee: string): Claims | undefined {
+  if (kind === tee) return claims
+  const { submods } = claims
+  return isObject(submods) && isObject(submods[tee]) ? submods[tee] : undefined
+}
+
+type Claims = { readonly [name: string]: Json }
+
+function isObject(value: Json | undefined): value is Claims {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
 /** A platform, where one is named, and any of the states or advisories, where some are. */
-function isInState({ claims }: Appraised, { fmspc, states, advisories }: Extract<Revoked, { kind: 'tcb' }>): boolean {
-  if (fmspc !== undefined && !textsOf(claims.fmspc).includes(fmspc)) return false
+function isInState(
+  claims: Claims | undefined,
+  { fmspc, states, advisories }: Extract<Revoked, { kind: 'tcb' }>,
+): boolean {
+  if (claims === undefined || (fmspc !== undefined && claims.tdx_fmspc !== fmspc)) return false
   if (states === undefined && advisories === undefined) return true
-  const has = (claim: Json | undefined, words: readonly string[] = []) =>
-    textsOf(claim).some((text) => words.includes(text))
-  return has(claims.tcb_status, states) || has(claims.advisory_ids, advisories)
+  const has = (names: readonly string[], words: readonly string[] = []) =>
+    names.some((name) => textsOf(claims[name]).some((text) => words.includes(text)))
+  return has(STATE_CLAIMS, states) || has(['tdx_advisory_ids'], advisories)
 }
 
 function textsOf(claim: Json | undefined): readonly string[] {

@@ -1,4 +1,6 @@
 /** One way for a dossier to hold or to fail, with what its verdict must say. Expectations are written by hand. */
+import type { TrustedRoots } from '../attestation/appraised.ts'
+import { parseCollateral } from '../attestation/collateral.ts'
 import { parseBase64, toBase64 } from '../bytes/base64.ts'
 import { parseUtf8, utf8 } from '../bytes/bytes.ts'
 import type { Json } from '../bytes/json.ts'
@@ -9,11 +11,14 @@ import { parseDossier } from '../dossier/dossier.ts'
 import type { ExecutionResult } from '../execution/comparison.ts'
 import { parseTensor } from '../execution/tensor.ts'
 import { jsonBytes, NOW_MS } from '../fixture.testing.ts'
+import { parseBundle } from '../log/bundle.ts'
 import { verifyMisbehaviour } from '../misbehaviour/misbehaviour.ts'
 import { parseMisbehaviour } from '../misbehaviour/proof-file.ts'
 import type { ClaimName, Grade } from '../trust/requirement.ts'
-import { parseTrustFile } from '../trust/trust-file.ts'
+import { parseTrustFile, type Trust } from '../trust/trust-file.ts'
 import type { ClaimStatus } from './checklist.ts'
+import type { VerdictInput } from './evidence.ts'
+import { openRevocation } from './revocation.ts'
 import { assessVerdict, decideVerdict, type Satisfaction, type Verdict } from './verdict.ts'
 
 /** Status and grade of a row. */
@@ -45,6 +50,12 @@ export interface VerdictCase {
   readonly executions?: readonly Json[]
   /** Proofs of misbehaviour, as files; when missing, nobody looked for any. */
   readonly misbehaviour?: readonly Json[]
+  /** SHA-256 of roots that count in place of the makers' own. */
+  readonly roots?: TrustedRoots
+  /** A collateral bundle of the time that the verdict is for. */
+  readonly collateral?: Json
+  /** Receipts of revocations, opened under the trust file before the verdict; when missing, nobody looked for any. */
+  readonly revocations?: readonly Json[]
   readonly expect: Expectation
 }
 
@@ -125,8 +136,22 @@ export function runVerdictCase(
     ...(misbehaviour === undefined ? {} : { misbehaviour }),
     ...(trust === undefined ? {} : { trust }),
     ...(memory === undefined ? {} : { memory }),
+    ...placeInput(each, crypto, trust),
   })
   return { verdict, satisfaction: assessVerdict(verdict, trust?.requirements ?? []) }
+}
+
+function placeInput(
+  { roots, collateral, revocations }: VerdictCase,
+  crypto: Crypto,
+  trust: Trust | undefined,
+): Pick<VerdictInput, 'roots' | 'collateral' | 'revocations'> {
+  const opened = trust && revocations?.map((bundle) => openRevocation(crypto, trust, parseBundle(bundle, 'bundle')))
+  return {
+    ...(roots === undefined ? {} : { roots }),
+    ...(collateral === undefined ? {} : { collateral: parseCollateral(jsonBytes(collateral)) }),
+    ...(opened === undefined ? {} : { revocations: opened }),
+  }
 }
 
 function readExecution(value: Json): ExecutionResult {

@@ -2,6 +2,7 @@ import { auditCases } from './audit-cases.testing.ts'
 import { claimCases } from './claim-cases.testing.ts'
 import { knownMisbehaviourCases } from './misbehaviour-cases.testing.ts'
 import { outputCases } from './output-cases.testing.ts'
+import { placeCases } from './place-cases.testing.ts'
 import { recordCases } from './record-cases.testing.ts'
 import { standingCases } from './standing-cases.testing.ts'
 import { tamperedCases } from './tampered-cases.testing.ts'
@@ -21,6 +22,7 @@ export function verdictCases(): readonly VerdictCase[] {
     ...outputCases(),
     ...auditCases(),
     ...upstreamCases(),
+    ...placeCases(),
     ...knownMisbehaviourCases(),
     ...standingCases(),
   ]

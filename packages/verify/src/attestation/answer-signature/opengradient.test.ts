@@ -3,6 +3,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { test } from 'node:test'
 import { toHex, utf8 } from '../../bytes/bytes.ts'
 import { keccak256 } from '../../crypto/ethereum.ts'
+import { createNobleCrypto } from '../../crypto/noble-provider.ts'
 import { checkProperty, expectTyped } from '../../fuzzing.testing.ts'
 import { changedBytes } from '../../mutation.testing.ts'
 import { AT_SECONDS, crypto, rsaSigner } from './answer-signature.testing.ts'
@@ -37,6 +38,14 @@ test('a signed answer holds, and says what was not signed without naming what a 
     assert.ok(signed.doesNotCover.includes(what), what)
   }
   assert.ok(!JSON.stringify(signed).includes('eve'))
+})
+
+test('it holds in browsers too', () => {
+  const answer = { request: utf8(REQUEST), response: utf8(RESPONSE) }
+  const noble = createNobleCrypto()
+  assert.deepEqual(verifyOpenGradient(noble, [signer.key], answer, GIVEN), verify(GIVEN))
+  const changed = { ...GIVEN, signedAtSeconds: AT_SECONDS + 1 }
+  assert.throws(() => verifyOpenGradient(noble, [signer.key], answer, changed), { code: 'signature/invalid' })
 })
 
 test('another request, answer, time or salt was not signed', () => {

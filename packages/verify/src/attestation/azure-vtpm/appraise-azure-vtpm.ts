@@ -16,6 +16,7 @@ import type { AppraisalInput, Appraised, TrustTier } from '../appraised.ts'
 import { isZero } from '../byte-reader.ts'
 import { type EvidenceCheck, EvidenceChecks } from '../checks.ts'
 import type { EvidenceItem } from '../evidence-file.ts'
+import { parseSnpReport } from '../sev-snp/report.ts'
 import { parseTdxQuote } from '../tdx/quote.ts'
 import { type AzureEvidence, parseAzureEvidence } from './azure-evidence.ts'
 import { appraiseHardware } from './hardware.ts'
@@ -26,9 +27,13 @@ import { claimsOf } from './tpm-claims.ts'
 import { AZURE_POLICY_CHECKS, checkPolicy } from './tpm-policy.ts'
 import { parseTpmQuote, parseTpmSignature, type TpmQuote } from './tpm-quote.ts'
 
-/** Checks of the TPM, in their order. `td-report` is there on TDX alone, and checks of the hardware come after `format`. */
+/**
+ * Checks of the TPM, in their order. `privilege-level` is there on SEV-SNP alone, `td-report` on TDX; checks of the hardware come
+ * after `format`.
+ */
 export const AZURE_CHECKS = [
   'format',
+  'privilege-level',
   'td-report',
   'hcl-binding',
   'attestation-key',
@@ -50,6 +55,9 @@ const GENUINE = [
   'pcr-digest',
 ] as const satisfies readonly AzureCheck[]
 
+/** The one check that each hardware has of its own. */
+const OWN_CHECK = { 'sev-snp': 'privilege-level', tdx: 'td-report' } as const
+
 type Checks = EvidenceChecks<AzureCheck>
 
 interface Parts {
@@ -68,9 +76,9 @@ export function appraiseAzureVtpm(item: EvidenceItem, input: AppraisalInput): Ap
   const list: Checks = new EvidenceChecks('azure-vtpm', AZURE_CHECKS)
   const parts = list.attempt('format', () => readParts(item.content))
   const hardware = parts && appraiseHardware(parts.report, parts.evidence.hardwareQuote, input)
-  if (parts !== undefined) checkOwnReport(list, parts)
+  if (parts !== undefined) checkOwnReport(list, parts, hardware)
   const tpm = parts && checkTpm(list, parts, input)
-  const isWhole = list.passed(...GENUINE) && (parts?.report.hardware !== 'tdx' || list.passed('td-report'))
+  const isWhole = list.passed(...GENUINE) && parts !== undefined && list.passed(OWN_CHECK[parts.report.hardware])
   // The hardware's signature is on its report, and all the rest hangs on that.
   const isSigned = isWhole && hardware?.boundData !== undefined
   const isVouched = checkPolicy(
@@ -91,6 +99,7 @@ export function appraiseAzureVtpm(item: EvidenceItem, input: AppraisalInput): Ap
     measurements: isSigned ? { ...hardware.measurements, ...registersOf(parts?.evidence) } : {},
     boundData: isSigned ? tpm?.quote.extraData : undefined,
     deviceIds: isSigned ? hardware.deviceIds : [],
+    certificates: isSigned ? (hardware.certificates ?? []) : [],
     madeAtMs: undefined,
     currentUntilMs: isSigned ? hardware.currentUntilMs : undefined,
     answersNonce: isSigned && list.passed('nonce'),
@@ -109,11 +118,31 @@ function readParts(content: Uint8Array): Parts {
   return { evidence, report }
 }
 
-/** Only the quote is signed for others than the machine, so it has to say the same. */
-function checkOwnReport(list: Checks, { evidence: { hardwareQuote }, report }: Parts): void {
-  if (report.hardware !== 'tdx') return
-  if (hardwareQuote === undefined) list.notChecked('td-report', 'the quote of the trust domain did not come with it')
-  else list.attempt('td-report', () => verifySameReport(report.hardwareReport, parseTdxQuote(hardwareQuote).report))
+/**
+ * On SEV-SNP the paravisor alone has the most privileged level: what a guest asks for below it binds what the guest says. On
+ * TDX the quote alone is signed for others than the machine, so it has to say what the report in the TPM says.
+ */
+function checkOwnReport(list: Checks, { evidence, report }: Parts, appraised: Appraised | undefined): void {
+  const { hardware, hardwareReport } = report
+  const { hardwareQuote } = evidence
+  if (hardware === 'tdx' && hardwareQuote === undefined) {
+    list.notChecked('td-report', 'the quote of the trust domain did not come with it')
+  }
+  // What is not of its format has been refused by the checks of the hardware.
+  if (appraised?.checks[0]?.result !== 'pass') return
+  if (hardware === 'sev-snp') list.attempt('privilege-level', () => requireParavisorLevel(hardwareReport))
+  else if (hardwareQuote !== undefined) {
+    list.attempt('td-report', () => verifySameReport(hardwareReport, parseTdxQuote(hardwareQuote).report))
+  }
+}
+
+function requireParavisorLevel(hardwareReport: Uint8Array): void {
+  const { vmpl } = parseSnpReport(hardwareReport)
+  if (vmpl === 0) return
+  throw new CountersignError(
+    'evidence/mismatch',
+    `the report was asked for at privilege level ${vmpl}, not by a paravisor`,
+  )
 }
 
 function checkTpm(list: Checks, { evidence, report }: Parts, input: AppraisalInput): Tpm | undefined {
@@ -169,7 +198,10 @@ function joinChecks(
   report: HclReport | undefined,
   hardware: Appraised | undefined,
 ): readonly EvidenceCheck[] {
-  const own = list.list().filter(({ name }) => report?.hardware === 'tdx' || name !== 'azure-vtpm/td-report')
+  const others = Object.entries(OWN_CHECK).flatMap(([hw, check]) =>
+    hw === report?.hardware ? [] : `azure-vtpm/${check}`,
+  )
+  const own = list.list().filter(({ name }) => !others.includes(name))
   const nested = hardware?.checks.map((check) => ({ ...check, name: `azure-vtpm/${check.name}` })) ?? []
   return [...own.slice(0, 1), ...nested, ...own.slice(1)]
 }

@@ -1,7 +1,15 @@
 /** What is wrong with evidence of a virtual TPM, by the check that finds it: in each case that one alone. */
 import { concat, toHex, utf8 } from '../../bytes/bytes.ts'
 import type { Json } from '../../bytes/json.ts'
-import { AT, flip, ID_KEY_DIGEST, MEASUREMENT, REPORT_DATA, writeUint64 } from '../sev-snp/sev-snp-evidence.testing.ts'
+import {
+  AT,
+  flip,
+  ID_KEY_DIGEST,
+  MEASUREMENT,
+  REPORT_DATA,
+  writeUint32,
+  writeUint64,
+} from '../sev-snp/sev-snp-evidence.testing.ts'
 import { createTestKey } from '../x509/pki.testing.ts'
 import { type AzureOptions, NONCE, registerValue, tpmtSignature } from './azure-evidence.testing.ts'
 
@@ -75,6 +83,8 @@ const HARDWARE: readonly AzureCheat[] = [
 ]
 
 const BINDING: readonly AzureCheat[] = [
+  ['privilege-level', 'the guest asked for the report', { snp: { edit: (report) => writeUint32(report, AT.vmpl, 2) } }],
+  ['sev-snp/format', 'a report of another version', { snp: { edit: (report) => writeUint32(report, AT.version, 9) } }],
   [
     'hcl-binding',
     'other runtime data',

@@ -27,6 +27,8 @@ function hardwarePolicy(policy: PlacePolicy, tee: AzureHardware): PlacePolicy {
     measurements: pick(policy.measurements, words.measurements),
     signers: pick(policy.signers, words.signers),
     minimum: pick(policy.minimum, words.minimum),
+    // Which level may bind a TPM is no question of policy: see `privilege-level`.
+    allow: [...policy.allow, 'any-vmpl'],
   }
 }
 

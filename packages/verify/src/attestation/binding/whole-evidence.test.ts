@@ -9,9 +9,19 @@ import type { EvidenceItem } from '../evidence-file.ts'
 import { makeNitroDocument, NITRO_POLICY, nitroInput, nitroItem, TEST_NONCE } from '../nitro/nitro-evidence.testing.ts'
 import type { ProfileName } from '../profile-names.ts'
 import { AT, snpEvidence } from '../sev-snp/sev-snp-evidence.testing.ts'
+import { buildTdx, planTdx, TDX_TEST_POLICY } from '../tdx/tdx-evidence.testing.ts'
 import { NONCE as TOKEN_NONCE, tokenEvidence } from '../token/token-scenes.testing.ts'
 import { crypto, p256Spki } from './binding.testing.ts'
-import { FINGERPRINT, filled, userData } from './binding-parts.testing.ts'
+import {
+  ACI_SET,
+  ADDRESS,
+  aciBeside,
+  aciReport,
+  FINGERPRINT,
+  filled,
+  padded,
+  userData,
+} from './binding-parts.testing.ts'
 import { countersignReportData } from './countersign.ts'
 
 const SPKI = p256Spki(1)
@@ -38,6 +48,13 @@ function nitro(profile: ProfileName, fields: { readonly [name: string]: unknown 
   return { profile, item: nitroItem(makeNitroDocument({ fields })), input, nonce: TEST_NONCE }
 }
 
+function tdx(profile: ProfileName, reportData: Uint8Array) {
+  const plan = planTdx()
+  plan.report.reportData = reportData
+  plan.policy = { ...TDX_TEST_POLICY, profile }
+  return { profile, ...buildTdx(plan) }
+}
+
 const shownOf = ({ facts }: Appraisal) => facts.filter(({ status }) => status === 'shown').map(({ name }) => name)
 
 test('a gateway in SEV-SNP: its statement key is bound, and its challenge answered', () => {
@@ -60,6 +77,47 @@ test('Tinfoil in SEV-SNP: its keys, and the weights where the measurement is pin
   assert.equal(appraisal.status, 'accepted')
   assert.deepEqual(shownOf(appraisal), ['genuine-hardware', 'known-code', 'serving-key-bound', 'weights-measured'])
   assert.equal(appraisal.freshness, 'none')
+})
+
+test('NEAR AI in TDX: the address, the TLS key, the challenge', () => {
+  const nonce = filled(32, 3)
+  const whole = { ...tdx('near-ai', concat(crypto.sha256(ADDRESS, FINGERPRINT), nonce)), nonce }
+  const beside = { signing_address: toHex(ADDRESS), tls_cert_fingerprint: toHex(FINGERPRINT) }
+  const appraisal = appraise({ ...whole, beside, input: { ...whole.input, nonce } })
+  assert.deepEqual([appraisal.status, appraisal.freshness], ['accepted', 'nonce'])
+  // A challenge that the file alone names is nobody's.
+  assert.equal(appraise({ ...whole, beside }).freshness, 'none')
+  assert.deepEqual(
+    appraisal.keys.map(({ use }) => use),
+    ['ethereum-address', 'tls-key'],
+  )
+  const other = appraise({ ...whole, beside: { ...beside, signing_address: toHex(filled(20, 1)) } })
+  assert.deepEqual([other.status, other.keys], ['refused', []])
+})
+
+test('a Private AI Gateway in TDX: its key set, until it runs out', () => {
+  const nonce = filled(32, 3)
+  const atMs = buildTdx(planTdx()).input.atMs
+  const keySet = (seconds: number) => ({
+    ...ACI_SET,
+    keyset_epoch: { version: 1, not_after: Math.floor(atMs / 1000) + seconds },
+  })
+  for (const [seconds, status, keys] of [
+    [1, 'accepted', 3],
+    [0, 'refused', 0],
+  ] as const) {
+    const set = keySet(seconds)
+    const appraisal = appraise({ ...tdx('aci', aciReport(set, toHex(nonce))), nonce, beside: aciBeside(set) })
+    assert.deepEqual([appraisal.status, appraisal.keys.length], [status, keys], appraisal.reason)
+  }
+})
+
+test('dstack in TDX: a challenge alone binds no key', () => {
+  const nonce = filled(32, 3)
+  const whole = tdx('dstack', padded(nonce))
+  const appraisal = appraise({ ...whole, nonce, input: { ...whole.input, nonce } })
+  assert.deepEqual([appraisal.status, appraisal.freshness, appraisal.keys], ['accepted', 'nonce', []])
+  assert.ok(!shownOf(appraisal).includes('serving-key-bound'))
 })
 
 test('OpenGradient in Nitro: both keys, and no word of a model', () => {

@@ -10,7 +10,7 @@ import type { AppraisalInput, Appraised } from '../appraised.ts'
 import { EvidenceChecks } from '../checks.ts'
 import type { EvidenceItem } from '../evidence-file.ts'
 import { VENDOR_ROOTS } from '../roots.ts'
-import { type Certificate, parseCertificate } from '../x509/certificate.ts'
+import { type Certificate, namesInChain, parseCertificate } from '../x509/certificate.ts'
 import { chainCurrentUntilMs, verifyChain, verifyMessage } from '../x509/chain.ts'
 import { type NitroDocument, parseNitroDocument } from './document.ts'
 
@@ -78,6 +78,7 @@ export function appraiseNitro(item: EvidenceItem, input: AppraisalInput): Apprai
     boundData: signed?.userData,
     ...(signed?.publicKey === undefined ? {} : { boundKey: signed.publicKey }),
     deviceIds: [],
+    certificates: signed && chain ? namesInChain(chain) : [],
     madeAtMs: signed?.timestampMs,
     currentUntilMs: signed && chain && chainCurrentUntilMs(chain),
     answersNonce: list.passed('nonce'),

@@ -13,8 +13,8 @@ import type { Crypto } from '../../crypto/crypto.ts'
 import { CountersignError, quote } from '../../errors.ts'
 import type { AppraisalInput, Appraised } from '../appraised.ts'
 import { EvidenceChecks } from '../checks.ts'
-import { NVIDIA_ISSUER } from '../collateral-needs.ts'
 import type { EvidenceItem } from '../evidence-file.ts'
+import { NRAS_ISSUER } from '../issuers.ts'
 import type { Claims } from '../token/jws.ts'
 import { hasFailed } from '../token/open-token.ts'
 import {
@@ -144,8 +144,8 @@ function openBundle(list: Checks, bundle: UnverifiedDetachedEat, input: Appraisa
   })
   if (hasFailed(list, 'staging-issuer')) return undefined
   list.attempt('issuer', () => {
-    if (issuers.every((issuer) => issuer === NVIDIA_ISSUER)) return
-    throw new CountersignError('evidence/unsupported', `not every token is of ${NVIDIA_ISSUER}`)
+    if (issuers.every((issuer) => issuer === NRAS_ISSUER)) return
+    throw new CountersignError('evidence/unsupported', `not every token is of ${NRAS_ISSUER}`)
   })
   if (hasFailed(list, 'issuer')) return undefined
   const keys = checkSignatures(list, input, tokens)

@@ -63,10 +63,16 @@ test('good reports are genuine and fresh, and never more than that without the s
 
 test('what the report says is in the claims', () => {
   const { claims, measurements, deviceIds } = appraise([{}, { device: 1 }])
-  assert.deepEqual(deviceIds, ['48b02d0000000000', '48b02d0000000001'])
+  assert.deepEqual(deviceIds, ['5a00'.padStart(40, '0'), '5a01'.padStart(40, '0')])
   const [first] = claims.gpus as readonly { readonly [name: string]: Json }[]
   assert.deepEqual(first, {
-    ...{ hwmodel: 'GH100', ueid: '48b02d0000000000', driver_version: '590.12', vbios_version: '96.00.A5.00.01' },
+    ...{
+      hwmodel: 'GH100',
+      ueid: '5a00'.padStart(40, '0'),
+      pdi: '48b02d0000000000',
+      driver_version: '590.12',
+      vbios_version: '96.00.A5.00.01',
+    },
     ...{ fwid: 'f1'.repeat(48), project: 'G520' },
   })
   assert.equal(measurements['gpu1.3'], '03'.repeat(48))
@@ -79,7 +85,7 @@ test('what the report says is in the claims', () => {
       ],
     },
   ])
-  assert.deepEqual(odd.claims.gpus, [{ hwmodel: 'GH100', ueid: '48b02d0000000000' }])
+  assert.deepEqual(odd.claims.gpus, [{ hwmodel: 'GH100', ueid: '5a00'.padStart(40, '0'), pdi: '48b02d0000000000' }])
 })
 
 const stranger = createTestKey('p384', 'stranger')
@@ -122,6 +128,12 @@ const CHEATS: readonly (readonly [
   ['a device without a name', 'device', 'evidence/unsupported', withLeaf()],
   ['a device of another kind', 'device', 'evidence/unsupported', withLeaf(deviceName('LS100:48B02D0000000000'))],
   ['a name that is none', 'device', 'der/malformed', withLeaf({ oid: '2.5.29.17', value: sequence() })],
+  [
+    'firmware that is not named by SHA-384',
+    'device',
+    'evidence/unsupported',
+    withLeaf(NAME, hopperFirmware(stranger, new Uint8Array(32))),
+  ],
   ['one GPU twice', 'distinct', 'evidence/mismatch', [{}, {}]],
   [
     'one GPU under two challenges',
@@ -271,10 +283,16 @@ function realReport(report: string, chain: string, arch: string) {
 
 test('real GPUs of Hopper and Blackwell are genuine', { skip: NO_REAL_DATA }, (t) => {
   const one = realItem(realData('nvidia/hopper_evidence.json'))
-  assert.deepEqual([failed(one), one.isGenuine, one.deviceIds], [[], true, ['48b02df44660da06']])
+  assert.deepEqual(
+    [failed(one), one.isGenuine, one.deviceIds],
+    [[], true, ['72ca27239f0e96f6535f73af84eb1542471a17b2']],
+  )
   const gpu = realReport('blackwellAttestationReport.txt', 'blackwellCertChain.txt', 'BLACKWELL')
   const blackwell = realItem(nvidiaItem([gpu]))
-  assert.deepEqual([failed(blackwell), blackwell.isGenuine, blackwell.deviceIds], [[], true, ['48b02dd4c0cb1539']])
+  assert.deepEqual(
+    [failed(blackwell), blackwell.isGenuine, blackwell.deviceIds],
+    [[], true, ['530d7c3cbc31b7645ccfc78b123963978e709059']],
+  )
   const old = realItem(nvidiaItem([realReport('hopperAttestationReport.txt', 'hopperCertChain.txt', 'HOPPER')]))
   assert.deepEqual([failed(old), old.isGenuine], [[], true])
   assert.equal(resultOf(old, 'firmware-id')?.result, 'not-checked')

@@ -12,7 +12,7 @@ import type { AppraisalInput, Appraised } from '../appraised.ts'
 import { EvidenceChecks } from '../checks.ts'
 import type { EvidenceItem } from '../evidence-file.ts'
 import { VENDOR_ROOTS } from '../roots.ts'
-import { type Certificate, parsePemCertificates } from '../x509/certificate.ts'
+import { type Certificate, namesInChain, parsePemCertificates } from '../x509/certificate.ts'
 import { chainCurrentUntilMs, verifyChain, verifyMessage } from '../x509/chain.ts'
 import { type GpuIdentity, parseGpuIdentity, verifyFirmwareId } from './gpu-certificate.ts'
 import { type GpuArchitecture, type NvidiaReport, parseNvidiaItem } from './nvidia-item.ts'
@@ -39,6 +39,8 @@ type Checks = EvidenceChecks<NvidiaSpdmCheck>
 
 /** Key of the report, firmware loader, provisioner, family, root. */
 const CHAIN_LENGTH = 5
+/** Twenty bytes. */
+const DEVICE_ID_DIGITS = 40
 const CHIP_OF: { readonly [arch in GpuArchitecture]: RegExp } = { HOPPER: /^GH/, BLACKWELL: /^GB/ }
 
 const OPEN_NOTE =
@@ -74,7 +76,8 @@ export function appraiseNvidiaSpdm(item: EvidenceItem, input: AppraisalInput): A
     isKnownCode: false,
     measurements: proven ? measurementsOf(proven) : {},
     boundData: proven && commonNonce(proven),
-    deviceIds: proven ? [...new Set(proven.map(({ identity }) => identity.deviceId))] : [],
+    deviceIds: proven ? [...new Set(proven.map(deviceIdOf))] : [],
+    certificates: proven ? proven.flatMap(({ chain }) => namesInChain(chain)) : [],
     madeAtMs: undefined,
     currentUntilMs: proven && Math.min(...proven.map(({ chain }) => chainCurrentUntilMs(chain))),
     answersNonce: list.passed('nonce'),
@@ -152,7 +155,7 @@ function identify(gpu: Gpu): ProvenGpu {
 /** A device has one key of its own beside that of its firmware: neither, nor its name, may come twice. */
 function requireDistinct(gpus: readonly ProvenGpu[]): void {
   const namesOf = [
-    ({ identity }: ProvenGpu) => identity.deviceId,
+    ({ identity }: ProvenGpu) => identity.pdi,
     ({ chain }: ProvenGpu) => toHex(chain[0]?.spki ?? new Uint8Array(0)),
     ({ chain }: ProvenGpu) => toHex(chain[1]?.spki ?? new Uint8Array(0)),
   ]
@@ -193,6 +196,11 @@ function commonNonce(gpus: readonly ProvenGpu[]): Uint8Array | undefined {
   return first !== undefined && others.every((each) => equalBytes(each, first)) ? first : undefined
 }
 
+/** The number of the certificate, as NVIDIA's service names devices: one GPU has one name, whoever speaks of it. */
+function deviceIdOf({ chain }: Gpu): string {
+  return (chain[0]?.serial ?? '').padStart(DEVICE_ID_DIGITS, '0')
+}
+
 /** Registers are `gpu<n>.<index>`, by the order of the reports. */
 function measurementsOf(gpus: readonly ProvenGpu[]): { readonly [register: string]: string } {
   return Object.fromEntries(
@@ -202,8 +210,10 @@ function measurementsOf(gpus: readonly ProvenGpu[]): { readonly [register: strin
   )
 }
 
-function claimsOf({ identity, report: { opaque } }: ProvenGpu): Json {
-  const claims: { [name: string]: Json } = { hwmodel: identity.chip, ueid: identity.deviceId }
+function claimsOf(gpu: ProvenGpu): Json {
+  const { identity, report } = gpu
+  const { opaque } = report
+  const claims: { [name: string]: Json } = { hwmodel: identity.chip, ueid: deviceIdOf(gpu), pdi: identity.pdi }
   const driver = textIn(opaque.get(OPAQUE.driverVersion))
   if (driver !== undefined) claims.driver_version = driver
   const vbios = opaque.get(OPAQUE.vbiosVersion)

@@ -12,7 +12,7 @@ export interface GpuIdentity {
   /** Such as `GH100`. */
   readonly chip: string
   /** What the driver shows as PDI: 8 bytes, lower-case hexadecimal. */
-  readonly deviceId: string
+  readonly pdi: string
   /** SHA-384 of firmware that the key stands for, 48 bytes each. */
   readonly firmwareIds: readonly Uint8Array[]
   /** Whether the certificate says that the firmware can be debugged; `undefined` where it says nothing, as on Hopper. */
@@ -41,11 +41,11 @@ const DEVICE_INFO = /^NVIDIA:(G[HB][0-9]{3}):([0-9A-F]{16})$/
 export function parseGpuIdentity({ extensions }: Certificate): GpuIdentity {
   const name = extensions.get(SUBJECT_ALTERNATIVE_NAME)
   const info = name === undefined ? '' : deviceInfoIn(parseDer(name.value))
-  const [, chip, deviceId] = DEVICE_INFO.exec(info) ?? []
-  if (chip === undefined || deviceId === undefined) {
+  const [, chip, pdi] = DEVICE_INFO.exec(info) ?? []
+  if (chip === undefined || pdi === undefined) {
     throw new CountersignError('evidence/unsupported', 'the certificate does not name a GPU of Hopper or Blackwell')
   }
-  return { chip, deviceId: deviceId.toLowerCase(), ...firmwareIn(extensions) }
+  return { chip, pdi: pdi.toLowerCase(), ...firmwareIn(extensions) }
 }
 
 function deviceInfoIn(names: DerValue): string {

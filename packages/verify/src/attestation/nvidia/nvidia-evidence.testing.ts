@@ -89,6 +89,7 @@ const keyOf = (role: string, device: number) => createTestKey('p384', `gpu ${rol
 export function gpuChain(changes: GpuChanges = {}): readonly Uint8Array[] {
   const { device = 0, isBlackwell = false, chain = {} } = changes
   const chip = isBlackwell ? 'GB100' : 'GH100'
+  const serial = `5a${String(device).padStart(2, '0')}`
   const [deviceKey, leafKey] = [keyOf('device', device), keyOf('leaf', device)]
   const name = deviceName(`${chip}:48B02D000000000${device}`)
   const extensions = changes.extensions ?? [name, isBlackwell ? blackwellFirmware() : hopperFirmware(deviceKey)]
@@ -97,7 +98,7 @@ export function gpuChain(changes: GpuChanges = {}): readonly Uint8Array[] {
     { subject: `NVIDIA ${chip} Identity`, key: keyOf('family', 0), ...chain.family },
     { subject: `NVIDIA ${chip} Provisioner ICA 1`, key: keyOf('provisioner', 0), ...chain.provisioner },
     { subject: `${chip} A01 GSP BROM ${device}`, key: deviceKey, keyUsage: 0x04, ...chain.device },
-    { subject: `${chip} A01 GSP FMC LF`, key: leafKey, extensions, ...chain.leaf },
+    { subject: `${chip} A01 GSP FMC LF`, key: leafKey, serial, extensions, ...chain.leaf },
   )
 }
 

@@ -53,9 +53,9 @@ test('lengths that do not fit are refused', () => {
   for (const length of [36, 44, 100, 300, evidence.length - 97, evidence.length - 1]) {
     refuses(evidence.subarray(0, length), /too early/)
   }
-  refuses(concat(evidence, Uint8Array.of(0)), /left over/)
+  refuses(concat(evidence, Uint8Array.of(0)), /1 bytes too many/)
   refuses(new Uint8Array(70_000), /65536/)
-  refuses(withBytes(41, 2), /longer than their number/)
+  refuses(withBytes(41, 2), /measurements has 55 bytes too many/)
   refuses(withBytes(41, 4), /too early/)
   refuses(withBytes(42, 0xff, 0xff, 0xff), /too early/)
 })

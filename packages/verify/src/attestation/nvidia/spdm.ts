@@ -3,6 +3,7 @@
  * here is proven. @spec DMTF DSP0274 1.1.1 §10.11 (GET_MEASUREMENTS, MEASUREMENTS)
  */
 import { CountersignError } from '../../errors.ts'
+import { ByteReader, littleEndian } from '../byte-reader.ts'
 
 /** Unverified. */
 export interface SpdmReport {
@@ -56,7 +57,7 @@ const MAX_OPAQUE_FIELDS = 64
  */
 export function parseSpdmReport(bytes: Uint8Array): SpdmReport {
   if (bytes.length > MAX_REPORT_BYTES) throw malformed(`it has more than ${MAX_REPORT_BYTES} bytes`)
-  const reader = new Reader(bytes)
+  const reader = new ByteReader(bytes, 'the report')
   const request = reader.take(REQUEST_BYTES)
   requireHead(request, GET_MEASUREMENTS)
   if (request[2] !== SIGNATURE_REQUESTED || request[3] !== ALL_MEASUREMENTS) {
@@ -65,38 +66,14 @@ export function parseSpdmReport(bytes: Uint8Array): SpdmReport {
   if ((request[SLOT_AT] ?? 0xff) > MAX_SLOT) throw malformed('the request names no slot')
   const head = reader.take(RESPONSE_HEAD_BYTES)
   requireHead(head, MEASUREMENTS)
-  const measurements = readMeasurements(reader.take(littleEndian(head, 5, 3)), head[4] ?? 0)
+  const measurements = readMeasurements(reader.take(littleEndian(head.subarray(5))), head[4] ?? 0)
   // The nonce of the GPU: it makes signatures differ, and answers nobody.
   reader.take(NONCE_BYTES)
-  const opaque = readOpaque(reader.take(littleEndian(reader.take(2), 0, 2)))
-  const signedBytes = reader.taken
+  const opaque = readOpaque(reader.take(reader.uint16()))
+  const signedBytes = bytes.subarray(0, reader.offset)
   const signature = reader.take(SIGNATURE_BYTES)
-  if (reader.left !== 0) throw malformed('bytes are left over')
+  reader.end()
   return { signedBytes, signature, nonce: request.subarray(NONCE_AT, NONCE_AT + NONCE_BYTES), measurements, opaque }
-}
-
-/** Takes bytes from the front, and never more than there are. */
-class Reader {
-  readonly #bytes: Uint8Array
-  #at = 0
-
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes
-  }
-
-  get left(): number {
-    return this.#bytes.length - this.#at
-  }
-
-  get taken(): Uint8Array {
-    return this.#bytes.subarray(0, this.#at)
-  }
-
-  take(length: number): Uint8Array {
-    if (length > this.left) throw malformed('it ends too early')
-    this.#at += length
-    return this.#bytes.subarray(this.#at - length, this.#at)
-  }
 }
 
 function requireHead(message: Uint8Array, code: number): void {
@@ -105,41 +82,35 @@ function requireHead(message: Uint8Array, code: number): void {
 }
 
 function readMeasurements(record: Uint8Array, count: number): ReadonlyMap<number, Uint8Array> {
-  const reader = new Reader(record)
+  const reader = new ByteReader(record, 'the list of measurements')
   const measurements = new Map<number, Uint8Array>()
   for (let i = 0; i < count; i++) {
-    const head = reader.take(4)
-    const [index = 0, specification] = head
-    const block = new Reader(reader.take(littleEndian(head, 2, 2)))
-    const value = block.take(littleEndian(block.take(3), 1, 2))
+    const [index, specification] = [reader.uint8(), reader.uint8()]
+    const block = new ByteReader(reader.take(reader.uint16()), `the measurement ${index}`)
+    // Its kind, as DMTF sorts them.
+    block.uint8()
+    const value = block.take(block.uint16())
     if (specification !== DMTF_SPECIFICATION || block.left !== 0 || value.length > MAX_VALUE_BYTES) {
       throw malformed(`the measurement ${index} is not of the form that DMTF gives`)
     }
     if (measurements.has(index)) throw malformed(`the measurement ${index} is there twice`)
     measurements.set(index, value)
   }
-  if (reader.left !== 0) throw malformed('the measurements are longer than their number')
+  reader.end()
   return measurements
 }
 
 function readOpaque(bytes: Uint8Array): ReadonlyMap<number, Uint8Array> {
-  const reader = new Reader(bytes)
+  const reader = new ByteReader(bytes, 'the list of opaque fields')
   const fields = new Map<number, Uint8Array>()
   while (reader.left > 0) {
-    const head = reader.take(4)
-    const type = littleEndian(head, 0, 2)
+    const type = reader.uint16()
     if (fields.has(type) || fields.size === MAX_OPAQUE_FIELDS) {
       throw malformed(`the opaque field ${type} is there twice, or there are too many`)
     }
-    fields.set(type, reader.take(littleEndian(head, 2, 2)))
+    fields.set(type, reader.take(reader.uint16()))
   }
   return fields
-}
-
-function littleEndian(bytes: Uint8Array, at: number, length: number): number {
-  let value = 0
-  for (let i = length - 1; i >= 0; i--) value = value * 256 + (bytes[at + i] ?? 0)
-  return value
 }
 
 function malformed(why: string): CountersignError {

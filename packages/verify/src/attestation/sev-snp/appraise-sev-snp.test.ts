@@ -147,6 +147,12 @@ test('a memory changes no result, and dates are looked at each time', () => {
   assert.deepEqual(failures(late), ['sev-snp/chain'])
 })
 
+test('a floor for a part that the product does not have is not met', () => {
+  const { item, input } = snpEvidence({ policy: { minimum: { fmc: 0 } } })
+  const tcbs = ['reported', 'committed', 'launch'].map((which) => `sev-snp/${which}-tcb`)
+  assert.deepEqual(failures(appraiseSevSnp(item, input)), tcbs)
+})
+
 test('both crypto providers agree', () => {
   const { item, input } = snpEvidence()
   const noble = appraiseSevSnp(item, { ...input, crypto: createNobleCrypto() })

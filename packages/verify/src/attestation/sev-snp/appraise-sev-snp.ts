@@ -7,7 +7,7 @@ import { CountersignError } from '../../errors.ts'
 import type { AppraisalInput, Appraised, TrustTier } from '../appraised.ts'
 import { EvidenceChecks } from '../checks.ts'
 import type { EvidenceItem } from '../evidence-file.ts'
-import type { Certificate } from '../x509/certificate.ts'
+import { type Certificate, namesInChain } from '../x509/certificate.ts'
 import { chainCurrentUntilMs, verifyMessage } from '../x509/chain.ts'
 import { checkSnpPolicy, type ProvenReport, type ReportTcb, SEV_SNP_POLICY_CHECKS } from './policy-checks.ts'
 import { parseSnpReport, type SnpReport } from './report.ts'
@@ -61,6 +61,8 @@ interface Signer {
   readonly leaf: Certificate
   readonly extensions: KeyExtensions
   readonly tcb: ReportTcb
+  /** All of the bundle, among which its issuers are. */
+  readonly certificates: readonly Certificate[]
 }
 
 /** What a reader should know; a weakness lowers the tier. */
@@ -78,7 +80,7 @@ export function appraiseSevSnp(item: EvidenceItem, input: AppraisalInput): Appra
     remarks.notes.push(`${report.trailingBytes} unsigned bytes after the report were ignored.`)
   }
   const signer = report && findSigner(list, report, input, remarks)
-  const currentUntilMs = signer && checkSigner(list, signer, input, remarks)
+  const signing = signer && checkSigner(list, signer, input, remarks)
   const proven = signer !== undefined && list.passed('report-signature') ? signer : undefined
   if (proven !== undefined) list.attempt('debug', () => requireNoDebug(proven.report))
   const isNamed = decidePolicy(list, proven, input)
@@ -95,8 +97,9 @@ export function appraiseSevSnp(item: EvidenceItem, input: AppraisalInput): Appra
     measurements: proven ? measurementsOf(proven.report) : {},
     boundData: proven?.report.reportData,
     deviceIds: list.passed('chip-id') && proven ? [toHex(proven.report.chipId)] : [],
+    certificates: proven && signing ? namesInChain(signing.chain) : [],
     madeAtMs: undefined,
-    currentUntilMs: proven && currentUntilMs,
+    currentUntilMs: proven && signing?.untilMs,
     answersNonce: false,
     tier: tierOf(
       checks.some(({ result }) => result === 'fail'),
@@ -124,11 +127,16 @@ function findSigner(list: Checks, report: SnpReport, input: AppraisalInput, rema
     requireProduct(report, extensions)
     return { extensions, tcb: readTcb(report, extensions) }
   })
-  return found && { report, key, leaf, ...found }
+  return found && { report, key, leaf, certificates, ...found }
 }
 
-/** Proves chain and report; until when what they rest on is current. */
-function checkSigner(list: Checks, signer: Signer, input: AppraisalInput, remarks: Remarks): number | undefined {
+/** Proves chain and report; the chain, and until when what they rest on is current. */
+function checkSigner(
+  list: Checks,
+  signer: Signer,
+  input: AppraisalInput,
+  remarks: Remarks,
+): { readonly chain: SigningChain; readonly untilMs: number } | undefined {
   const chain = checkChain(list, signer, input)
   if (chain === undefined) return undefined
   const { report, key, leaf, extensions } = signer
@@ -143,12 +151,12 @@ function checkSigner(list: Checks, signer: Signer, input: AppraisalInput, remark
       `The report is signed with a VLEK of ${extensions.cloudId}: such a key is the cloud's, lives for a year, and names no chip.`,
     )
   }
-  return Math.min(chainCurrentUntilMs(chain), listsUntilMs ?? Number.MAX_SAFE_INTEGER)
+  return { chain, untilMs: Math.min(chainCurrentUntilMs(chain), listsUntilMs ?? Number.MAX_SAFE_INTEGER) }
 }
 
 function checkChain(list: Checks, signer: Signer, input: AppraisalInput): SigningChain | undefined {
-  const { key, leaf, extensions } = signer
-  const chains = chainsOf(leaf, readCertificates(input).certificates)
+  const { key, leaf, extensions, certificates } = signer
+  const chains = chainsOf(leaf, certificates)
   if (chains.length > 0) {
     return list.attempt('chain', () => verifySigningChain(input, chains, key, extensions.product))
   }
@@ -164,7 +172,7 @@ function checkRevocation(
 ): number | undefined {
   const lists = listsOf(chain[2], input)
   if (lists.length > 0) return list.attempt('revocation', () => verifyNotRevoked(input, chain, lists))
-  const missing = "the collateral has no revocation list of AMD's root"
+  const missing = "the collateral has no revocation list of AMD's root that can be read"
   if (input.policy?.forbid.includes('unchecked-revocation')) {
     list.attempt('revocation', () => {
       throw new CountersignError('collateral/missing', missing)

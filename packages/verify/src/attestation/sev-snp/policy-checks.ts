@@ -128,8 +128,8 @@ function tcbQuestion(which: keyof ReportTcb, tcb: ReportTcb, policy: PlacePolicy
     const version = tcb[which]
     for (const component of named) {
       const value = version[component]
-      // Only Turin has `fmc`; a policy for several products may name it.
-      if (value !== undefined) requireLeast(component, value, policy, `${which} TCB: `)
+      if (value === undefined) throw refused(`${which} TCB: this product has no ${component}`)
+      requireLeast(component, value, policy, `${which} TCB: `)
     }
   })
 }

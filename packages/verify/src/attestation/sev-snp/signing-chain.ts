@@ -124,6 +124,7 @@ function firstThatHolds<T>(choices: readonly T[], prove: (choice: T) => void): T
       prove(choice)
       return choice
     } catch (thrown) {
+      if (codeOf(thrown) === undefined) throw thrown
       first ??= thrown
     }
   }

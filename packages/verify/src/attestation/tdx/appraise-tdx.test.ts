@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { utf8 } from '../../bytes/bytes.ts'
+import { createNobleCrypto } from '../../crypto/noble-provider.ts'
 import { TEST_AT_MS } from '../x509/pki.testing.ts'
 import { appraiseTdx } from './appraise-tdx.ts'
 import { CHEATS } from './tdx-cheats.testing.ts'
@@ -100,6 +101,43 @@ test('bytes after the signature are passed by, and noted', () => {
   assert.deepEqual(appraised.notes, [
     '8 bytes follow the signature of the quote; nobody signed them, and they were not looked at.',
   ])
+})
+
+test('version 5 may carry a report of TD 1.0, and either authority may issue the PCK', () => {
+  const appraised = appraise((plan) => {
+    plan.isTd15 = false
+    plan.report = planTdx(4).report
+    for (const name of ['subject', 'issuer'] as const) {
+      plan.certificates[name === 'subject' ? 'pckCa' : 'pck'][name] = 'Intel SGX PCK Processor CA'
+    }
+    plan.crls.pck.issuer = 'Intel SGX PCK Processor CA'
+  })
+  assert.deepEqual(resultsOf(appraised, 'fail'), [])
+  assert.ok(appraised.isGenuine && appraised.isKnownCode)
+  assert.equal(appraised.claims.tdx_report_version, '1.0')
+})
+
+test('a body of another size than its type is refused', () => {
+  for (const isTd15 of [true, false]) {
+    const appraised = appraise((plan) => {
+      plan.isTd15 = isTd15
+      plan.report = planTdx(isTd15 ? 4 : 5).report
+    })
+    assert.deepEqual(resultsOf(appraised, 'fail'), ['tdx/format'])
+  }
+})
+
+test('both crypto providers come to the same result', () => {
+  const noble = createNobleCrypto()
+  for (const { change } of [
+    { change: () => undefined },
+    ...CHEATS.filter(({ code }) => code === 'signature/invalid'),
+  ]) {
+    const plan = planTdx()
+    change(plan)
+    const { item, input } = buildTdx(plan)
+    assert.deepEqual(appraiseTdx(item, { ...input, crypto: noble, memory: undefined }), appraiseTdx(item, input))
+  }
 })
 
 test('what a memory holds changes no result', () => {

@@ -11,6 +11,7 @@ import { type EventLogReading, verifyEventLog } from '../event-log/event-log.ts'
 import type { EvidenceItem } from '../evidence-file.ts'
 import type { PlacePolicy } from '../place-policy.ts'
 import { VENDOR_ROOTS } from '../roots.ts'
+import { namesInChain } from '../x509/certificate.ts'
 import { readIntelCollateral } from './intel-collateral.ts'
 import { proveLists } from './list-proof.ts'
 import { type PckProof, provePck } from './pck-proof.ts'
@@ -56,6 +57,7 @@ export function appraiseTdx(item: EvidenceItem, input: AppraisalInput): Appraise
     measurements: domain?.measurements ?? {},
     boundData: domain?.report.reportData,
     deviceIds: isSigned ? deviceIdsOf(pck) : [],
+    certificates: isSigned ? namesInChain(pck.chain ?? []) : [],
     madeAtMs: undefined,
     currentUntilMs: isGenuine ? Math.min(pck.currentUntilMs, lists.currentUntilMs) : undefined,
     answersNonce: false,

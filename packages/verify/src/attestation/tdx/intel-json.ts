@@ -53,7 +53,7 @@ export interface UnverifiedList {
 const MAX_LEVELS = 64
 const MAX_ADVISORIES = 256
 const TIME = /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\dZ$/
-const ADVISORY = /^INTEL-[A-Z]{2}-\d{5}$/
+const ADVISORY = /^INTEL-[A-Z]{2,8}-\d{3,8}$/
 
 /**
  * Takes the signed text and its signature out of an answer of Intel's service.

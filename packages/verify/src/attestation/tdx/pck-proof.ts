@@ -20,6 +20,8 @@ const MAX_CHAIN = 4
 /** What was found of the platform; each part there only when its checks passed. */
 export interface PckProof {
   readonly pck: Certificate | undefined
+  /** From the platform's certificate to the root. */
+  readonly chain: readonly Certificate[] | undefined
   readonly platform: PckPlatform | undefined
   /** A pinned root, out of the quote or the bundle. */
   readonly root: Certificate | undefined
@@ -52,6 +54,7 @@ export function provePck(
   const ends = [chain && chainCurrentUntilMs(chain), rootCrl?.nextUpdateMs, pckCrl?.nextUpdateMs]
   return {
     pck,
+    chain,
     platform,
     root,
     rootCrl,

@@ -9,8 +9,9 @@ import { createMemory } from '../../bytes/memory.ts'
 import { createNodeCrypto } from '../../crypto/node-provider.ts'
 import type { AppraisalInput, TrustedRoots } from '../appraised.ts'
 import type { CollateralItem } from '../collateral.ts'
-import type { EvidenceItem } from '../evidence-file.ts'
+import type { EvidenceItem, UnverifiedEvidence } from '../evidence-file.ts'
 import { readPlacePolicy } from '../place-policy.ts'
+import type { SweptEvidence } from '../sweep.testing.ts'
 import { der, integer, octets, oid, sequence } from '../x509/der-writer.testing.ts'
 import {
   type CrlOptions,
@@ -23,6 +24,7 @@ import {
   TEST_AT_MS,
   type TestKey,
 } from '../x509/pki.testing.ts'
+import { unsignedRegions } from './quote.ts'
 
 const SGX = '1.2.840.113741.1.13.1'
 const QE_SIGNER = 'dc9e2a7c6f948f17474e34a7fc43ed030f7c1563f1babddf6340c82e0e54a8c5'
@@ -321,4 +323,25 @@ export function u16(value: number): Uint8Array {
 
 export function u32(value: number): Uint8Array {
   return Uint8Array.of(value & 0xff, (value >>> 8) & 0xff, (value >>> 16) & 0xff, value >>> 24)
+}
+
+/** Sound evidence to change at every place, with the places that no signature covers. */
+export function sweepCases(): readonly SweptEvidence[] {
+  return ([4, 5] as const).map((version) => sweptOf(`tdx, version ${version}`, buildTdx(planTdx(version))))
+}
+
+/** A sound quote to change at every place. Whatever is added behind it is unsigned as well. */
+export function sweptOf(name: string, { quote, input }: Pick<TdxEvidence, 'quote' | 'input'>): SweptEvidence {
+  const behind = { from: quote.length, to: Number.MAX_SAFE_INTEGER, why: 'bytes after the signature data' }
+  return {
+    ...{ name, bytes: quote, unsigned: [...unsignedRegions(quote), behind] },
+    toItem: (content) => ({ kind: 'tdx', content }),
+    input: { ...input, memory: createMemory() },
+  }
+}
+
+/** One sound quote as a whole evidence file has it, and its appraisal's input: to be timed. */
+export function tdxToTime(): TdxEvidence & { readonly evidence: UnverifiedEvidence } {
+  const built = buildTdx(planTdx())
+  return { ...built, evidence: { profile: 'none', items: [built.item], nonce: new Uint8Array(0), beside: {} } }
 }

@@ -4,12 +4,11 @@ import fc from 'fast-check'
 import { toHex, utf8 } from '../../bytes/bytes.ts'
 import type { Json } from '../../bytes/json.ts'
 import { rawMember } from '../../bytes/json.ts'
-import { createMemory } from '../../bytes/memory.ts'
 import { checkProperty, expectTyped } from '../../fuzzing.testing.ts'
 import { changedBytes } from '../../mutation.testing.ts'
 import { shapeRefusals } from '../../refusals.testing.ts'
 import { NO_REAL_DATA, realData } from '../attestation-data.testing.ts'
-import { type SweptEvidence, sweepEvidence } from '../sweep.testing.ts'
+import { sweepEvidence } from '../sweep.testing.ts'
 import { parseCertificate } from '../x509/certificate.ts'
 import { createTestKey, issue } from '../x509/pki.testing.ts'
 import { appraiseTdx } from './appraise-tdx.ts'
@@ -19,7 +18,7 @@ import { parsePckExtension } from './pck-extension.ts'
 import { parseQeIdentity } from './qe-identity.ts'
 import { parseTdxQuote, unsignedRegions } from './quote.ts'
 import { parseTcbInfo } from './tcb-info.ts'
-import { buildTdx, pckExtension, planTdx } from './tdx-evidence.testing.ts'
+import { buildTdx, pckExtension, planTdx, sweepCases, sweptOf } from './tdx-evidence.testing.ts'
 
 const evidence = ([4, 5] as const).map((version) => buildTdx(planTdx(version)))
 const [sound] = evidence as [(typeof evidence)[number]]
@@ -120,22 +119,9 @@ test('the member that is signed is taken out as it stands', () => {
   assert.equal(rawMember('{}', 'a'), undefined)
 })
 
-function sweptOf(name: string, { quote, input }: Pick<(typeof evidence)[number], 'quote' | 'input'>): SweptEvidence {
-  return {
-    ...{ name, bytes: quote, unsigned: [...unsignedRegions(quote), behind(quote)] },
-    toItem: (bytes) => ({ kind: 'tdx', content: bytes }),
-    input: { ...input, memory: createMemory() },
-  }
-}
-
-/** Bytes that somebody adds behind a quote. */
-function behind(quote: Uint8Array) {
-  return { from: quote.length, to: Number.MAX_SAFE_INTEGER, why: 'bytes after the signature data' }
-}
-
 test('no change of a quote passes as genuine', () => {
-  for (const [i, each] of evidence.entries()) {
-    const { changes, problems } = sweepEvidence(sweptOf(`synthetic ${i}`, each), { step: 29, start: i })
+  for (const [i, swept] of sweepCases().entries()) {
+    const { changes, problems } = sweepEvidence(swept, { step: 29, start: i })
     assert.deepEqual(problems, [])
     assert.ok(changes > 400)
   }

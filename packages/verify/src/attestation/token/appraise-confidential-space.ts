@@ -12,8 +12,8 @@ import { Fields } from '../../bytes/shape.ts'
 import { CountersignError, quote } from '../../errors.ts'
 import type { AppraisalInput, Appraised } from '../appraised.ts'
 import { EvidenceChecks } from '../checks.ts'
-import { GOOGLE_ISSUER } from '../collateral-needs.ts'
 import type { EvidenceItem } from '../evidence-file.ts'
+import { CONFIDENTIAL_SPACE_ISSUER } from '../issuers.ts'
 import type { PlacePolicy } from '../place-policy.ts'
 import { hasFailed, openToken, type SignedToken, TOKEN_CHECKS, timesShown } from './open-token.ts'
 import {
@@ -99,8 +99,11 @@ export function appraiseConfidentialSpace({ content }: EvidenceItem, input: Appr
 
 function requireIssuer(claims: Fields): void {
   const issuer = claims.text('iss')
-  if (issuer === GOOGLE_ISSUER) return
-  throw new CountersignError('evidence/unsupported', `the token is of ${quote(issuer)}, not ${GOOGLE_ISSUER}`)
+  if (issuer === CONFIDENTIAL_SPACE_ISSUER) return
+  throw new CountersignError(
+    'evidence/unsupported',
+    `the token is of ${quote(issuer)}, not ${CONFIDENTIAL_SPACE_ISSUER}`,
+  )
 }
 
 /** Everything that the claims say; the weaknesses among it that the policy allows, as sentences. */

@@ -4,6 +4,7 @@ import { equalBytes, parseHex, utf8 } from '../../bytes/bytes.ts'
 import { createMemory } from '../../bytes/memory.ts'
 import { codeOf, type ErrorCode } from '../../errors.ts'
 import { type Certificate, parseCertificate, parsePemCertificates } from './certificate.ts'
+import { parseDer, sequenceOf } from './der.ts'
 import { bits, boolean, der, integer, octets, oid, sequence, set, text, time } from './der-writer.testing.ts'
 import { createTestKey, type IssueOptions, issue, pemOf, TEST_NOT_AFTER_MS, TEST_NOT_BEFORE_MS } from './pki.testing.ts'
 
@@ -108,6 +109,10 @@ test('certificates of other shapes are refused, each with its reason', () => {
   refuses(assemble({}, der(0xa3, sequence(surplus))), 'certificate/malformed', /parts too many/)
   const unmarked = sequence(oid('1.2.3'), der(1, Uint8Array.of(1)), octets(new Uint8Array()))
   refuses(assemble({}, der(0xa3, sequence(unmarked))), 'der/malformed', /truth value/)
+  const outer = sequenceOf(parseDer(issue(plain)), 'certificate').map(({ bytes }) => bytes)
+  refuses(() => parseCertificate(sequence(...outer, integer(1))), 'certificate/malformed', /not of three parts/)
+  const many = Array.from({ length: 65 }, (_, i) => ({ oid: `1.2.${i}`, value: new Uint8Array(0) }))
+  refuses(() => made({ extensions: many }), 'certificate/malformed', /too many extensions/)
   refuses(() => parseCertificate(new Uint8Array(70_000)), 'certificate/malformed', /more than 65536 bytes/)
   refuses(() => parseCertificate(concatOne(issue(plain))), 'der/malformed', /left over/)
 })

@@ -204,3 +204,10 @@ function skipWhiteSpace(text: string, from: number): number {
   while (at < text.length && ' \t\r\n'.includes(text.charAt(at))) at++
   return at
 }
+
+/** What a certificate can be revoked by: the names of each, in the order of the chain. */
+export function namesInChain(
+  chain: readonly Certificate[],
+): readonly { readonly issuer: string; readonly serial: string }[] {
+  return chain.map(({ issuer, serial }) => ({ issuer, serial }))
+}

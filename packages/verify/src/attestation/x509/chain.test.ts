@@ -15,7 +15,8 @@ import {
   verifySignedBy,
 } from './chain.ts'
 import { parseCrl } from './crl.ts'
-import { sequence } from './der-writer.testing.ts'
+import { parseDer, sequenceOf } from './der.ts'
+import { integer, sequence, unsigned } from './der-writer.testing.ts'
 import {
   type ChainLink,
   type CrlOptions,
@@ -188,11 +189,18 @@ test('signatures of others are refused, at every place', () => {
   const shown = makeChain({ leaf: { signer: rsa, signature: 'rsa-pkcs1-sha256' } })
   refuses(() => check(shown), /on "leaf" was not made/)
   refuses(() => check(makeChain({ middle: { key: rsa }, leaf: { signer: keys.middle } })), /on "leaf" was not made/)
+  // A good signature under the name of another way of signing.
+  const p256 = createTestKey('p256', 'middle')
+  refuses(() => check(makeChain({ middle: { key: p256 }, leaf: { signature: 'rsa-pkcs1-sha256' } })), /not made/)
+  refuses(() => check(makeChain({ middle: { key: rsa }, leaf: { signature: 'ecdsa-sha256' } })), /not made/)
   const [leaf, middle, root] = makeChain() as [Certificate, Certificate, Certificate]
   const withSignature = (signature: Uint8Array) => [{ ...leaf, signature }, middle, root]
   refuses(() => check(withSignature(new Uint8Array())), /not made/)
   refuses(() => check(withSignature(Uint8Array.of(0x30, 3, 2, 1, 1))), /not made/)
   refuses(() => check(withSignature(Uint8Array.of(...leaf.signature, 0))), /not made/)
+  const numbers = sequenceOf(parseDer(leaf.signature), 'signature').map(({ bytes }) => bytes)
+  refuses(() => check(withSignature(sequence(...numbers, integer(1)))), /not made/)
+  refuses(() => check(withSignature(sequence(unsigned(new Uint8Array(49).fill(1)), integer(1)))), /not made/)
 })
 
 /** Counts what a provider is asked for. */

@@ -52,7 +52,17 @@ test('what is cut off, left over, too large or of a long tag is refused', () => 
   refuses(() => parseDer(hex('0401 00')).children(), /made of others/)
 })
 
-test('depth is limited', () => {
+test('depth and number of parts are limited', () => {
+  refuses(
+    () =>
+      parseDer(
+        der(
+          0x30,
+          new Uint8Array(2 * 131_073).fill(5).map((byte, i) => byte * ((i + 1) % 2)),
+        ),
+      ).children(),
+    /more than 131072 parts/,
+  )
   let bytes: Uint8Array = new Uint8Array()
   for (let i = 0; i < 40; i++) bytes = sequence(bytes)
   const descend = () => {
