@@ -192,7 +192,7 @@ export class Gateway implements Services {
   }
 
   async #deploy(config: Config, started: StartedUpstreams, now: () => number): Promise<void> {
-    const { upstreams, commit } = this.places.guard(started.upstreams, config.upstreams, started.accessOf)
+    const { upstreams, commit } = this.places.guard(started, config)
     const options = {
       crypto: this.crypto,
       config,

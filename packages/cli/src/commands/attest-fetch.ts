@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { type CollateralAddresses, createCollateralCache, createCollateralFetcher, MAKERS } from '@countersign/gateway'
 import {
   CountersignError,
+  collateralAlong,
   collateralNeeds,
   formatCollateral,
   parseEvidence,
@@ -79,7 +80,8 @@ async function fetchFor(source: string, options: FetchOptions): Promise<ExitCode
     nowMs: Date.now,
   })
   const needs = collateralNeeds(evidence)
-  const { bundle, missing } = await fetcher.fetch(needs)
+  const { bundle: fetched, missing } = await fetcher.fetch(needs)
+  const bundle = { items: [...collateralAlong(evidence), ...fetched.items] }
   writeOutput(options.out, formatJson(formatCollateral(bundle)))
   for (const what of missing) warn(`not had: ${what}`)
   if (options.json)

@@ -15,7 +15,7 @@ export interface PlaceConfig {
 export interface UpstreamPlaceConfig extends PlaceConfig {
   /** Address with `{nonce}` and perhaps `{model}` in it; `undefined` for what is usual for the profile. */
   readonly evidenceUrl: string | undefined
-  /** What `{model}` stands for. */
+  /** What `{model}` stands for; `undefined`: the model that a route asks for there. */
   readonly evidenceModel: string | undefined
   /** Whether the request for evidence carries the credential of the upstream; only where both have one origin. */
   readonly sendsCredential: boolean

@@ -1,5 +1,6 @@
 /** The entries of a log, one by one: place, leaf, signature, statement, sequence number. */
 import {
+  type AppraisalPredicate,
   equalBytes,
   formatLeaf,
   type Hash,
@@ -23,6 +24,7 @@ import {
   toHex,
   type VaultMode,
 } from '@countersign/verify'
+import { type EvidenceFolder, openEvidenceFolder } from '../place/evidence-folder.ts'
 import { indexPrefix } from '../store/database.ts'
 import { CompactTree } from './compact-tree.ts'
 import type { Fsck } from './fsck-findings.ts'
@@ -90,9 +92,11 @@ class EntryReader {
   readonly #modes = new Map<StatementDigest, VaultMode>()
   readonly #receipts = new Set<ReceiptId>()
   readonly #epoch: string | undefined
+  readonly #evidence: EvidenceFolder
 
   constructor(fsck: Fsck) {
     this.#fsck = fsck
+    this.#evidence = openEvidenceFolder(fsck.folder.evidence)
     const epoch = fsck.database.prepare(`SELECT value FROM meta WHERE name = 'epoch'`).pluck().get()
     this.#epoch = typeof epoch === 'string' ? epoch : undefined
   }
@@ -151,7 +155,7 @@ class EntryReader {
         openLogSuccessor(this.#fsck.crypto, statement)
         return
       case 'appraisal':
-        parseAppraisal(statement)
+        this.#readAppraisal(row.idx, parseAppraisal(statement))
         return
       case 'acceptance':
         parseAcceptance(statement)
@@ -188,6 +192,14 @@ class EntryReader {
     // Of a request that a crash interrupted, there was nothing left to keep. What broke off otherwise is kept.
     const isRecovered = finish.reason === 'interrupted' && finish.by === 'gateway' && attempts.length === 0
     if (mode !== undefined && mode !== 'none' && !isRecovered) this.promised.set(row.idx, { receipt, mode })
+  }
+
+  /** Statements stand without their evidence, and show less then. */
+  #readAppraisal(index: number, { evidence, collateral }: AppraisalPredicate): void {
+    for (const digest of [evidence, collateral]) {
+      if (digest === undefined || this.#evidence.find(digest) !== undefined) continue
+      this.#fsck.findings.error('evidence', `the file ${digest} that entry ${index} names is missing or damaged`)
+    }
   }
 
   #readErasure(index: number, receipts: readonly ReceiptId[]): void {

@@ -23,6 +23,7 @@ export type CheckName =
   | 'tile'
   | 'vault'
   | 'erasure'
+  | 'evidence'
   | 'journal'
 
 export interface Finding {

@@ -5,16 +5,16 @@ import {
   type AppraisalOutcome,
   type AppraisalPredicate,
   appraiseEvidence,
-  type CollateralItem,
   CountersignError,
   type Crypto,
+  collateralAlong,
   collateralNeeds,
+  Fields,
   formatCollateral,
   formatEvidence,
   type Memory,
   NO_FRESHNESS,
   type PlacePolicy,
-  parseBase64,
   parseCollateral,
   parseEvidence,
   type TrustedRoots,
@@ -68,8 +68,7 @@ export interface Round {
 
 /** No check of the verifier: that evidence is new is for whoever made the challenge to say. */
 const FRESHNESS_CHECK = 'place/freshness'
-const MAX_CERTIFICATES = 8
-const MAX_CERTIFICATE_TEXT = 16 * 1024
+const MAX_SECONDS = 253_402_300_799
 
 /** Never rejects for what a place or a maker does. */
 export async function runRound(asked: AskedPlace, tools: RoundTools, signal: AbortSignal): Promise<Round> {
@@ -81,7 +80,7 @@ export async function runRound(asked: AskedPlace, tools: RoundTools, signal: Abo
     // As whoever is given the file will read it.
     const read = parseEvidence(file)
     const { bundle } = await tools.collateral.fetch(collateralNeeds(read), signal)
-    const collateral = utf8(JSON.stringify(formatCollateral({ items: [...broughtAlong(read), ...bundle.items] })))
+    const collateral = utf8(JSON.stringify(formatCollateral({ items: [...collateralAlong(read), ...bundle.items] })))
     const appraisedAtMs = tools.nowMs()
     const { crypto, memory, roots } = tools
     const appraisal = appraiseEvidence(read, {
@@ -94,7 +93,13 @@ export async function runRound(asked: AskedPlace, tools: RoundTools, signal: Abo
       ...(roots === undefined ? {} : { roots }),
     })
     const times = { gatheredAtMs, appraisedAtMs }
-    return { ...judge(asked, appraisal, times), appraisal, files: { evidence: file, collateral }, shown, ...times }
+    return {
+      ...judge(asked, read, appraisal, times),
+      appraisal,
+      files: { evidence: file, collateral },
+      shown,
+      ...times,
+    }
   } catch (thrown) {
     if (!(thrown instanceof CountersignError)) throw thrown
     return unavailable(thrown.message, gatheredAtMs, tools.nowMs())
@@ -108,7 +113,12 @@ interface Times {
 
 type Judged = Pick<Round, 'outcome' | 'reason' | 'failed' | 'validUntilMs'>
 
-function judge({ policy, nonceBytes }: AskedPlace, appraisal: Appraisal, times: Times): Judged {
+function judge(
+  { policy, nonceBytes }: AskedPlace,
+  read: UnverifiedEvidence,
+  appraisal: Appraisal,
+  times: Times,
+): Judged {
   const failed = appraisal.checks.filter(({ result }) => result === 'fail').map(({ name }) => name)
   const { status, reason, freshness, currentUntilMs = Number.MAX_SAFE_INTEGER } = appraisal
   const nowMs = times.appraisedAtMs
@@ -119,10 +129,18 @@ function judge({ policy, nonceBytes }: AskedPlace, appraisal: Appraisal, times: 
     const why = `nothing shows when the evidence was made; a policy may allow that (${NO_FRESHNESS})`
     return { outcome: 'unproven', reason: why, failed: [], validUntilMs: nowMs }
   }
+  const keysUntilMs = keySetUntilMs(read)
   const made = freshness === 'signed-time' ? appraisal.items.flatMap(({ madeAtMs }) => madeAtMs ?? []) : []
-  const validUntilMs = Math.min(currentUntilMs, Math.min(times.gatheredAtMs, ...made) + policy.maxAgeMs)
+  const validUntilMs = Math.min(currentUntilMs, keysUntilMs, Math.min(times.gatheredAtMs, ...made) + policy.maxAgeMs)
   if (validUntilMs > nowMs) return { outcome: 'accepted', reason, failed: [], validUntilMs }
   return stale('it says itself that it is older than the policy allows', nowMs)
+}
+
+/** A key set says itself until when it may be used; that it is not over yet, its binding profile has checked. */
+function keySetUntilMs({ profile, beside }: UnverifiedEvidence): number {
+  if (profile !== 'aci') return Number.MAX_SAFE_INTEGER
+  const epoch = new Fields(beside, 'beside').object('workload_keyset').object('keyset_epoch')
+  return epoch.integer('not_after', 0, MAX_SECONDS) * 1000
 }
 
 function stale(why: string, nowMs: number): Judged {
@@ -132,16 +150,6 @@ function stale(why: string, nowMs: number): Judged {
 function unavailable(reason: string, gatheredAtMs: number, nowMs: number): Round {
   const nothing = { failed: [], appraisal: undefined, files: undefined, shown: undefined }
   return { outcome: 'unavailable', reason, ...nothing, gatheredAtMs, appraisedAtMs: nowMs, validUntilMs: nowMs }
-}
-
-/** Certificates that came with the evidence, for kinds whose maker serves them nowhere. Their signatures are checked like any. */
-function broughtAlong({ beside }: UnverifiedEvidence): readonly CollateralItem[] {
-  const { certificates } = beside
-  if (!Array.isArray(certificates)) return []
-  return certificates.slice(0, MAX_CERTIFICATES).flatMap((text) => {
-    if (typeof text !== 'string' || text.length > MAX_CERTIFICATE_TEXT) return []
-    return [{ kind: 'certificate' as const, content: parseBase64(text) }]
-  })
 }
 
 /** The statement's words for a round. */

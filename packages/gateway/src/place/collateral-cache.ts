@@ -22,9 +22,8 @@ export interface CollateralCache {
   keep(url: string, read: ReadCollateral, nowMs: number): void
 }
 
-/** A file that cannot be read, or is of another address, counts as none. */
+/** Makes the folder when something is kept. A file that cannot be read, or is of another address, counts as none. */
 export function createCollateralCache(folder: string): CollateralCache {
-  makeFolderDurably(folder)
   const pathOf = (url: string) => join(folder, `${createHash('sha256').update(url).digest('hex')}.json`)
   return {
     find(url, nowMs) {
@@ -35,6 +34,7 @@ export function createCollateralCache(folder: string): CollateralCache {
     keep(url, { items, currentUntilMs }, nowMs) {
       const untilMs = Math.min(nowMs + MAX_CACHED_MS, currentUntilMs ?? Number.MAX_SAFE_INTEGER)
       if (untilMs <= nowMs) return
+      makeFolderDurably(folder)
       makeRoom(folder, nowMs)
       const encoded = items.map(({ kind, content }) => ({ kind, content: toBase64(content) }))
       const text = JSON.stringify({ format: FORMAT, url, fetchedAtMs: nowMs, untilMs, items: encoded })

@@ -30,7 +30,7 @@ function answerOf(value: unknown, shown: { der: Uint8Array; sha256: string; keyS
   return { body: utf8(typeof value === 'string' ? value : JSON.stringify(value)), shown }
 }
 
-test('NEAR AI: the first machine of the model, its event log, its GPUs as one item', () => {
+test('NEAR AI: the gateway that connections end in, or else the first machine of the model, with its GPUs as one item', () => {
   const member = {
     signing_address: '0xAb',
     signing_algo: 'ecdsa',
@@ -43,7 +43,7 @@ test('NEAR AI: the first machine of the model, its event log, its GPUs as one it
     }),
     info: { compose: 'much' },
   }
-  const report = { gateway_attestation: { intel_quote: '00' }, model_attestations: [member, { intel_quote: 'ff' }] }
+  const report = { model_attestations: [member, { intel_quote: 'ff' }] }
   assert.deepEqual(read('near-ai', report), {
     beside: { signing_address: '0xAb', signing_algo: 'ecdsa' },
     items: [
@@ -52,7 +52,7 @@ test('NEAR AI: the first machine of the model, its event log, its GPUs as one it
     ],
   })
   const alone = { intel_quote: '0xC0FFEE', tls_cert_fingerprint: 'ab' }
-  assert.deepEqual(read('near-ai', { gateway_attestation: alone, model_attestations: [] }), {
+  assert.deepEqual(read('near-ai', { gateway_attestation: alone, model_attestations: [member] }), {
     beside: { tls_cert_fingerprint: 'ab' },
     items: [{ kind: 'tdx', content: QUOTE }],
   })
@@ -100,11 +100,14 @@ test('OpenGradient: a document in base64, bare or as a member', () => {
 
 test('ACI: a quote or report with the key set beside it', () => {
   const keys = { workload_keyset: { a: 1 }, keyset_endorsement: { algo: 'ed25519' } }
-  assert.deepEqual(read('aci', { quote: QUOTE, ...keys }), { beside: keys, items: [{ kind: 'tdx', content: QUOTE }] })
-  assert.deepEqual(read('aci', { tee: 'sev-snp', report: QUOTE, ...keys }), {
-    beside: keys,
-    items: [{ kind: 'sev-snp', content: QUOTE }],
+  const answer = (tee_type: string) => ({
+    attestation: { tee_type, evidence: { quote: QUOTE, event_log: [] }, ...keys },
   })
+  assert.deepEqual(read('aci', answer('tdx')), {
+    beside: keys,
+    items: [{ kind: 'tdx', content: QUOTE, eventLog: '[]' }],
+  })
+  assert.deepEqual(read('aci', answer('sev_snp')), { beside: keys, items: [{ kind: 'sev-snp', content: QUOTE }] })
 })
 
 test('Confidential Space: a token, with the key of the connection that it came over', () => {

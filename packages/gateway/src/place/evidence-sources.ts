@@ -40,20 +40,21 @@ export const NONCE_BYTES = 32
 export const MAX_ANSWER_BYTES = 4 * 1024 * 1024
 const MAX_TEXT = 4 * 1024 * 1024
 const MAX_GPUS = 16
+const MAX_MACHINES = 64
 
 /** None was tried on the real provider: that needs an account, and hardware. */
 export const EVIDENCE_SOURCES: { readonly [name in ProfileName]: EvidenceSource } = {
   none: { path: undefined, answersNonce: false, read: readFile },
   countersign: { path: '/attestation?nonce={nonce}', answersNonce: true, read: readFile },
   'near-ai': {
-    path: '/v1/attestation/report?model={model}&nonce={nonce}&signing_algo=ecdsa',
+    path: '/v1/attestation/report?model={model}&nonce={nonce}&signing_algo=ecdsa&include_tls_fingerprint=true',
     answersNonce: true,
     read: readNearAi,
   },
   dstack: { path: undefined, answersNonce: true, read: readDstack },
   tinfoil: { path: '/.well-known/tinfoil-attestation', answersNonce: false, read: readTinfoil },
   opengradient: { path: undefined, answersNonce: false, read: readOpenGradient },
-  aci: { path: undefined, answersNonce: true, read: readAci },
+  aci: { path: '/v1/aci/attestation?nonce={nonce}', answersNonce: true, read: readAci },
   'confidential-space': { path: '/attestation/token?nonce={nonce}', answersNonce: true, read: readConfidentialSpace },
 }
 
@@ -63,13 +64,16 @@ function readFile({ body }: ProviderAnswer) {
   return { items, beside }
 }
 
-/** One member of a list: the first machine that runs the model, or else the gateway before it. */
+/** One machine: the gateway that connections end in, or else the first that runs the model. A key is bound by one. */
 function readNearAi({ body }: ProviderAnswer) {
   const report = fieldsOf(body, 'report')
-  const models = report.optional('model_attestations', () =>
-    report.list('model_attestations', MAX_GPUS, (item, path) => new Fields(item, path)),
-  )
-  const member = models?.[0] ?? report.object('gateway_attestation')
+  const gateway = report.optional('gateway_attestation', () => report.object('gateway_attestation'))
+  const [model] =
+    report.optional('model_attestations', () =>
+      report.list('model_attestations', MAX_MACHINES, (item, path) => new Fields(item, path)),
+    ) ?? []
+  const member = gateway ?? model
+  if (member === undefined) throw new ShapeError('shape/missing-field', 'report', 'it has evidence of no machine')
   const quote: EvidenceItem = { kind: 'tdx', content: hexIn(member, 'intel_quote'), ...eventLogIn(member) }
   const gpus = member.optional('nvidia_payload', () => gpusIn(member.text('nvidia_payload', MULTILINE))) ?? []
   return {
@@ -106,13 +110,17 @@ function readOpenGradient({ body }: ProviderAnswer) {
   return { items: [item], beside: besideIn(fields, ['publicKey', 'teeId', 'pcrHash']) }
 }
 
-/** A quote or report with the key set that it binds. */
+/** A quote or report with the key set that it binds. @spec ACI (draft) aci/1 */
 function readAci({ body }: ProviderAnswer) {
-  const fields = fieldsOf(body, 'answer')
-  const tee = fields.optional('tee', () => fields.oneOf('tee', ['tdx', 'sev-snp'] as const)) ?? 'tdx'
-  const name = fields.has('quote') ? 'quote' : 'report'
-  const item: EvidenceItem = { kind: tee, content: hexIn(fields, name), ...(tee === 'tdx' ? eventLogIn(fields) : {}) }
-  return { items: [item], beside: besideIn(fields, ['workload_keyset', 'keyset_endorsement']) }
+  const attestation = fieldsOf(body, 'answer').object('attestation')
+  const evidence = attestation.object('evidence')
+  const isSnp = attestation.oneOf('tee_type', ['tdx', 'sev_snp'] as const) === 'sev_snp'
+  const item: EvidenceItem = {
+    kind: isSnp ? 'sev-snp' : 'tdx',
+    content: hexIn(evidence, 'quote'),
+    ...(isSnp ? {} : eventLogIn(evidence)),
+  }
+  return { items: [item], beside: besideIn(attestation, ['workload_keyset', 'keyset_endorsement']) }
 }
 
 /** A token alone. The key that it has to bind is the one of the connection that it came over. */

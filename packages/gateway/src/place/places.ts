@@ -1,11 +1,11 @@
 /** All places of a gateway: its upstreams' and its own, each with its keeper. */
 import { readFileSync } from 'node:fs'
 import { CountersignError, type Crypto, createMemory, type TrustedRoots } from '@countersign/verify'
-import type { Config, UpstreamConfig } from '../config/config.ts'
+import type { Config } from '../config/config.ts'
 import type { CollateralConfig, PlaceConfig } from '../config/place-config.ts'
 import type { LogService } from '../log/log-service.ts'
 import type { Metric } from '../telemetry/exposition.ts'
-import type { EvidenceAccess } from '../upstreams/start.ts'
+import type { StartedUpstreams } from '../upstreams/start.ts'
 import type { Covering, Upstream } from '../upstreams/upstream.ts'
 import type { AskedPlace } from './appraisal-round.ts'
 import { createCollateralCache } from './collateral-cache.ts'
@@ -75,16 +75,15 @@ export class Places {
    * @throws {CountersignError} `config/malformed`
    */
   guard(
-    upstreams: ReadonlyMap<string, Upstream>,
-    configs: readonly UpstreamConfig[],
-    accessOf: (name: string) => EvidenceAccess,
+    { upstreams, accessOf }: StartedUpstreams,
+    config: Pick<Config, 'upstreams' | 'deployments'>,
   ): { readonly upstreams: Map<string, Upstream>; commit(): void } {
     const kept = new Map<string, Kept>()
-    for (const { name, place, baseUrl } of configs) {
+    for (const { name, place, baseUrl } of config.upstreams) {
       if (place === undefined) continue
-      const terms = JSON.stringify([place, baseUrl, accessOf(name)])
+      const asked = { name, baseUrl, place, usualModel: modelOf(name, config), ...accessOf(name) }
+      const terms = JSON.stringify(asked)
       const known = this.#kept.get(name)
-      const asked = { name, origin: new URL(baseUrl).origin, place, ...accessOf(name) }
       kept.set(name, known?.terms === terms ? known : { terms, keeper: this.#keep(askUpstream(asked), place, true) })
     }
     const guarded = new Map(
@@ -142,6 +141,12 @@ export class Places {
     const { written, onFailure } = place
     return new PlaceKeeper({ asked, written, onFailure, isServer, tools: this.#tools })
   }
+}
+
+/** What an upstream is asked for by a route that gives it a name of its own. */
+function modelOf(upstream: string, { deployments }: Pick<Config, 'deployments'>): string | undefined {
+  const targets = deployments.flatMap(({ route }) => route)
+  return targets.find((target) => target.upstream === upstream && target.model !== undefined)?.model
 }
 
 function openFetcher({ addresses, cacheFolder, caFile }: CollateralConfig, usualFolder: string, nowMs: () => number) {

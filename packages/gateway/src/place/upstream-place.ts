@@ -7,8 +7,9 @@ import { EVIDENCE_SOURCES, MAX_ANSWER_BYTES, NONCE_BYTES } from './evidence-sour
 
 export interface AskedUpstream {
   readonly name: string
-  /** Scheme, host and port. */
-  readonly origin: string
+  readonly baseUrl: string
+  /** A model that is asked for there; `undefined` where no route names one. */
+  readonly usualModel: string | undefined
   readonly place: UpstreamPlaceConfig
   /** Authorities that its certificate may be from, in PEM; the usual ones when `undefined`. */
   readonly ca: string | undefined
@@ -20,14 +21,15 @@ export interface AskedUpstream {
 const TIMEOUT_MS = 30_000
 
 /** @throws {CountersignError} `config/malformed` where nobody knows the address to ask */
-export function askUpstream({ name, origin, place, ca, credential }: AskedUpstream): AskedPlace {
-  const { policy, evidenceModel } = place
+export function askUpstream({ name, baseUrl, usualModel, place, ca, credential }: AskedUpstream): AskedPlace {
+  const { policy, evidenceModel: model = usualModel } = place
+  const { origin } = new URL(baseUrl)
   const source = EVIDENCE_SOURCES[policy.profile]
   const address = place.evidenceUrl ?? (source.path === undefined ? undefined : `${origin}${source.path}`)
   if (address === undefined) {
     throw malformed(name, `the profile ${policy.profile} has no usual address of evidence; say "evidence: {url: …}"`)
   }
-  if (address.includes('{model}') && evidenceModel === undefined) {
+  if (address.includes('{model}') && model === undefined) {
     throw malformed(name, 'its evidence is asked for by model; say "evidence: {model: …}"')
   }
   // Who is sent no challenge answers none.
@@ -39,7 +41,7 @@ export function askUpstream({ name, origin, place, ca, credential }: AskedUpstre
     async gather(nonce: Uint8Array, signal: AbortSignal): Promise<Gathered> {
       const url = address
         .replaceAll('{nonce}', Buffer.from(nonce).toString('hex'))
-        .replaceAll('{model}', encodeURIComponent(evidenceModel ?? ''))
+        .replaceAll('{model}', encodeURIComponent(model ?? ''))
       const headers = { accept: '*/*', 'accept-encoding': 'identity', ...credential }
       const limits = { timeoutMs: TIMEOUT_MS, maxBytes: MAX_ANSWER_BYTES }
       const { body, shown } = await requestBounded({ url, headers, ca, signal, ...limits })

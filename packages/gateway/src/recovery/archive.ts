@@ -26,9 +26,10 @@ export function endingPath(dataRoot: string, number: number): string {
   return join(archiveRoot(dataRoot, number), 'ending.json')
 }
 
-/** An archived log as a data folder; the vault's keys are where they always were. */
+/** An archived log as a data folder; the vault's keys and the evidence are where they always were. */
 export function archivedFolderAt(dataRoot: string, number: number): DataFolder {
-  return { ...dataFolderAt(archiveRoot(dataRoot, number)), vaultKeys: dataFolderAt(dataRoot).vaultKeys }
+  const { vaultKeys, evidence } = dataFolderAt(dataRoot)
+  return { ...dataFolderAt(archiveRoot(dataRoot, number)), vaultKeys, evidence }
 }
 
 /** Numbers of the archives there are, oldest first. */

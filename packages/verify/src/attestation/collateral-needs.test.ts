@@ -3,7 +3,8 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { toBase64Url } from '../bytes/base64.ts'
 import { utf8 } from '../bytes/bytes.ts'
-import { collateralNeeds } from './collateral-needs.ts'
+import type { Json } from '../bytes/json.ts'
+import { collateralAlong, collateralNeeds } from './collateral-needs.ts'
 import { EVIDENCE_KINDS, type EvidenceKind } from './evidence-kind.ts'
 import { type SnpOptions, snpEvidence } from './sev-snp/sev-snp-evidence.testing.ts'
 
@@ -25,6 +26,16 @@ test('of AMD: the certificate of the chip at its level, for every product that i
     { kind: 'amd-vcek', product: 'turin', chipId: CHIP.slice(0, 16), tcb: { ...LEVELS, fmc: 3 } },
   ])
   assert.deepEqual(needs({ key: 'vlek', product: 'genoa' }), [{ kind: 'amd-vlek', product: 'genoa' }])
+})
+
+test('certificates beside evidence come along, within limits, and nothing else does', () => {
+  const along = (certificates: Json) =>
+    collateralAlong({ profile: 'countersign', items: [], nonce: new Uint8Array(), beside: { certificates } }).length
+  assert.deepEqual(
+    ['MAA=', [], ['MAA=', 7, null, 'A'.repeat(20_000)], Array(9).fill('MAA=')].map((each) => along(each)),
+    [0, 0, 1, 8],
+  )
+  assert.equal(collateralAlong({ profile: 'none', items: [], nonce: new Uint8Array(), beside: {} }).length, 0)
 })
 
 test('of issuers of tokens: their keys', () => {

@@ -1,11 +1,12 @@
 /** What a verifier needs of the makers of hardware for one evidence file. Says it; fetches nothing. */
-import { parseBase64Url } from '../bytes/base64.ts'
+import { parseBase64, parseBase64Url } from '../bytes/base64.ts'
 import { parseUtf8, toHex } from '../bytes/bytes.ts'
 import { FILE_LIMITS, parseJson } from '../bytes/json.ts'
 import { Fields } from '../bytes/shape.ts'
 import { CountersignError } from '../errors.ts'
 import { parseAzureEvidence } from './azure-vtpm/azure-evidence.ts'
 import { parseHclReport } from './azure-vtpm/hcl-report.ts'
+import type { CollateralItem } from './collateral.ts'
 import type { EvidenceItem, UnverifiedEvidence } from './evidence-file.ts'
 import type { EvidenceKind } from './evidence-kind.ts'
 import { CONFIDENTIAL_SPACE_ISSUER, NRAS_ISSUER } from './issuers.ts'
@@ -31,6 +32,10 @@ const OLD_PRODUCTS: readonly SnpProduct[] = ['milan', 'genoa']
 /** Chips of Turin are known by fewer bytes. */
 const TURIN_CHIP_BYTES = 8
 
+/** Most certificates beside evidence, and characters of each. */
+const MAX_ALONG = 8
+const MAX_ALONG_TEXT = 16 * 1024
+
 /** Most certificates in a quote. */
 const MAX_CHAIN = 4
 const PROCESSOR_CA = 'Intel SGX PCK Processor CA'
@@ -42,6 +47,21 @@ const NEEDS: { readonly [kind in EvidenceKind]?: (item: EvidenceItem) => readonl
   'nvidia-nras': () => [{ kind: 'jwks', issuer: NRAS_ISSUER }],
   'confidential-space': () => [{ kind: 'jwks', issuer: CONFIDENTIAL_SPACE_ISSUER }],
   maa: ({ content }) => [{ kind: 'jwks', issuer: issuerOf(content) }],
+}
+
+/**
+ * Certificates that a gateway's own evidence has beside it, for kinds whose maker serves them nowhere. Their signatures are checked
+ * like those of any other.
+ *
+ * @throws {CountersignError} `bytes/bad-base64`
+ */
+export function collateralAlong({ beside }: UnverifiedEvidence): readonly CollateralItem[] {
+  const { certificates } = beside
+  if (!Array.isArray(certificates)) return []
+  return certificates.slice(0, MAX_ALONG).flatMap((text: unknown) => {
+    if (typeof text !== 'string' || text.length > MAX_ALONG_TEXT) return []
+    return [{ kind: 'certificate', content: parseBase64(text) }]
+  })
 }
 
 /**

@@ -28,7 +28,7 @@ export {
   MAX_COLLATERAL_ITEMS,
   parseCollateral,
 } from './collateral.ts'
-export { type CollateralNeed, collateralNeeds } from './collateral-needs.ts'
+export { type CollateralNeed, collateralAlong, collateralNeeds } from './collateral-needs.ts'
 export {
   EVENT_LOG_FORMATS,
   EVIDENCE_FORMAT,
