@@ -19,10 +19,12 @@ export interface FactBasis {
   readonly policy: PlacePolicy | undefined
 }
 
-/** Kinds of evidence that only one cloud's machines can give. */
+/**
+ * Kinds of evidence that only one cloud's machines can give. A virtual TPM is none: nothing in it is signed by its cloud, and the
+ * paravisor that makes it can be run elsewhere.
+ */
 const CLOUD_OF: { readonly [kind: string]: Cloud } = {
   nitro: 'aws',
-  'azure-vtpm': 'azure',
   maa: 'azure',
   'confidential-space': 'gcp',
 }
