@@ -84,6 +84,23 @@ test('what is not signed by the platform is not shown', () => {
   }
 })
 
+test('nothing that rests on a failed check is looked at', () => {
+  const unreached: readonly (readonly [check: string, dependents: readonly string[]])[] = [
+    ['tcb-signing-chain', ['tcb-signing-revocation', 'tcb-info', 'qe-identity']],
+    ['qe-report-signature', ['qe-report-binding', 'qe-identity-match', 'quote-signature']],
+    ['qe-report-binding', ['quote-signature', 'debug']],
+    ['quote-signature', ['debug', 'td-attributes', 'tdx-module', 'tcb-level', 'sept-ve', 'measurements']],
+    ['platform-match', ['tdx-module', 'tcb-level']],
+  ]
+  for (const [check, dependents] of unreached) {
+    const open = resultsOf(
+      appraise(CHEATS.find((each) => each.check === check)?.change ?? assert.fail()),
+      'not-checked',
+    )
+    for (const name of dependents) assert.ok(open.includes(`tdx/${name}`), `${name} after ${check}`)
+  }
+})
+
 test('a root that nobody pinned proves nothing', () => {
   const { item, input } = buildTdx(planTdx())
   const { roots: _, ...pinned } = input
