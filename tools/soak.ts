@@ -1,7 +1,7 @@
 /**
  * What `npm run soak` runs: kills a gateway under a load of tensors, chats and streams for many rounds, then opens many
  * images that power cuts could leave. Long forms of kill-rounds.test.ts and power-loss.test.ts, which say what is checked.
- * Then it counts what audits detect: see soak/detection.ts.
+ * Then it counts what audits detect: see soak/detection.ts. Then it changes every byte of hardware evidence of every kind.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -11,15 +11,18 @@ import { createNodeCrypto } from '@countersign/verify/crypto/node'
 import { checkImages, chooseImages } from '../packages/gateway/dist/crash/images.testing.js'
 import { compileRecorder, record } from '../packages/gateway/dist/crash/recording.testing.js'
 import { runRounds } from '../packages/gateway/dist/crash/rounds.testing.js'
+import { sweepEvidence } from '../packages/verify/dist/attestation/sweep.testing.js'
+import { allSweptEvidence } from '../packages/verify/dist/attestation/swept-evidence.testing.js'
 import { checkScene, FAMILY_ERROR, isNoticed, isWithin, nameOf, PLANTS, SCENES, textOf } from './soak/detection.ts'
 
 const HELP = `npm run soak -- [PART…] [--rounds N] [--images N] [--seed S]
 
   crash       kills of a gateway, and images of what a power cut may leave
+  attestation every byte of evidence of every kind changed in three ways, every length cut: none may pass
   detection   200 audits in each of several scenes, with seeds that are always the same: what they detect must lie within
               exact limits, which all hold but for a chance of ${FAMILY_ERROR}; and what is done wrong on purpose must not
 
-Without a part, both.
+Without a part, all.
 
   --rounds N  kills of a gateway under load, on one data folder (default 1000)
   --images N  images of what a power cut may leave (default 2000)
@@ -27,7 +30,7 @@ Without a part, both.
 
 Exit code 0: nothing was lost, and nothing out of its limits. 1: something was, and is listed. 2: wrong usage.`
 
-const PARTS = ['crash', 'detection'] as const
+const PARTS = ['crash', 'detection', 'attestation'] as const
 type Part = (typeof PARTS)[number]
 
 const DEFAULT_ROUNDS = 1000
@@ -57,7 +60,8 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const crash = plan.parts.includes('crash') ? await soakCrash(plan) : 0
   const detection = plan.parts.includes('detection') ? soakDetection() : 0
-  return crash + detection === 0 ? 0 : 1
+  const attestation = plan.parts.includes('attestation') ? soakAttestation() : 0
+  return crash + detection + attestation === 0 ? 0 : 1
 }
 
 async function soakCrash(plan: Plan): Promise<number> {
@@ -171,6 +175,22 @@ function soakDetection(): number {
   const verdict = problems === 0 ? 'audits detect what they should' : `${problems} PROBLEMS`
   const audits = AUDIT_RUNS * (SCENES.length + PLANTS.length)
   console.log(`soak: ${verdict} in ${audits} audits; ${Math.round((Date.now() - startedAt) / 1000)} s`)
+  return problems
+}
+
+function soakAttestation(): number {
+  const startedAt = Date.now()
+  let problems = 0
+  let changes = 0
+  for (const swept of allSweptEvidence()) {
+    const report = sweepEvidence(swept, { step: 1 })
+    for (const problem of report.problems) console.error(`  ${problem}`)
+    console.log(`  ${swept.name}: ${report.changes} changes, at most ${report.slowestMs.toFixed(1)} ms for one`)
+    problems += report.problems.length
+    changes += report.changes
+  }
+  const verdict = problems === 0 ? 'no changed evidence passes' : `${problems} PROBLEMS`
+  console.log(`soak: ${verdict} in ${changes} changes; ${Math.round((Date.now() - startedAt) / 1000)} s`)
   return problems
 }
 

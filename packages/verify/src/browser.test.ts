@@ -15,12 +15,14 @@ const PAGE = `
 import * as verify from ${JSON.stringify(FACE)}
 
 globalThis.verdictOf = (vectorText) => {
-  const { trust: trustText, dossier, atMs, executions = [], misbehaviour } = JSON.parse(vectorText)
+  const { trust: trustText, dossier, atMs, executions = [], misbehaviour, ...place } = JSON.parse(vectorText)
   const crypto = verify.createNobleCrypto()
   const bytesOf = (value) => verify.utf8(JSON.stringify(value))
   const trust = trustText === undefined ? undefined : verify.parseTrustFile(crypto, verify.utf8(trustText))
   const proven = misbehaviour?.flatMap((file) =>
     trust === undefined ? [] : [verify.verifyMisbehaviour(crypto, trust, verify.parseMisbehaviour(bytesOf(file)))])
+  const revocations = place.revocations?.map((bundle) =>
+    verify.openRevocation(crypto, trust, verify.parseBundle(bundle, 'bundle')))
   const verdict = verify.decideVerdict(verify.parseDossier(bytesOf(dossier)), {
     crypto, atMs,
     executions: executions.map((each) => each.outcome === 'ran'
@@ -28,6 +30,9 @@ globalThis.verdictOf = (vectorText) => {
       : each),
     ...(proven === undefined ? {} : { misbehaviour: proven }),
     ...(trust === undefined ? {} : { trust }),
+    ...(place.roots === undefined ? {} : { roots: place.roots }),
+    ...(place.collateral === undefined ? {} : { collateral: verify.parseCollateral(bytesOf(place.collateral)) }),
+    ...(revocations === undefined ? {} : { revocations }),
   })
   return JSON.stringify({
     verdict,

@@ -3,6 +3,7 @@ import {
   type Appraisal,
   appraiseEvidence,
   CountersignError,
+  collateralAlong,
   createMemory,
   EVENT_LOG_FORMATS,
   EVIDENCE_KINDS,
@@ -37,10 +38,11 @@ export function appraiseFile(file: string, options: AppraiseOptions): Appraisal 
   const kind = options.kind === undefined ? undefined : oneOf('--kind', options.kind, EVIDENCE_KINDS)
   const read = readEvidence(readInput(file), kind)
   const given = (options.collateral ?? []).map((path) => readCollateral(readInput(path)))
-  return appraiseEvidence(completed(read.evidence, options), {
+  const evidence = completed(read.evidence, options)
+  return appraiseEvidence(evidence, {
     crypto: createNodeCrypto(),
     atMs: readTime(options.at),
-    collateral: joinCollateral([read.collateral.items, ...given]),
+    collateral: joinCollateral([read.collateral.items, collateralAlong(evidence), ...given]),
     policy: readPolicy(options.policy),
     nonce: options.nonce === undefined ? undefined : parseHex(options.nonce.toLowerCase()),
     memory: createMemory(),

@@ -17,6 +17,7 @@ import {
   parseInference,
   parseModel,
   parseParty,
+  parseRevocation,
   parseStatement,
   type ReceiptId,
   type StatementDigest,
@@ -161,6 +162,9 @@ class EntryReader {
         return
       case 'party':
         parseParty(statement)
+        return
+      case 'revocation':
+        parseRevocation(statement)
         return
       case 'audit-commitment':
         parseAuditCommitment(statement)

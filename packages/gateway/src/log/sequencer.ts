@@ -94,7 +94,7 @@ export type Draft =
     }
 
 /** Kinds of statements that others sign. */
-export const FOREIGN_KINDS = ['acceptance', 'party', 'audit-commitment', 'audit-result'] as const
+export const FOREIGN_KINDS = ['acceptance', 'party', 'audit-commitment', 'audit-result', 'revocation'] as const
 export type ForeignKind = (typeof FOREIGN_KINDS)[number]
 
 export type StatementKind =

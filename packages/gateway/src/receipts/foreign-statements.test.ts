@@ -17,6 +17,7 @@ import {
   parseStatement,
   partyStatement,
   preAuthEncoding,
+  revocationStatement,
   type Statement,
   toHex,
 } from '@countersign/verify'
@@ -129,6 +130,23 @@ test('a party says what it is under a key that it names', async (context) => {
   assert.equal((await post(stage, party, commitment(stage, { auditor: 'Other Name' }))).status, 201)
   const other = await post(stage, party, commitment(stage, { auditor: 'Party' }))
   assert.deepEqual([other.status, codeIn(other)], [403, 'writer/not-allowed'])
+})
+
+test('an auditor’s revocation is logged, public, and counts where a trust file lets it', async (context) => {
+  const stage = await createStage(context)
+  const { auditor, lender } = stage.keys
+  const revocation = revocationStatement(stage.gateway.crypto, {
+    what: { kind: 'device', ids: ['ab'.repeat(64)] },
+    ...{ since: null, reason: 'taken out of its machine', source: 'https://example.org/notice' },
+  })
+  const refused = await post(stage, lender, revocation)
+  assert.deepEqual([refused.status, codeIn(refused)], [403, 'writer/not-allowed'])
+  const got = await post(stage, auditor, revocation)
+  assert.equal(got.status, 201, got.text)
+  const { statement } = JSON.parse(got.text) as { statement: string }
+  assert.equal((await call(stage.gateway, 'GET', `/statements/${statement}`)).status, 200)
+  await stage.stop()
+  assert.deepEqual(checkLog(stage.gateway.dataRoot).findings, [])
 })
 
 test('whoever is not listed for it may not write it, and nothing that belongs to nothing here', async (context) => {

@@ -10,7 +10,9 @@ import {
   parseAuditCommitment,
   parseAuditResult,
   parseParty,
+  parseRevocation,
   parseStatement,
+  REVOCATION_TYPE,
   type Statement,
 } from '@countersign/verify'
 import type { WriterRole } from '../config/config.ts'
@@ -32,18 +34,19 @@ type Here = Pick<Services, 'statements' | 'log'>
 interface ForeignType {
   readonly kind: ForeignKind
   readonly role: WriterRole
-  /** The party that it names, and its name in the store. */
+  /** The party that it names, where it names one, and its name in the store. */
   read(
     statement: Statement,
     here: Here,
     key: Pick<Writer, 'spki' | 'keyId'>,
-  ): { readonly party: string; readonly name: string }
+  ): { readonly party?: string; readonly name: string }
 }
 
 const TYPES: { readonly [predicateType: string]: ForeignType } = {
   [ACCEPTANCE_TYPE]: { kind: 'acceptance', role: 'accountable', read: readAcceptance },
   [PARTY_TYPE]: { kind: 'party', role: 'party', read: readParty },
   [AUDIT_COMMITMENT_TYPE]: { kind: 'audit-commitment', role: 'auditor', read: readCommitment },
+  [REVOCATION_TYPE]: { kind: 'revocation', role: 'auditor', read: readRevocation },
   [AUDIT_RESULT_TYPE]: { kind: 'audit-result', role: 'auditor', read: readResult },
 }
 
@@ -66,7 +69,7 @@ export function readForeignStatement(payload: Uint8Array, here: Here, writers: r
   if (listed === undefined) {
     throw new CountersignError('writer/not-allowed', `the key is not listed for this; its roles lack "${type.role}"`)
   }
-  const { party, name } = type.read(statement, here, listed)
+  const { party = listed.party, name } = type.read(statement, here, listed)
   const writer = [listed, ...others].find((each) => each.party === party)
   if (writer !== undefined) return { kind: type.kind, name, writer }
   throw new CountersignError('writer/not-allowed', 'the key is not listed for the party that the statement names')
@@ -97,6 +100,11 @@ function readCommitment(statement: Statement, { log }: Here) {
   const { auditor, log: origin } = parseAuditCommitment(statement)
   if (origin === log.origin) return { party: auditor, name: auditor }
   throw new CountersignError('statement/mismatch', 'the audit is of another log')
+}
+
+/** A revocation names nobody: whoever signs it says it. What it is about need not have to do with this gateway. */
+function readRevocation(statement: Statement) {
+  return { name: parseRevocation(statement).what.kind }
 }
 
 /** A result is found by the entries that it is about. */

@@ -5,7 +5,7 @@
 import { sha256, sha384, sha512 } from '@noble/hashes/sha2.js'
 import { concat, parseHex, utf8 } from '../bytes/bytes.ts'
 import type { HashName, RsaKey, RsaScheme } from './crypto.ts'
-import { bigEndian, type TestRsaBits, type TestRsaKey, testRsaKey, toInteger } from './rsa-keys.testing.ts'
+import { bigEndian, evenRsaKey, type TestRsaBits, type TestRsaKey, testRsaKey, toInteger } from './rsa-keys.testing.ts'
 
 export interface RsaCase {
   readonly name: string
@@ -210,6 +210,10 @@ function modulusCases(): readonly RsaCase[] {
   const honest = testRsaKey(2048)
   const { modulus, exponent } = honest.key
   const changed = (name: string, other: Uint8Array) => signed(honest, name, false, { modulus: other, exponent })
+  const padded = (name: string) => {
+    const leading = changed(name, concat(Uint8Array.of(0), modulus))
+    return { ...leading, signature: concat(Uint8Array.of(0), leading.signature) }
+  }
   return [
     of(2047, false),
     of(2048, true),
@@ -219,7 +223,9 @@ function modulusCases(): readonly RsaCase[] {
     changed('empty modulus', new Uint8Array(0)),
     changed('modulus of zeros', new Uint8Array(256)),
     changed('modulus with a leading zero', concat(Uint8Array.of(0), modulus)),
+    padded('modulus and signature with a leading zero'),
     changed('even modulus', bigEndian(honest.modulus - 1n)),
+    signed(evenRsaKey(), 'even modulus, with a signature that fits it', false),
     changed('another modulus', bigEndian(honest.modulus + 2n)),
   ]
 }

@@ -43,9 +43,20 @@ export interface TestRsaKey {
 }
 
 export function testRsaKey(bits: TestRsaBits, exponent = 65_537n): TestRsaKey {
-  const primes = FACTORS[bits].map((at) => BigInt(`0x${PRIMES[at]}`))
+  return rsaKeyOf(
+    FACTORS[bits].map((at) => BigInt(`0x${PRIMES[at]}`)),
+    exponent,
+  )
+}
+
+/** A key whose modulus is even, with the signatures that fit it. */
+export function evenRsaKey(): TestRsaKey {
+  return rsaKeyOf([2n, ...testRsaKey(2048).primes], 65_537n)
+}
+
+function rsaKeyOf(primes: readonly bigint[], exponent: bigint): TestRsaKey {
   const modulus = primes.reduce((product, prime) => product * prime)
-  const length = Math.ceil(bits / 8)
+  const length = bigEndian(modulus).length
   return {
     key: { modulus: bigEndian(modulus, length), exponent: bigEndian(exponent) },
     modulus,

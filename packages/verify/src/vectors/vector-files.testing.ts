@@ -7,6 +7,7 @@ import type { FormatVectors } from './format-vector.testing.ts'
 import { independenceVectors } from './independence-vectors.testing.ts'
 import { logVectors } from './log-vectors.testing.ts'
 import { partyVectors } from './party-vectors.testing.ts'
+import { placeVectors } from './place-vectors.testing.ts'
 import { successorVectors } from './successor-vectors.testing.ts'
 import { treeVectors } from './tree-vectors.testing.ts'
 import { trustVectors } from './trust-vectors.testing.ts'
@@ -21,6 +22,7 @@ export function formatVectors(): readonly FormatVectors[] {
     ...auditVectors(),
     ...trustVectors(),
     partyVectors(),
+    ...placeVectors(),
     successorVectors(),
     ...witnessVectors(),
     ...independenceVectors(),

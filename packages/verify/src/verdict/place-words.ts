@@ -6,6 +6,8 @@ import type { PlaceBasis } from './place-basis.ts'
 
 const NOT_WHERE = 'in which country the machine stands, or who runs it: hardware does not know that'
 const WHO_TOUCHES = 'that nobody with the machine in hand broke it: who can touch it is not known'
+const WHO_HOLDS_KEY =
+  'that the bound key is nowhere else: the code that was measured decides whether it can leave the machine'
 const MAX_NOTES = 3
 const MAX_DATE_MS = 8_640_000_000_000_000
 
@@ -63,7 +65,12 @@ export function trustedFor(
 
 /** What stays open whatever the facts are. */
 export function nextToFacts({ repeated }: PlaceBasis): readonly string[] {
-  return [NOT_WHERE, ...(repeated.physicalTrust === 'unknown' ? [WHO_TOUCHES] : []), ...repeated.doesNotProve]
+  return [
+    NOT_WHERE,
+    ...(repeated.physicalTrust === 'unknown' ? [WHO_TOUCHES] : []),
+    ...(repeated.keys.length > 0 ? [WHO_HOLDS_KEY] : []),
+    ...repeated.doesNotProve,
+  ]
 }
 
 /** A time for people. One that a witness or a caller gives may lie beyond what a date can be. */

@@ -65,6 +65,7 @@ test('what evidence cannot show is always said', () => {
     const row = findRow(runVerdictCase(each, crypto).verdict, 'place')
     const open = row.doesNotProve.join('\n')
     assert.match(open, /in which country the machine stands/, each.name)
+    assert.match(open, /that the bound key is nowhere else/, each.name)
     assert.ok(row.facts !== undefined && row.trusts.length > 0, each.name)
   }
   assert.match(openIn('attested'), /who can touch it is not known/)

@@ -11,6 +11,7 @@ import type { ErrorCode } from '../../errors.ts'
 import { checkProperty, expectTyped } from '../../fuzzing.testing.ts'
 import { sweepEvidence } from '../sweep.testing.ts'
 import { parseJwks } from '../token/jwks.ts'
+import { parseJws } from '../token/jws.ts'
 import { checksThat, signToken, testInput, testPolicy } from '../token/token.testing.ts'
 import { appraiseNvidiaNras, NRAS_CHECKS, NRAS_STAGING_ISSUER } from './appraise-nvidia-nras.ts'
 import { parseDetachedEat, unsignedRegions } from './detached-eat.ts'
@@ -23,6 +24,7 @@ import {
   NRAS_NONCE,
   NRAS_POLICY,
   type NrasScene,
+  nrasEvidence,
   OTHER_NRAS_KEY,
   sweepCases,
   VERSION_2,
@@ -185,6 +187,20 @@ for (const [what, check, code, scene] of CHEATS) {
     assert.equal(appraised.checks.length, NRAS_CHECKS.length)
   })
 }
+
+test('a right digest by the name of another algorithm is none', () => {
+  const [first] = JSON.parse(Buffer.from(nrasEvidence().item.content).toString()) as readonly (readonly string[])[]
+  const { submods } = parseJws(first?.[1] ?? '', ['ES384']).claims as { readonly submods: Json }
+  const renamed = JSON.parse(JSON.stringify(submods).replaceAll('SHA-256', 'SHA-512')) as Json
+  assert.deepEqual(checksThat(appraiseNras({ overall: { submods: renamed } }), 'fail'), ['device-digests'])
+  assert.deepEqual(checksThat(appraiseNras({ overall: { submods } }), 'fail'), [])
+})
+
+test('after a key that is not pinned, nothing else is looked at', () => {
+  assert.deepEqual(checksThat(appraiseNras({ key: OTHER_NRAS_KEY }), 'pass'), [
+    ...['format', 'staging-issuer', 'issuer', 'signature'],
+  ])
+})
 
 test('a token of a device with a changed signature is refused, whatever the first says of it', () => {
   const swap = ([first, devices]: readonly Json[]) => {

@@ -148,7 +148,7 @@ function openBundle(list: Checks, bundle: UnverifiedDetachedEat, input: Appraisa
     throw new CountersignError('evidence/unsupported', `not every token is of ${NRAS_ISSUER}`)
   })
   if (hasFailed(list, 'issuer')) return undefined
-  const keys = checkSignatures(list, input, tokens, NRAS_PINS)
+  const keys = checkSignatures(list, input, tokens)
   if (keys === undefined) return undefined
   const untilMs = checkPins(list, input, keys, NRAS_PINS)
   return hasFailed(list, 'token-key') ? undefined : untilMs

@@ -127,6 +127,13 @@ for (const [what, check, code, scene] of CHEATS) {
   })
 }
 
+test('after another issuer or a key that is not pinned, nothing else is looked at', () => {
+  const issuer = { iss: 'https://confidentialcomputing.googleapis.com' }
+  assert.deepEqual(checksThat(appraise({ claims: { iss: 'https://other.example' } }), 'pass'), ['format'])
+  const other = appraise({ token: signToken(OTHER_KEY, issuer) })
+  assert.deepEqual(checksThat(other, 'pass'), ['format', 'issuer', 'signature'])
+})
+
 test('a changed claim breaks the signature, and nothing of the token is shown', () => {
   const [header, , signature] = signToken(TOKEN_KEY, {}).split('.')
   const [, payload] = signToken(TOKEN_KEY, { iss: 'https://confidentialcomputing.googleapis.com' }).split('.')

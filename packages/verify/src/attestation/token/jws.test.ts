@@ -46,6 +46,15 @@ for (const [provider, each] of [
   })
 }
 
+test('a signature by the key of another algorithm than the header says is none', () => {
+  for (const signer of KEYS) {
+    for (const { algorithm } of KEYS.filter((other) => other !== signer)) {
+      const jws = parse(signToken(signer, {}, { alg: algorithm }))
+      assert.throws(() => verifyJws(crypto, jws, known(signer)), { code: 'signature/invalid' }, algorithm)
+    }
+  }
+})
+
 test('a key is for one algorithm, whatever the header says', () => {
   const jws = parse(signToken(RSA, {}))
   verifyJws(crypto, jws, known(RSA, 'RS256'))

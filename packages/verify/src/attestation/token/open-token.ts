@@ -41,7 +41,7 @@ export function openToken<Name extends string>(
   const claims = new Fields(token.jws.claims, 'token')
   checkIssuer(claims)
   if (hasFailed(list, 'issuer')) return undefined
-  const keys = checkSignatures(list, input, [token], TOKEN_PINS)
+  const keys = checkSignatures(list, input, [token])
   if (keys === undefined) return undefined
   const keyUntilMs = checkPins(list, input, keys, TOKEN_PINS)
   if (hasFailed(list, 'token-key')) return undefined

@@ -36,7 +36,6 @@ export function checkSignatures<Name extends string>(
   list: EvidenceChecks<Name | 'signature'>,
   input: AppraisalInput,
   tokens: readonly ReadToken[],
-  names: PinNames,
 ): readonly TokenKey[] | undefined {
   const { keys, unread } = keysOf(input)
   const isMissing = ({ keyId, certificates }: UnverifiedJws) =>
@@ -47,8 +46,7 @@ export function checkSignatures<Name extends string>(
     list.notChecked('signature', [`no key set that was given has ${name}`, ...unread].join('; '))
     return undefined
   }
-  const pins = input.policy?.signers[names.key] ?? []
-  return list.attempt('signature', () => tokens.map((token) => findSigner(input, token, keys, pins)))
+  return list.attempt('signature', () => tokens.map((token) => findSigner(input, token, keys)))
 }
 
 /** All keys of all sets. A set that cannot be read is as none, and a reason. */
@@ -71,27 +69,20 @@ function keysOf({ crypto, collateral, memory }: AppraisalInput): {
 }
 
 /**
- * The key that signed the token, pinned ones first. Sets of two issuers may use one name, so every key of that name is tried,
- * and that of the certificate which the token brings.
+ * The key that signed the token. Sets of two issuers may use one name, so every key of that name is tried, and that of the
+ * certificate which the token brings.
  *
  * @throws {CountersignError} `signature/invalid`, `certificate/malformed`, `der/malformed`
  */
-function findSigner(
-  { crypto, memory }: AppraisalInput,
-  { text, jws }: ReadToken,
-  keys: readonly TokenKey[],
-  pins: readonly string[],
-): TokenKey {
+function findSigner({ crypto, memory }: AppraisalInput, { text, jws }: ReadToken, keys: readonly TokenKey[]): TokenKey {
   const [own] = jws.certificates
   const candidates = [
     ...keys.filter(({ keyId }) => keyId === jws.keyId),
     ...(own === undefined ? [] : [keyOfCertificates(crypto, own, jws.certificates, memory)]),
   ]
-  const isPinned = ({ thumbprint }: TokenKey) => pins.includes(thumbprint)
-  const ordered = [...candidates.filter(isPinned), ...candidates.filter((key) => !isPinned(key))]
   const name = memory === undefined ? '' : toHex(crypto.sha256(utf8(text)))
   let refusal = new CountersignError('signature/invalid', 'no key of that name was given')
-  for (const key of ordered) {
+  for (const key of candidates) {
     const prove = () => verifyJws(crypto, jws, key)
     try {
       if (memory === undefined) prove()
