@@ -90,6 +90,7 @@ test('an answer from right after the appraisal has the head by which witnesses h
   await eventually(() => cited() > index, 'witnesses have seen the appraisal', 20_000)
   // The head that another answer cites is kept.
   await answered(gateway)
+  await eventually(() => gateway.statements.firstCitedOver('sum', index) !== undefined, 'it is kept', 20_000)
   const row = gateway.receipts.find(answer.receipt)
   await eventually(() => cited() > row.index, 'witnesses have seen the answer', 20_000)
   const got = await waitFor(gateway, `/dossiers/${answer.receipt}`, answer.secret)
