@@ -19,6 +19,7 @@ import {
 } from './config.ts'
 import { parseConfig, readConfigFile } from './config-file.ts'
 import { assertMistake, changedText, type LineChanges, type Mistake, SECRET } from './mistakes.testing.ts'
+import { DEFAULT_COLLATERAL, NO_OWN_PLACE } from './place-config.ts'
 
 const LINES = [
   'format: countersign-config/v1', // 1
@@ -102,6 +103,8 @@ test('reads everything that may be said', () => {
       { party: 'Example Auditor', roles: ['accountable'], publicKeyFile: '/etc/countersign/auditor.pem', perDay: 5 },
     ],
     limits: { ...DEFAULT_LIMITS, bodyBytes: 2048 },
+    ownPlace: NO_OWN_PLACE,
+    collateral: DEFAULT_COLLATERAL,
     example: false,
   })
 })

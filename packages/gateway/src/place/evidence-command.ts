@@ -13,30 +13,42 @@ export interface Bound {
 export const MAX_COMMAND_BYTES = 256 * 1024
 const COMMAND_MS = 30_000
 
+export interface CommandLimits {
+  /** Ends it at once. */
+  readonly signal?: AbortSignal | undefined
+  readonly timeoutMs?: number
+}
+
 /**
  * Runs it without a shell. On its standard input it is given one line of JSON: `nonce`, `publicKey` (SubjectPublicKeyInfo) and
  * `reportData`, all in hexadecimal. What it writes to its standard output is the evidence, byte for byte; its standard error
- * goes nowhere.
+ * goes nowhere. Of the environment it has `PATH` alone.
  *
  * @throws {CountersignError} `place/unreachable`
  */
 export function runForEvidence(
   [program, ...arguments_]: readonly [string, ...string[]],
   { reportData, nonce, statementKey }: Bound,
-  timeoutMs = COMMAND_MS,
+  { signal, timeoutMs = COMMAND_MS }: CommandLimits = {},
 ): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, arguments_, { stdio: ['pipe', 'pipe', 'ignore'], shell: false })
+    // Secrets of the gateway may be in its environment, and are none of the command's business.
+    const env = process.env.PATH === undefined ? {} : { PATH: process.env.PATH }
+    const child = spawn(program, arguments_, { stdio: ['pipe', 'pipe', 'ignore'], shell: false, env })
     const chunks: Buffer[] = []
     let length = 0
     const settle = (why: string | undefined) => {
       clearTimeout(timer)
+      signal?.removeEventListener('abort', onAbort)
       if (why === undefined) return resolve(Uint8Array.from(Buffer.concat(chunks)))
       child.kill('SIGKILL')
       child.stdout.destroy()
       reject(new CountersignError('place/unreachable', `the command for evidence ${why}`))
     }
     const timer = setTimeout(() => settle('did not end in time'), timeoutMs)
+    const onAbort = () => settle('was given up')
+    if (signal?.aborted) return onAbort()
+    signal?.addEventListener('abort', onAbort, { once: true })
     child.once('error', ({ code }: NodeJS.ErrnoException) => settle(`cannot be run (${code})`))
     child.stdout.on('data', (chunk: Buffer) => {
       chunks.push(chunk)

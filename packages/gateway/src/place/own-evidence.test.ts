@@ -139,12 +139,28 @@ test('a command that fails, hangs, writes too much or nothing, or is not there, 
   for (const [program, message] of cases) {
     // Short for the one that hangs alone: a busy machine may take seconds to start a program.
     const timeoutMs = program.startsWith('setInterval') ? 1500 : 60_000
-    await assert.rejects(runForEvidence([process.execPath, '-e', program], BOUND, timeoutMs), {
+    await assert.rejects(runForEvidence([process.execPath, '-e', program], BOUND, { timeoutMs }), {
       code: 'place/unreachable',
       message,
     })
   }
   await assert.rejects(runForEvidence(['/nowhere/to/be/found'], BOUND), { message: /cannot be run \(ENOENT\)/ })
+})
+
+test('a command that is given up ends at once, and no secret of the environment is handed to it', async (context) => {
+  const startMs = performance.now()
+  const hanging = runForEvidence([process.execPath, '-e', 'setInterval(() => {}, 1000)'], BOUND, {
+    signal: AbortSignal.timeout(100),
+  })
+  await assert.rejects(hanging, { code: 'place/unreachable', message: /was given up/ })
+  assert.ok(performance.now() - startMs < 5000)
+  process.env.COUNTERSIGN_PLANTED = 'secret'
+  context.after(() => delete process.env.COUNTERSIGN_PLANTED)
+  const output = await runForEvidence(
+    [process.execPath, '-e', 'process.stdout.write(JSON.stringify(process.env))'],
+    BOUND,
+  )
+  assert.doesNotMatch(Buffer.from(output).toString(), /secret/)
 })
 
 test('no shell looks at what the command is called with', async () => {

@@ -34,9 +34,10 @@ export interface OwnEvidenceOptions {
 export async function gatherOwnEvidence(
   { source, statementKey }: OwnEvidenceOptions,
   nonce: Uint8Array,
+  signal?: AbortSignal,
 ): Promise<UnverifiedEvidence> {
   const reportData = new Uint8Array(createHash('sha512').update(statementKey).update(nonce).digest())
-  const { item, certificates } = await ask(source, { reportData, nonce, statementKey })
+  const { item, certificates } = await ask(source, { reportData, nonce, statementKey }, signal)
   const beside = {
     signingKey: toBase64(statementKey),
     ...(certificates.length === 0 ? {} : { certificates: certificates.map(toBase64) }),
@@ -50,12 +51,12 @@ interface Asked {
   readonly certificates: readonly Uint8Array[]
 }
 
-async function ask(source: OwnSource, bound: Bound): Promise<Asked> {
+async function ask(source: OwnSource, bound: Bound, signal: AbortSignal | undefined): Promise<Asked> {
   switch (source.kind) {
     case 'configfs-tsm':
-      return await askKernel(source.path, bound)
+      return await askKernel(source.path, bound, signal)
     case 'command': {
-      const content = await runForEvidence(source.argv, bound)
+      const content = await runForEvidence(source.argv, bound, { signal })
       return { item: { kind: source.gives, content }, certificates: [] }
     }
     case 'none':
@@ -63,8 +64,8 @@ async function ask(source: OwnSource, bound: Bound): Promise<Asked> {
   }
 }
 
-async function askKernel(path: string, { reportData }: Bound): Promise<Asked> {
-  const { provider, report, certificates } = await readTsmReport(path, reportData)
+async function askKernel(path: string, { reportData }: Bound, signal: AbortSignal | undefined): Promise<Asked> {
+  const { provider, report, certificates } = await readTsmReport(path, reportData, signal)
   if (provider === 'tdx_guest') return { item: { kind: 'tdx', content: report }, certificates: [] }
   if (provider === 'sev_guest') return { item: { kind: 'sev-snp', content: report }, certificates }
   throw new CountersignError('evidence/unsupported', 'the kernel reports hardware that is not known here')

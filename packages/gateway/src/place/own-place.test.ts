@@ -1,6 +1,17 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { appraiseEvidence, decideVerdict, parseDossier, parseEvidence, readPlacePolicy } from '@countersign/verify'
+import {
+  appraiseEvidence,
+  CHECKPOINT_MEDIA_TYPE,
+  decideVerdict,
+  parseCheckpoint,
+  parseDossier,
+  parseEvidence,
+  parseInference,
+  parseNote,
+  parseStatement,
+  readPlacePolicy,
+} from '@countersign/verify'
 import { snpEvidence } from '@countersign/verify/testing'
 import { DEFAULT_COLLATERAL, type OwnPlaceConfig } from '../config/place-config.ts'
 import {
@@ -16,6 +27,7 @@ import {
 import type { Gateway } from '../gateway.ts'
 import { eventually } from '../relay/settled.testing.ts'
 import { inferenceIn, trustIn } from '../verdict.testing.ts'
+import { startWitnessed } from '../witnesses/witnessed-gateway.testing.ts'
 import { placeOf, rigPolicy, startRig } from './place-scene.testing.ts'
 
 /** A command as an operator would write one; this one makes its hardware up. */
@@ -63,6 +75,42 @@ test('a model of the gateway’s own answers once the gateway has shown where it
   const place = verdict.claims.find(({ claim }) => claim === 'place')
   assert.equal(place?.status, 'holds', JSON.stringify(place))
 })
+
+test('an answer from right after the appraisal has the head by which witnesses had seen it', async (context) => {
+  const rig = await startRig(context)
+  const config = {
+    ownPlace: { source: SOURCE, place: placeOf(rigPolicy('countersign')) },
+    collateral: { ...DEFAULT_COLLATERAL, addresses: rig.addresses },
+  }
+  const { gateway, policy } = await startWitnessed(context, {}, { config, options: { evidenceRoots: rig.roots } })
+  await eventually(() => isShown(gateway), 'its own place is accepted', 20_000)
+  const answer = await answered(gateway)
+  const index = gateway.statements.byDigest(appraisalOf(gateway, answer.receipt))?.index ?? -1
+  const cited = () => gateway.witnessing.cited('sum').size
+  await eventually(() => cited() > index, 'witnesses have seen the appraisal', 20_000)
+  // The head that another answer cites is kept.
+  await answered(gateway)
+  await eventually(() => gateway.statements.firstCitedOver('sum', index) !== undefined, 'it is kept', 20_000)
+  const row = gateway.receipts.find(answer.receipt)
+  await eventually(() => cited() > row.index, 'witnesses have seen the answer', 20_000)
+  const got = await waitFor(gateway, `/dossiers/${answer.receipt}`, answer.secret)
+  const dossier = parseDossier(got.bytes)
+  const sizes = dossier.evidence
+    .filter(({ mediaType }) => mediaType === CHECKPOINT_MEDIA_TYPE)
+    .map(({ content }) => parseCheckpoint(parseNote(content).text).size)
+  assert.ok(sizes.some((size) => size > index))
+  const trust = trustIn(gateway, policy)
+  const verdict = decideVerdict(dossier, { crypto: gateway.crypto, trust, atMs: Date.now(), roots: rig.roots })
+  const place = verdict.claims.find(({ claim }) => claim === 'place')
+  assert.equal(place?.status, 'holds', JSON.stringify(place))
+  assert.equal(place?.checks.find(({ name }) => name === 'place/time')?.result, 'pass', JSON.stringify(place))
+})
+
+function appraisalOf({ statements }: Gateway, receipt: string): string {
+  const row = statements.byReceipt(receipt)
+  assert.ok(row !== undefined)
+  return parseInference(parseStatement(new Uint8Array(row.payload))).appraisal ?? ''
+}
 
 test('while nothing is shown, its models refuse, or answer without an appraisal, as configured', async (context) => {
   const broken: OwnPlaceConfig['source'] = {

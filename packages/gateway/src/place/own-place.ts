@@ -23,7 +23,7 @@ export function askOwnPlace(options: OwnEvidenceOptions, policy: PlacePolicy): A
     place: { name: GATEWAY_PLACE, origin: 'embedded' },
     policy,
     nonceBytes: NONCE_BYTES,
-    gather: async (nonce) => ({ evidence: await gatherOwnEvidence(options, nonce), shown: undefined }),
+    gather: async (nonce, signal) => ({ evidence: await gatherOwnEvidence(options, nonce, signal), shown: undefined }),
   }
 }
 

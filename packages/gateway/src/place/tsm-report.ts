@@ -29,26 +29,24 @@ const GUID_BYTES = 16
  *
  * @throws {CountersignError} `place/unreachable` where the kernel has no such files, or does not answer in time
  */
-export async function readTsmReport(path: string, reportData: Uint8Array): Promise<TsmReport> {
+export async function readTsmReport(path: string, reportData: Uint8Array, signal?: AbortSignal): Promise<TsmReport> {
   const entry = join(path, `countersign-${randomBytes(8).toString('hex')}`)
   try {
     await mkdir(entry)
   } catch (thrown) {
     throw unreachable(`the kernel has no reports of a trusted guest here (${codeOf(thrown)})`)
   }
-  const timer = new AbortController()
-  const timeout = new Promise<never>((_, reject) => {
-    const stop = setTimeout(() => reject(unreachable('the kernel gave no report in time')), TIMEOUT_MS)
-    stop.unref()
-    timer.signal.addEventListener('abort', () => clearTimeout(stop), { once: true })
+  const ending = AbortSignal.any([AbortSignal.timeout(TIMEOUT_MS), ...(signal === undefined ? [] : [signal])])
+  const ended = new Promise<never>((_, reject) => {
+    ending.addEventListener('abort', () => reject(unreachable('the kernel gave no report in time')), { once: true })
   })
   const reading = readEntry(entry, reportData)
   try {
-    return await Promise.race([reading, timeout])
+    return await Promise.race([reading, ended])
   } catch (thrown) {
     throw thrown instanceof CountersignError ? thrown : unreachable(`the kernel gave no report (${codeOf(thrown)})`)
   } finally {
-    timer.abort()
+    ended.catch(() => undefined)
     // An entry in use cannot be removed: it goes when the read that hangs has ended.
     void reading.catch(() => undefined).then(() => rmdir(entry).catch(() => undefined))
   }

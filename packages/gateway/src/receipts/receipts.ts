@@ -125,16 +125,24 @@ export class Receipts {
     const { head, isWitnessed } = witnessing.choose(row.name, Math.max(row.index, ...linked.map(({ index }) => index)))
     // An audit that no such head covers yet is no reason for a weaker one.
     const audits = this.audits.listing(row.index).filter(({ index }) => index < head.size)
-    const { size } = inference.checkpoint
+    const placed = this.#headOverAppraisal(row.name, inference)
+    const sizes = [inference.checkpoint.size, placed?.size ?? 0].filter((size) => size > 0 && size <= head.size)
     const json = formatDossier({
       receiptId: inference.receipt,
       bundle: this.bundle(row, head),
       promise: parseNote(utf8(this.promise(row))),
       openings: this.#openings(row, inference),
       statements: [...linked, ...audits].map((each) => this.bundle(each, head)),
-      consistency:
-        size === 0 ? [] : [{ size, root: log.reader.root(size), path: log.reader.consistencyPath(size, head.size) }],
-      evidence: [...this.#citedHead(row.name, inference), ...this.#evidence(inference)],
+      consistency: [...new Set(sizes)].map((size) => ({
+        size,
+        root: log.reader.root(size),
+        path: log.reader.consistencyPath(size, head.size),
+      })),
+      evidence: [
+        ...this.#citedHead(row.name, inference),
+        ...(placed === undefined ? [] : [{ mediaType: CHECKPOINT_MEDIA_TYPE, content: utf8(placed.note) }]),
+        ...this.#evidence(inference),
+      ],
     })
     return { json, isWitnessed }
   }
@@ -143,6 +151,16 @@ export class Receipts {
   #citedHead(deployment: string, { checkpoint }: Inference): Parameters<typeof formatDossier>[0]['evidence'] {
     const note = this.#options.statements.citedHead(deployment, checkpoint.size)
     return note === undefined ? [] : [{ mediaType: CHECKPOINT_MEDIA_TYPE, content: utf8(note) }]
+  }
+
+  /**
+   * The first head over the appraisal of the place that witnesses had confirmed, where the one that the answer cites is older: it
+   * shows that the appraisal was there while its evidence was still current.
+   */
+  #headOverAppraisal(deployment: string, { appraisal, checkpoint }: Inference) {
+    if (appraisal === undefined) return undefined
+    const { index } = this.#required(appraisal)
+    return checkpoint.size > index ? undefined : this.#options.statements.firstCitedOver(deployment, index)
   }
 
   /** Evidence of the place, and its collateral, as far as they are there: without them it is unproven, and no more. */

@@ -50,6 +50,7 @@ export class StatementReader {
   readonly #holder
   readonly #first
   readonly #cited
+  readonly #citedOver
 
   /** Without a lookup, finding by digest or receipt reads a few bytes of every statement. */
   constructor(crypto: Crypto, database: Sqlite, lookup: Lookup = NO_LOOKUP) {
@@ -73,6 +74,9 @@ export class StatementReader {
       .prepare('SELECT request, receipt, status, content_type FROM first_answers WHERE scope = ? AND expires_ms >= ?')
       .raw()
     this.#cited = database.prepare('SELECT note FROM cited_heads WHERE deployment = ? AND size = ?').pluck()
+    this.#citedOver = database.prepare(
+      'SELECT size, note FROM cited_heads WHERE deployment = ? AND size > ? ORDER BY size LIMIT 1',
+    )
     this.#upstream = database.prepare('SELECT upstream FROM upstream_objects WHERE id = ? AND key_id = ?').pluck()
     this.#kept = database.prepare('SELECT 1 FROM upstream_objects WHERE id = ? LIMIT 1').pluck()
     this.#holder = database.prepare('SELECT key_id AS keyId, upstream FROM upstream_objects WHERE id = ? LIMIT 1')
@@ -133,6 +137,11 @@ export class StatementReader {
   /** The head of that size as answers of the deployment cite it, with its cosignatures; `undefined` where none is kept. */
   citedHead(deployment: string, size: number): string | undefined {
     return this.#cited.get(deployment, size) as string | undefined
+  }
+
+  /** The first head over an entry that answers of the deployment cite, with its cosignatures of that time. */
+  firstCitedOver(deployment: string, index: number): { readonly size: number; readonly note: string } | undefined {
+    return this.#citedOver.get(deployment, index) as { size: number; note: string } | undefined
   }
 
   /** The first answer to an idempotency key, unless it is too long ago. */

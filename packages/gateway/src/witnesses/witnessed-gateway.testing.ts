@@ -3,6 +3,7 @@ import type { TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Config, QuorumConfig } from '../config/config.ts'
 import { startGateway, type TestGateway, temporaryFolder, testConfig } from '../gateway.testing.ts'
+import type { GatewayOptions } from '../gateway.ts'
 import { startWitnessDouble, type WitnessDouble } from './witness-double.testing.ts'
 
 export interface WitnessedGateway extends TestGateway {
@@ -19,6 +20,7 @@ export interface WitnessedGateway extends TestGateway {
 export async function startWitnessed(
   context: TestContext,
   changes: Partial<QuorumConfig> & { readonly askMs?: number } = {},
+  more: { readonly config?: Partial<Config>; readonly options?: Partial<GatewayOptions> } = {},
 ): Promise<WitnessedGateway> {
   const [a, b, c] = await Promise.all([
     startWitnessDouble(context, 'a'),
@@ -29,13 +31,13 @@ export async function startWitnessed(
   const { askMs = 1000, ...terms } = changes
   const quorum = { name: 'two', unmetAfterSeconds: 60, whenUnmet: 'flag', ...terms } as const
   const folder = temporaryFolder(context)
-  const base = testConfig(folder)
+  const base = testConfig(folder, more.config)
   const config: Config = {
     ...base,
     witnesses: { policyFile: 'witnesses.policy', policy: `${lines.join('\n')}\n`, askMs },
     deployments: base.deployments.map((each) => ({ ...each, quorum })),
   }
-  const started = await startGateway(context, config)
+  const started = await startGateway(context, config, more.options)
   return { ...started, folder, config, a, b, c, policy: [...lines, `quorum ${quorum.name}`] }
 }
 
