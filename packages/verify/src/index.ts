@@ -268,6 +268,9 @@ export {
   parseInference,
   type ReceiptId,
   type Reported,
+  SIGNED_PARTS,
+  type SignatureCoverage,
+  type SignedPart,
   type Usage,
 } from './statement/inference.ts'
 export {

@@ -4,6 +4,8 @@ import {
   type ErrorCode,
   type InferencePredicate,
   type PriceLine,
+  SIGNATURE_COVERAGE,
+  type SignatureScheme,
   utf8,
 } from '@countersign/verify'
 import type { Reservation } from '../access/budgets.ts'
@@ -68,7 +70,7 @@ export async function concludeExchange(exchange: Exchange, ending: Ending): Prom
         finish: ending.finish,
         price: bill.lines,
         attempts: exchange.attempts,
-        ...reportedOf(facts),
+        ...reportedOf(facts, signature === undefined ? undefined : answered?.upstream.answerSignature?.scheme),
         ...(answered?.repeated === undefined ? {} : { repeats: answered.repeated.receipt }),
         observations: [...exchange.observations],
         ...coveringOf(answered),
@@ -111,13 +113,17 @@ function parametersOf({ admitted }: Exchange, { answered }: Ending): InferencePr
   return readParameters(dialect.parameters, scanObject(sent.bytes))
 }
 
-function reportedOf(facts: AnswerFacts | undefined): Pick<InferencePredicate, 'reported'> {
+function reportedOf(
+  facts: AnswerFacts | undefined,
+  scheme: SignatureScheme | undefined,
+): Pick<InferencePredicate, 'reported'> {
   const { responseId, systemFingerprint } = facts ?? {}
-  if (responseId === undefined && systemFingerprint === undefined) return {}
+  if (responseId === undefined && systemFingerprint === undefined && scheme === undefined) return {}
   return {
     reported: {
       ...(responseId === undefined ? {} : { id: responseId }),
       ...(systemFingerprint === undefined ? {} : { systemFingerprint }),
+      ...(scheme === undefined ? {} : { signature: SIGNATURE_COVERAGE[scheme] }),
     },
   }
 }

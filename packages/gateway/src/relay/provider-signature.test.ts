@@ -96,6 +96,8 @@ test('a receipt of the provider is asked for until it is there, committed to, ke
   const receipt = JSON.parse(receiptOf(request, raw.bytes))
   const file = formatProviderSignature({ scheme: 'aci', receipt })
   assert.equal(await signatureOf(given, raw), commitmentWith(raw, 'provider-signature', file))
+  const { reported } = await statementOf(given, String(raw.headers['countersign-receipt']))
+  assert.deepEqual(reported?.signature?.doesNotCover, ['nonce', 'usage', 'served-model'])
   const { 'countersign-receipt': id, 'countersign-secret': secret } = raw.headers
   const { openings } = parseDossier((await waitFor(given.gateway, `/dossiers/${String(id)}`, String(secret))).bytes)
   const opening = openings.find(({ subjects }) => subjects.includes('provider-signature'))

@@ -98,6 +98,29 @@ export interface Reported {
   /** The upstream's id of the answer. */
   readonly id?: string
   readonly systemFingerprint?: string
+  /** What it signed of this answer; the signature itself is the subject `provider-signature`. */
+  readonly signature?: SignatureCoverage
+}
+
+/** Parts of an answer that a provider's signature may cover, or that one might think it covers. */
+export const SIGNED_PARTS = [
+  'request-bytes',
+  'request-members',
+  'answer-bytes',
+  'answer-content',
+  'time',
+  'nonce',
+  'usage',
+  'finish-reason',
+  'served-model',
+] as const
+export type SignedPart = (typeof SIGNED_PARTS)[number]
+
+/** What signatures of a scheme cover, and what they leave out. Nothing of the signature itself is checked. */
+export interface SignatureCoverage {
+  readonly scheme: string
+  readonly covers: readonly SignedPart[]
+  readonly doesNotCover: readonly SignedPart[]
 }
 
 /** A tree head that the operator had seen when it answered: the answer came after it. */
@@ -202,6 +225,9 @@ export function parseInference(statement: Statement): Inference {
     throw new CountersignError('shape/bad-value', 'an observation stands twice')
   }
   checkTogether(inference, 'cache-hit', inference.repeats, 'the receipt that it repeats')
+  if (inference.reported?.signature !== undefined && inference.commitments['provider-signature'] === undefined) {
+    throw new CountersignError('shape/bad-value', 'what a signature covers, and a commitment to it, come together')
+  }
   checkTogether(inference, 'request-changed', inference.commitments['request-patch'], 'a commitment to the patch')
   return inference
 }
@@ -350,9 +376,26 @@ function readReported(fields: Fields): Reported {
   const reported = {
     ...optionalField('id', fields, () => fields.text('id', REPORTED)),
     ...optionalField('systemFingerprint', fields, () => fields.text('systemFingerprint', REPORTED)),
+    ...optionalField('signature', fields, () => readCoverage(fields.object('signature'))),
   }
   fields.end()
   return reported
+}
+
+function readCoverage(fields: Fields): SignatureCoverage {
+  const coverage = {
+    scheme: fields.text('scheme', NAME),
+    covers: fields.list('covers', SIGNED_PARTS.length, readSignedPart),
+    doesNotCover: fields.list('doesNotCover', SIGNED_PARTS.length, readSignedPart),
+  }
+  fields.end()
+  return coverage
+}
+
+function readSignedPart(item: Json, path: Path): SignedPart {
+  const known = SIGNED_PARTS.find((part) => part === item)
+  if (known === undefined) throw new CountersignError('shape/bad-value', `${path}: not a part that is signed`)
+  return known
 }
 
 function readObservation(item: Json, path: Path): Observation {

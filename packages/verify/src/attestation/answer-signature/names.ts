@@ -5,6 +5,7 @@ export {
   appraiseAnswerSignature,
   verifyProviderSignature,
 } from './appraise-answer-signature.ts'
+export { SIGNATURE_COVERAGE } from './coverage.ts'
 export {
   formatProviderSignature,
   PROVIDER_SIGNATURE_FORMAT,
