@@ -268,9 +268,6 @@ export {
   parseInference,
   type ReceiptId,
   type Reported,
-  SIGNED_PARTS,
-  type SignatureCoverage,
-  type SignedPart,
   type Usage,
 } from './statement/inference.ts'
 export {
@@ -317,6 +314,7 @@ export {
   readServedPlace,
   type ServedPlace,
 } from './statement/served-place.ts'
+export { SIGNED_PARTS, type SignatureCoverage, type SignedPart } from './statement/signature-coverage.ts'
 export {
   formatStatement,
   MAX_SUBJECTS,

@@ -3,6 +3,7 @@ import type { Json } from '../bytes/json.ts'
 import { Fields, type Path, readHex, readText } from '../bytes/shape.ts'
 import { CountersignError } from '../errors.ts'
 import { COMMITMENT_ALGORITHM } from './commitment.ts'
+import { readSignatureCoverage, type SignatureCoverage } from './signature-coverage.ts'
 import { type Statement, type StatementDigest, subjectDigest } from './statement.ts'
 
 export const INFERENCE_TYPE = 'urn:countersign:inference/v1'
@@ -100,27 +101,6 @@ export interface Reported {
   readonly systemFingerprint?: string
   /** What it signed of this answer; the signature itself is the subject `provider-signature`. */
   readonly signature?: SignatureCoverage
-}
-
-/** Parts of an answer that a provider's signature may cover, or that one might think it covers. */
-export const SIGNED_PARTS = [
-  'request-bytes',
-  'request-members',
-  'answer-bytes',
-  'answer-content',
-  'time',
-  'nonce',
-  'usage',
-  'finish-reason',
-  'served-model',
-] as const
-export type SignedPart = (typeof SIGNED_PARTS)[number]
-
-/** What signatures of a scheme cover, and what they leave out. Nothing of the signature itself is checked. */
-export interface SignatureCoverage {
-  readonly scheme: string
-  readonly covers: readonly SignedPart[]
-  readonly doesNotCover: readonly SignedPart[]
 }
 
 /** A tree head that the operator had seen when it answered: the answer came after it. */
@@ -376,26 +356,10 @@ function readReported(fields: Fields): Reported {
   const reported = {
     ...optionalField('id', fields, () => fields.text('id', REPORTED)),
     ...optionalField('systemFingerprint', fields, () => fields.text('systemFingerprint', REPORTED)),
-    ...optionalField('signature', fields, () => readCoverage(fields.object('signature'))),
+    ...optionalField('signature', fields, () => readSignatureCoverage(fields.object('signature'))),
   }
   fields.end()
   return reported
-}
-
-function readCoverage(fields: Fields): SignatureCoverage {
-  const coverage = {
-    scheme: fields.text('scheme', NAME),
-    covers: fields.list('covers', SIGNED_PARTS.length, readSignedPart),
-    doesNotCover: fields.list('doesNotCover', SIGNED_PARTS.length, readSignedPart),
-  }
-  fields.end()
-  return coverage
-}
-
-function readSignedPart(item: Json, path: Path): SignedPart {
-  const known = SIGNED_PARTS.find((part) => part === item)
-  if (known === undefined) throw new CountersignError('shape/bad-value', `${path}: not a part that is signed`)
-  return known
 }
 
 function readObservation(item: Json, path: Path): Observation {

@@ -1,5 +1,5 @@
 /** What signatures of each scheme cover: what a statement says of them, whoever checks them later. */
-import type { SignatureCoverage } from '../../statement/inference.ts'
+import type { SignatureCoverage } from '../../statement/signature-coverage.ts'
 import type { SignatureScheme } from './provider-signature.ts'
 
 export const SIGNATURE_COVERAGE: { readonly [scheme in SignatureScheme]: SignatureCoverage } = {
