@@ -56,11 +56,11 @@ const ALWAYS_OPEN = [
 export function appraiseEvidence(evidence: UnverifiedEvidence, given: AppraisalInput): Appraisal {
   const list: PlaceChecks = new EvidenceChecks('place', PLACE_CHECKS)
   const policy = given.policy
-  const nonce = given.nonce ?? (evidence.nonce.length > 0 ? evidence.nonce : undefined)
-  const input = { ...given, nonce }
+  const ownNonce = unlessEmpty(given.nonce)
+  const input = { ...given, nonce: ownNonce ?? unlessEmpty(evidence.nonce) }
   list.attempt('evidence', () => requireItems(evidence.items))
   const items = evidence.items.flatMap((item) => appraiseItem(item, input) ?? [])
-  checkPlace(list, evidence, given, items)
+  checkPlace(list, evidence, { policy, nonce: ownNonce }, items)
   const main = items.filter(({ kind }) => isTeeKind(kind))
   const binding = BINDING_PROFILES[evidence.profile].bind({
     crypto: input.crypto,
@@ -85,12 +85,17 @@ export function appraiseEvidence(evidence: UnverifiedEvidence, given: AppraisalI
     keys,
     facts,
     physicalTrust,
-    freshness: decideFreshness(main, binding, isGenuine, given.nonce),
+    freshness: decideFreshness(main, binding, isGenuine, ownNonce !== undefined && list.passed('nonce')),
     tier: worstTier(items),
     currentUntilMs: earliest(items.map((item) => item.currentUntilMs)),
     doesNotProve: [...ALWAYS_OPEN, ...binding.doesNotProve],
     notes: items.flatMap((item) => item.notes),
   }
+}
+
+/** An empty challenge is none: evidence without a challenge in it would answer it. */
+function unlessEmpty(nonce: Uint8Array | undefined): Uint8Array | undefined {
+  return nonce === undefined || nonce.length === 0 ? undefined : nonce
 }
 
 function requireItems(items: readonly EvidenceItem[]): void {
@@ -107,7 +112,7 @@ function appraiseItem(item: EvidenceItem, input: AppraisalInput): Appraised | un
 function checkPlace(
   list: PlaceChecks,
   evidence: UnverifiedEvidence,
-  { policy, nonce }: AppraisalInput,
+  { policy, nonce }: Pick<AppraisalInput, 'policy' | 'nonce'>,
   items: readonly Appraised[],
 ): void {
   const isGpuAlone = policy === undefined && items.length > 0 && !items.some(({ kind }) => isTeeKind(kind))
@@ -140,7 +145,7 @@ function requireProfile({ profile }: UnverifiedEvidence, policy: PlacePolicy): v
   )
 }
 
-/** GPUs by device: one that is shown four times is one. */
+/** GPUs by device: one that is shown four times is one, and so is one whose firmware was changed in between. */
 function checkGpus(list: PlaceChecks, items: readonly Appraised[], policy: PlacePolicy | undefined): void {
   const wanted = policy?.gpus
   if (wanted === undefined) {
@@ -148,8 +153,9 @@ function checkGpus(list: PlaceChecks, items: readonly Appraised[], policy: Place
     return
   }
   list.attempt('gpus', () => {
-    const gpus = items.filter(({ kind }) => !isTeeKind(kind))
-    const devices = new Set(gpus.filter(({ isGenuine }) => isGenuine).flatMap(({ deviceIds }) => deviceIds))
+    const gpus = items.filter(({ kind, isGenuine }) => !isTeeKind(kind) && isGenuine)
+    const lasting = new Map(gpus.flatMap(({ lastingIds }) => [...(lastingIds ?? [])]))
+    const devices = new Set(gpus.flatMap(({ deviceIds }) => deviceIds).map((id) => lasting.get(id) ?? id))
     if (devices.size >= wanted) return
     throw new CountersignError(
       'evidence/refused',
@@ -195,10 +201,10 @@ function decideFreshness(
   main: readonly Appraised[],
   binding: BindingResult,
   isGenuine: boolean,
-  nonce: Uint8Array | undefined,
+  isForCaller: boolean,
 ): Freshness {
   if (!isGenuine) return 'none'
-  if (nonce !== undefined && (binding.answersNonce || main.every((item) => item.answersNonce))) return 'nonce'
+  if (isForCaller && (binding.answersNonce || main.every((item) => item.answersNonce))) return 'nonce'
   return main.every((item) => item.madeAtMs !== undefined) ? 'signed-time' : 'none'
 }
 

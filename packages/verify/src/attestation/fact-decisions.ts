@@ -1,9 +1,10 @@
 /** What the appraised items show, fact by fact. */
+import { CountersignError } from '../errors.ts'
 import type { Appraised } from './appraised.ts'
 import type { BindingResult, BoundKey } from './binding/binding-profile.ts'
 import type { EvidenceCheck } from './checks.ts'
 import { FACTS, type Fact, type FactName } from './facts.ts'
-import type { Cloud, PlacePolicy } from './place-policy.ts'
+import { type Cloud, type PlacePolicy, requireSomeCode } from './place-policy.ts'
 import { isTeeKind } from './vocabulary.ts'
 
 /** Who is known to keep hands off the hardware. */
@@ -59,6 +60,10 @@ const DECISIONS: { readonly [name in FactName]: (basis: FactBasis) => Fact } = {
   'known-code': ({ main, policy }) => {
     const name = 'known-code'
     if (policy === undefined) return { name, status: 'not-shown', reason: 'no policy names the code' }
+    if (main.some(({ kind }) => kind !== policy.tee)) {
+      return { name, status: 'not-shown', reason: `the policy names code for ${policy.tee} alone` }
+    }
+    if (!namesCode(policy)) return { name, status: 'not-shown', reason: 'the policy names no code' }
     const isKnown = main.length > 0 && main.every((item) => item.isGenuine && item.isKnownCode)
     if (isKnown) return { name, status: 'shown', reason: 'the measurements are those that the policy names' }
     const isOther = (check: EvidenceCheck) => !isAboutGenuineness(check)
@@ -111,6 +116,17 @@ const DECISIONS: { readonly [name in FactName]: (basis: FactBasis) => Fact } = {
     }
     return { name, status: 'not-shown', reason: 'who can touch the machine is not known' }
   },
+}
+
+/** A policy that was read does; one that was put together otherwise may not. */
+function namesCode(policy: PlacePolicy): boolean {
+  try {
+    requireSomeCode(policy, 'policy')
+    return true
+  } catch (thrown) {
+    if (thrown instanceof CountersignError) return false
+    throw thrown
+  }
 }
 
 function addedBy({ shown }: BindingResult, name: FactName, isSound: boolean, otherwise: string): Fact {

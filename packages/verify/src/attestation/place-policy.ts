@@ -53,6 +53,9 @@ const DEFAULT_AGE_MINUTES = 60
 const MS_PER_MINUTE = 60_000
 /** The longest are JSON that a guest measured of itself. */
 const HEX_VALUE = /^([0-9a-f]{2}){1,256}$/
+const ALL_ZERO = /^0+$/
+/** Zero where nothing was measured, nothing given, or nobody signed. */
+const MAY_BE_UNSET = /^(pcr[0-9]+|hostdata|idkeydigest|authorkeydigest)$/
 
 /**
  * Reads a policy from parsed JSON or YAML.
@@ -89,10 +92,17 @@ export function readPlacePolicy(value: Json, path: Path): PlacePolicy {
   return policy
 }
 
-/** Any program can be measured: what is not compared with a value says nothing. */
-function requireSomeCode(policy: PlacePolicy, path: Path): void {
+/**
+ * Refuses a policy that any program would pass: what is not compared with a value says nothing, and neither does a register that
+ * may be zero, as one is into which nothing was measured. {@link readPlacePolicy} lets through no other.
+ *
+ * @throws {CountersignError} `place-policy/empty`
+ */
+export function requireSomeCode(policy: PlacePolicy, path: Path): void {
   const { identifying, vouching } = TEE_VOCABULARY[policy.tee]
-  const named = [...Object.keys(policy.measurements), ...Object.keys(policy.signers)]
+  const named = Object.entries({ ...policy.measurements, ...policy.signers })
+    .filter(([name, values]) => !(MAY_BE_UNSET.test(name) && values.some((value) => ALL_ZERO.test(value))))
+    .map(([name]) => name)
   if (!named.some((name) => identifying.includes(name))) {
     throw new CountersignError(
       'place-policy/empty',

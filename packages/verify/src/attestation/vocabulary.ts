@@ -89,7 +89,8 @@ export const TEE_VOCABULARY: { readonly [kind in TeeKind]: Vocabulary } = {
   nitro: {
     ...NOTHING,
     measurements: NITRO_PCRS,
-    identifying: ['pcr0', 'pcr1', 'pcr2', 'pcr8'],
+    // PCR1 is a kernel that many images share, PCR2 an application under any kernel: the whole image is PCR0, its signer PCR8.
+    identifying: ['pcr0', 'pcr8'],
   },
   'azure-vtpm': {
     ...NOTHING,
@@ -127,7 +128,7 @@ export const TEE_VOCABULARY: { readonly [kind in TeeKind]: Vocabulary } = {
     ...NOTHING,
     measurements: [...TPM_PCRS, 'mrtd', 'rtmr0', 'rtmr1', 'rtmr2', 'rtmr3', 'measurement', 'hostdata'],
     signers: ['token_key', 'token_ca', 'issuer', 'policy_hash', ...GPU_SIGNERS],
-    identifying: [...TPM_PCRS, 'hostdata'],
+    identifying: [...TPM_PCRS.slice(0, 16), 'hostdata'],
     minimum: ['bootloader', 'tee', 'snp', 'microcode', 'guestsvn'],
     states: TDX_STATES,
     defaultStates: ['UpToDate'],

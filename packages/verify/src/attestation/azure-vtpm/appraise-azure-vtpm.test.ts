@@ -96,7 +96,7 @@ test('without a policy the hardware can be genuine, and no code is known', () =>
 
 test('a policy must name a paravisor, and a register that no guest can reset', () => {
   const read = (measurements: Json) => () => readPlacePolicy({ tee: 'azure-vtpm', measurements }, 'policy')
-  const [pcr, measurement] = [['00'.repeat(32)], ['00'.repeat(48)]]
+  const [pcr, measurement] = [['99'.repeat(32)], ['00'.repeat(48)]]
   assert.throws(read({ pcr0: pcr }), { code: 'place-policy/empty' })
   assert.throws(read({ measurement }), { code: 'place-policy/empty' })
   assert.throws(read({ measurement, pcr16: pcr }), { code: 'place-policy/empty' })

@@ -154,7 +154,7 @@ const QUOTE: readonly AzureCheat[] = [
 
 const POLICY: readonly AzureCheat[] = [
   ['paravisor', 'one of TDX is named', { policy: { measurements: { mrtd: ['00'.repeat(48)], pcr0: PCR0 } } }],
-  ['pcrs', 'another value', { policy: { measurements: { measurement: [MEASUREMENT], pcr0: ['00'.repeat(32)] } } }],
+  ['pcrs', 'another value', { policy: { measurements: { measurement: [MEASUREMENT], pcr0: ['99'.repeat(32)] } } }],
   [
     'pcrs',
     'one of two differs',

@@ -62,9 +62,9 @@ test('checks of the trust domain stand under the name of this kind', () => {
     },
   })
   assert.deepEqual(failures(debugged), ['azure-vtpm/tdx/debug'])
-  const other = appraise({ policy: { measurements: { mrtd: ['00'.repeat(48)], pcr0: ['00'.repeat(32)] } } })
+  const other = appraise({ policy: { measurements: { mrtd: ['00'.repeat(48)], pcr0: ['99'.repeat(32)] } } })
   assert.deepEqual(failures(other), ['azure-vtpm/tdx/measurements'])
-  const forSnp = appraise({ policy: { measurements: { measurement: ['00'.repeat(48)], pcr0: ['00'.repeat(32)] } } })
+  const forSnp = appraise({ policy: { measurements: { measurement: ['00'.repeat(48)], pcr0: ['99'.repeat(32)] } } })
   assert.deepEqual(failures(forSnp), ['azure-vtpm/paravisor'])
 })
 

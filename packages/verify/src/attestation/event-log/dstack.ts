@@ -136,7 +136,12 @@ function readValues(events: readonly DstackEvent[]): ReadonlyMap<DstackEventName
   const values = new Map<DstackEventName, string>()
   let isReady = false
   for (const { register, type, name, payload, version } of events) {
-    if (register !== RUNTIME_REGISTER || type !== RUNTIME_EVENT) continue
+    if (register !== RUNTIME_REGISTER) continue
+    if (type !== RUNTIME_EVENT) {
+      if (isReady) continue
+      // Nobody measures the type of such an event: any event could be shown as one, and what it says be hidden.
+      throw new CountersignError('evidence/mismatch', `an event of the type ${type} may hide what the guest measured`)
+    }
     if (version === 1 && !isReady && name.includes(':')) {
       throw new CountersignError('evidence/mismatch', `the name ${quote(name)} could end at another colon as well`)
     }

@@ -124,9 +124,26 @@ test('dstack: what the application measures names nothing', () => {
   assert.equal(values.get('os-image-hash'), undefined)
   // Nor does an event of another kind, or of another register.
   const raw = { ...bootEvent(3, digest(1)), event: 'os-image-hash', event_payload: 'ee' }
-  assert.equal(read([raw, ...events]).values.get('os-image-hash'), undefined)
+  assert.equal(read([...events, raw]).values.get('os-image-hash'), undefined)
   const elsewhere = { ...runtimeEvent('os-image-hash', 'ee'), imr: 2 }
   assert.equal(read([elsewhere, ...events]).values.get('os-image-hash'), undefined)
+})
+
+test('dstack: whoever shows the log cannot hide what the guest measured behind its digest', () => {
+  const other = 'ee'.repeat(32)
+  const evil = guestEvents().map((event) =>
+    event.event === 'compose-hash' ? runtimeEvent('compose-hash', other) : event,
+  )
+  const measured = [...evil, runtimeEvent('compose-hash', COMPOSE_HASH)]
+  const hide = (names: readonly string[]) =>
+    measured.map((event) =>
+      names.includes(String(event.event)) && event.event_payload !== COMPOSE_HASH
+        ? { ...event, event_type: 4, event: '', event_payload: '' }
+        : event,
+    )
+  for (const names of [['compose-hash'], ['system-ready'], ['compose-hash', 'system-ready']]) {
+    assert.throws(() => read(hide(names), registersOf(measured)), { code: 'evidence/mismatch' })
+  }
 })
 
 test('dstack: shapes are refused', () => {

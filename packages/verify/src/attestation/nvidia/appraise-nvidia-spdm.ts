@@ -77,6 +77,7 @@ export function appraiseNvidiaSpdm(item: EvidenceItem, input: AppraisalInput): A
     measurements: proven ? measurementsOf(proven) : {},
     boundData: proven && commonNonce(proven),
     deviceIds: proven ? [...new Set(proven.map(deviceIdOf))] : [],
+    lastingIds: new Map(proven?.map((gpu) => [deviceIdOf(gpu), gpu.identity.pdi])),
     certificates: proven ? proven.flatMap(({ chain }) => namesInChain(chain)) : [],
     madeAtMs: undefined,
     currentUntilMs: proven && Math.min(...proven.map(({ chain }) => chainCurrentUntilMs(chain))),
