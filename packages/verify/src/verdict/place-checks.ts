@@ -1,4 +1,5 @@
 /** The checks of `place`, from an appraisal that was made again. Each adds what a reader should know beside it. */
+import type { AnswerSignature } from '../attestation/answer-signature/answer-signature.ts'
 import {
   type AppraisedSignature,
   appraiseAnswerSignature,
@@ -6,14 +7,16 @@ import {
 import type { FactName } from '../attestation/facts.ts'
 import { NO_FRESHNESS } from '../attestation/place-policy.ts'
 import { parseCertificate } from '../attestation/x509/certificate.ts'
-import { toHex } from '../bytes/bytes.ts'
+import { equalBytes, toHex } from '../bytes/bytes.ts'
 import { CountersignError, type ErrorCode } from '../errors.ts'
 import { MAX_CLOCK_SKEW_MS } from '../independence/confirmation.ts'
 import { tlsCertificateOf } from '../statement/appraisal.ts'
 import type { BoundKey } from '../statement/bound-key.ts'
+import type { Attempt, CommittedSubject } from '../statement/inference.ts'
 import { parseRevocation, REVOCATION_TYPE } from '../statement/revocation.ts'
 import { GATEWAY_PLACE } from '../statement/served-place.ts'
 import type { Checklist } from './checklist.ts'
+import type { RecordedAnswer } from './evidence.ts'
 import type { PlaceBasis } from './place-basis.ts'
 import { isoTime } from './place-words.ts'
 import { concerns, type Revocation } from './revocation.ts'
@@ -125,7 +128,7 @@ export function checkServingKey(list: Checklist, basis: PlaceBasis): ServingKey 
     return { isOperatorsWord: false, notes: [] }
   }
   const signed = checkAnswerSignature(list, basis)
-  if (signed?.signed !== undefined) {
+  if (signed !== undefined) {
     list.pass('serving-key', signed.reason)
     return { isOperatorsWord: false, notes: signed.doesNotProve }
   }
@@ -139,8 +142,8 @@ export function checkServingKey(list: Checklist, basis: PlaceBasis): ServingKey 
 /** The provider's own signature on the answer, where the dossier opens it. One that does not check takes nothing away. */
 function checkAnswerSignature(
   list: Checklist,
-  { answer, input, repeated }: PlaceBasis,
-): AppraisedSignature | undefined {
+  { answer, input, repeated, place }: PlaceBasis,
+): Pick<AppraisedSignature, 'reason' | 'doesNotProve'> | undefined {
   const [file, request, response] = (['provider-signature', 'request-sent', 'response-received'] as const).map(
     (subject) => answer.content.get(subject),
   )
@@ -149,10 +152,44 @@ function checkAnswerSignature(
     list.notChecked('answer-signature', 'the dossier does not open the request and the answer that were signed')
     return undefined
   }
-  const signed = appraiseAnswerSignature(input.crypto, repeated.keys, { request, response }, file)
-  if (signed.signed === undefined) list.notChecked('answer-signature', signed.reason)
-  else list.pass('answer-signature', signed.reason)
-  return signed
+  const { signed, reason, doesNotProve } = appraiseAnswerSignature(
+    input.crypto,
+    repeated.keys,
+    { request, response },
+    file,
+  )
+  const open = signed === undefined ? reason : whyOfAnother(answer, place.attempt, signed)
+  if (open !== undefined) {
+    list.notChecked('answer-signature', open)
+    return undefined
+  }
+  list.pass('answer-signature', reason)
+  const isAsked = isSameContent(answer, 'request-received', 'request-sent')
+  return { reason, doesNotProve: isAsked ? doesNotProve : [...doesNotProve, OTHER_REQUEST] }
+}
+
+const OTHER_REQUEST = 'that the request which was signed is the one that was received: the operator changed it'
+
+/** Why a signature that checks is not about this answer: signed answers can be kept, and shown beside another one. */
+function whyOfAnother(
+  answer: RecordedAnswer,
+  { startedAtMs, endedAtMs }: Attempt,
+  { signedAtMs }: AnswerSignature,
+): string | undefined {
+  if (!isSameContent(answer, 'response-received', 'response-delivered')) {
+    return 'what was signed is not shown to be what was delivered'
+  }
+  const isThen =
+    signedAtMs === undefined ||
+    (signedAtMs >= startedAtMs - MAX_CLOCK_SKEW_MS && signedAtMs <= endedAtMs + MAX_CLOCK_SKEW_MS)
+  return isThen ? undefined : `it was signed at ${isoTime(signedAtMs)}, when this answer did not come about`
+}
+
+/** Whether two commitments are shown to be to the same bytes. */
+function isSameContent({ inference, content }: RecordedAnswer, a: CommittedSubject, b: CommittedSubject): boolean {
+  if (inference.commitments[a] === inference.commitments[b]) return true
+  const [one, other] = [content.get(a), content.get(b)]
+  return one !== undefined && other !== undefined && equalBytes(one, other)
 }
 
 function requireSigningKey(keys: readonly BoundKey[], keyId: string): void {

@@ -1,0 +1,83 @@
+/** What an operator that wants a place to hold tries, with a dossier that it fills as it likes. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { AT_SECONDS, rsaSigner } from '../attestation/answer-signature/answer-signature.testing.ts'
+import { formatProviderSignature } from '../attestation/answer-signature/provider-signature.ts'
+import { utf8 } from '../bytes/bytes.ts'
+import { createNodeCrypto } from '../crypto/node-provider.ts'
+import { parseDossier } from '../dossier/dossier.ts'
+import { jsonBytes, NOW_MS } from '../fixture.testing.ts'
+import { sceneOpening } from '../scene.testing.ts'
+import { parseTrustFile } from '../trust/trust-file.ts'
+import type { ClaimRow } from './checklist.ts'
+import { buildPlaceScene, type PlaceOptions, type PlaceScene, placeDossier } from './place-scene.testing.ts'
+import { decideVerdict, findRow } from './verdict.ts'
+
+const crypto = createNodeCrypto()
+
+function rowOf(played: PlaceScene): ClaimRow {
+  const trust = parseTrustFile(crypto, utf8(played.scene.trustText))
+  const input = { crypto, trust, roots: played.roots, atMs: NOW_MS }
+  return findRow(decideVerdict(parseDossier(jsonBytes(placeDossier(played))), input), 'place')
+}
+
+const resultOf = (row: ClaimRow, name: string) => row.checks.find((each) => each.name === `place/${name}`)?.result
+
+const REQUEST = '{"messages":[{"role":"user","content":"Servus"}],"model":"m"}'
+const OTHER_REQUEST = '{"messages":[{"role":"user","content":"Hallo"}],"model":"m"}'
+const SIGNED_REQUEST = '{"messages": [{"content": "Servus", "role": "user"}], "model": "m", "temperature": 0.0}'
+const answer = (text: string) => utf8(`{"choices":[{"message":{"content":"${text}"},"finish_reason":"stop"}]}`)
+const signer = rsaSigner()
+
+interface Said {
+  readonly received?: string
+  readonly delivered?: string
+  readonly signedAtSeconds?: number
+}
+
+/** The place of an answer that a bound key signed, with what the client sent and got, and no certificate of a connection. */
+function signedRow({ received, delivered, signedAtSeconds }: Said): ClaimRow {
+  const file = formatProviderSignature(signer.sign(SIGNED_REQUEST, 'Griaß di', signedAtSeconds))
+  const requests =
+    received === undefined
+      ? [sceneOpening('request', ['request-received', 'request-sent'], utf8(REQUEST))]
+      : [
+          sceneOpening('request', ['request-received'], utf8(received)),
+          sceneOpening('sent', ['request-sent'], utf8(REQUEST)),
+        ]
+  const responses =
+    delivered === undefined
+      ? [sceneOpening('response', ['response-received', 'response-delivered'], answer('Griaß di'))]
+      : [
+          sceneOpening('response', ['response-received'], answer('Griaß di')),
+          sceneOpening('delivered', ['response-delivered'], answer(delivered)),
+        ]
+  const options: PlaceOptions = { nitro: {}, isUpstream: true, signing: crypto.sha256(signer.spki) }
+  const attempt = { tlsCertificate: undefined as never }
+  const openings = [...requests, ...responses, sceneOpening('signature', ['provider-signature'], file)]
+  return rowOf(buildPlaceScene({ ...options, attempt, openings }))
+}
+
+test('a signed answer shows nothing of another answer that was delivered in its stead', () => {
+  const row = signedRow({ delivered: 'Abgelehnt' })
+  assert.equal(resultOf(row, 'answer-signature'), 'not-checked')
+  assert.equal(resultOf(row, 'serving-key'), 'missing')
+  // The same bytes under two salts are the same answer.
+  assert.equal(resultOf(signedRow({ delivered: 'Griaß di' }), 'serving-key'), 'pass')
+})
+
+test('an answer that was signed at another time is an old one', () => {
+  for (const signedAtSeconds of [AT_SECONDS - 86_400, AT_SECONDS - 301, AT_SECONDS + 302]) {
+    const row = signedRow({ signedAtSeconds })
+    assert.equal(resultOf(row, 'answer-signature'), 'not-checked', String(signedAtSeconds))
+    assert.equal(resultOf(row, 'serving-key'), 'missing')
+  }
+  assert.equal(resultOf(signedRow({ signedAtSeconds: AT_SECONDS - 299 }), 'serving-key'), 'pass')
+})
+
+test('that another request was signed than the one that was received is said', () => {
+  const open = /that the request which was signed is the one that was received/
+  assert.match(signedRow({ received: OTHER_REQUEST }).doesNotProve.join('\n'), open)
+  assert.doesNotMatch(signedRow({}).doesNotProve.join('\n'), open)
+  assert.doesNotMatch(signedRow({ received: REQUEST }).doesNotProve.join('\n'), open)
+})
