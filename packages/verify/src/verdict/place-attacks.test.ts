@@ -10,13 +10,19 @@ import { jsonBytes, NOW_MS } from '../fixture.testing.ts'
 import { sceneOpening } from '../scene.testing.ts'
 import { parseTrustFile } from '../trust/trust-file.ts'
 import type { ClaimRow } from './checklist.ts'
-import { buildPlaceScene, type PlaceOptions, type PlaceScene, placeDossier } from './place-scene.testing.ts'
+import {
+  buildPlaceScene,
+  PLACE_POLICY,
+  type PlaceOptions,
+  type PlaceScene,
+  placeDossier,
+} from './place-scene.testing.ts'
 import { decideVerdict, findRow } from './verdict.ts'
 
 const crypto = createNodeCrypto()
 
-function rowOf(played: PlaceScene): ClaimRow {
-  const trust = parseTrustFile(crypto, utf8(played.scene.trustText))
+function rowOf(played: PlaceScene, trusted = ''): ClaimRow {
+  const trust = parseTrustFile(crypto, utf8(`${played.scene.trustText}${trusted}`))
   const input = { crypto, trust, roots: played.roots, atMs: NOW_MS }
   return findRow(decideVerdict(parseDossier(jsonBytes(placeDossier(played))), input), 'place')
 }
@@ -80,4 +86,14 @@ test('that another request was signed than the one that was received is said', (
   assert.match(signedRow({ received: OTHER_REQUEST }).doesNotProve.join('\n'), open)
   assert.doesNotMatch(signedRow({}).doesNotProve.join('\n'), open)
   assert.doesNotMatch(signedRow({ received: REQUEST }).doesNotProve.join('\n'), open)
+})
+
+test('an upstream that is called like the gateway is not the gateway', () => {
+  const place = { name: 'gateway', origin: 'https://api.example.org' }
+  const played = buildPlaceScene({ upstreamCalled: 'gateway', logged: { place } })
+  const row = rowOf(played)
+  assert.equal(row.status, 'unproven', row.reason)
+  const demand = { name: 'ours', match: { upstream: 'gateway' }, policy: PLACE_POLICY }
+  const demanded = rowOf(played, `places: ${JSON.stringify([demand])}\n`)
+  assert.equal(demanded.status, 'unproven', demanded.reason)
 })
