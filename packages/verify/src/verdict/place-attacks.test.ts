@@ -4,10 +4,12 @@ import { test } from 'node:test'
 import { AT_SECONDS, rsaSigner } from '../attestation/answer-signature/answer-signature.testing.ts'
 import { formatProviderSignature } from '../attestation/answer-signature/provider-signature.ts'
 import { utf8 } from '../bytes/bytes.ts'
+import type { Json } from '../bytes/json.ts'
 import { createNodeCrypto } from '../crypto/node-provider.ts'
 import { parseDossier } from '../dossier/dossier.ts'
 import { jsonBytes, NOW_MS } from '../fixture.testing.ts'
 import { sceneOpening } from '../scene.testing.ts'
+import { revocationStatement } from '../statement/revocation.ts'
 import { parseTrustFile } from '../trust/trust-file.ts'
 import type { ClaimRow } from './checklist.ts'
 import {
@@ -21,10 +23,10 @@ import { decideVerdict, findRow } from './verdict.ts'
 
 const crypto = createNodeCrypto()
 
-function rowOf(played: PlaceScene, trusted = ''): ClaimRow {
+function rowOf(played: PlaceScene, trusted = '', dossier = placeDossier(played)): ClaimRow {
   const trust = parseTrustFile(crypto, utf8(`${played.scene.trustText}${trusted}`))
   const input = { crypto, trust, roots: played.roots, atMs: NOW_MS }
-  return findRow(decideVerdict(parseDossier(jsonBytes(placeDossier(played))), input), 'place')
+  return findRow(decideVerdict(parseDossier(jsonBytes(dossier)), input), 'place')
 }
 
 const resultOf = (row: ClaimRow, name: string) => row.checks.find((each) => each.name === `place/${name}`)?.result
@@ -96,4 +98,16 @@ test('an upstream that is called like the gateway is not the gateway', () => {
   const demand = { name: 'ours', match: { upstream: 'gateway' }, policy: PLACE_POLICY }
   const demanded = rowOf(played, `places: ${JSON.stringify([demand])}\n`)
   assert.equal(demanded.status, 'unproven', demanded.reason)
+})
+
+test('a revocation of something else, which the dossier carries, does not show that anybody looked', () => {
+  const played = buildPlaceScene()
+  const { log, operator } = played.scene
+  const what = { kind: 'device', ids: ['00'] } as const
+  const decoy = revocationStatement(crypto, { what, since: null, reason: 'none', source: 'none' })
+  const { index } = log.append(decoy, operator)
+  const dossier = placeDossier(played) as { readonly statements: readonly Json[] }
+  const row = rowOf(played, '', { ...dossier, statements: [...dossier.statements, log.bundle(index, log.size)] })
+  assert.equal(row.status, 'holds', row.reason)
+  assert.equal(resultOf(row, 'revocation'), 'not-checked')
 })

@@ -267,20 +267,16 @@ export function checkRevocations(list: Checklist, basis: PlaceBasis): readonly s
     ...(tlsCertificate === undefined ? [] : [{ use: 'tls-certificate' as const, sha256: tlsCertificate }]),
     ...(place.name === GATEWAY_PLACE ? [{ use: 'signing-key' as const, sha256: answer.keyId }] : []),
   ]
-  const carried = carriedRevocations(basis)
-  if (input.revocations === undefined && carried.length === 0) {
-    list.notChecked('revocation', 'no revocations were supplied')
-    return []
-  }
-  const about = [...(input.revocations ?? []), ...carried].filter((each) =>
+  // Who fills the dossier chooses what it carries: that takes away, and shows nothing of what it leaves out.
+  const about = [...(input.revocations ?? []), ...carriedRevocations(basis)].filter((each) =>
     concerns(each, answer.operator, { appraisal: repeated, keys }),
   )
   const byMs = loggedByMs(basis)
   const isEarlier = ({ since }: Revocation) => since !== null && byMs !== undefined && byMs < since
   const revoked = about.find((each) => !isEarlier(each))
-  if (revoked === undefined)
-    list.pass('revocation', 'nothing that it rests on was revoked for the time when it was logged')
-  else list.missing('revocation', describe(revoked), 'certificate/revoked')
+  if (revoked !== undefined) list.missing('revocation', describe(revoked), 'certificate/revoked')
+  else if (input.revocations === undefined) list.notChecked('revocation', 'no revocations were supplied')
+  else list.pass('revocation', 'nothing that it rests on was revoked for the time when it was logged')
   return about.filter(isEarlier).map((each) => `that it would be accepted later: ${describe(each)}`)
 }
 
