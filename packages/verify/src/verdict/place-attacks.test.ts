@@ -11,7 +11,9 @@ import { jsonBytes, NOW_MS } from '../fixture.testing.ts'
 import { sceneOpening } from '../scene.testing.ts'
 import { revocationStatement } from '../statement/revocation.ts'
 import { parseTrustFile } from '../trust/trust-file.ts'
-import type { ClaimRow } from './checklist.ts'
+import { Checklist, type ClaimRow } from './checklist.ts'
+import type { PlaceBasis } from './place-basis.ts'
+import { checkFreshness } from './place-checks.ts'
 import {
   buildPlaceScene,
   PLACE_POLICY,
@@ -110,4 +112,30 @@ test('a revocation of something else, which the dossier carries, does not show t
   const row = rowOf(played, '', { ...dossier, statements: [...dossier.statements, log.bundle(index, log.size)] })
   assert.equal(row.status, 'holds', row.reason)
   assert.equal(resultOf(row, 'revocation'), 'not-checked')
+})
+
+test('a challenge counts as the operator’s only where its appraisal says that it was', () => {
+  const row = rowOf(buildPlaceScene({ logged: { freshness: 'none' } }))
+  assert.equal(resultOf(row, 'freshness'), 'missing')
+  assert.equal(row.status, 'unproven')
+})
+
+test('a time that a GPU states does not show that the challenge of its processor was new', () => {
+  const notesOf = (items: readonly { readonly kind: string; readonly madeAtMs?: number }[]) => {
+    const inference = { endedAtMs: NOW_MS }
+    const basis = {
+      repeated: { freshness: 'nonce', items },
+      logged: { gatheredAtMs: NOW_MS, validUntilMs: NOW_MS },
+      chosen: { policy: { allow: [], maxAgeMs: 60_000 } },
+      place: { attempt: { startedAtMs: NOW_MS } },
+      time: { notBeforeMs: null },
+      answer: { inference },
+    }
+    return checkFreshness(new Checklist('place'), basis as unknown as PlaceBasis).join()
+  }
+  const gpu = { kind: 'nvidia-nras', madeAtMs: NOW_MS }
+  const open = /that the challenge was new/
+  assert.match(notesOf([{ kind: 'sev-snp' }]), open)
+  assert.match(notesOf([{ kind: 'sev-snp' }, gpu]), open)
+  assert.doesNotMatch(notesOf([{ kind: 'nitro', madeAtMs: NOW_MS }, { kind: 'nvidia-spdm' }]), open)
 })

@@ -6,6 +6,7 @@ import {
 } from '../attestation/answer-signature/appraise-answer-signature.ts'
 import type { FactName } from '../attestation/facts.ts'
 import { NO_FRESHNESS } from '../attestation/place-policy.ts'
+import { isTeeKind } from '../attestation/vocabulary.ts'
 import { parseCertificate } from '../attestation/x509/certificate.ts'
 import { equalBytes, toHex } from '../bytes/bytes.ts'
 import { CountersignError, type ErrorCode } from '../errors.ts'
@@ -239,7 +240,8 @@ export function checkFreshness(list: Checklist, basis: PlaceBasis): readonly str
   const times = repeated.items.flatMap(({ madeAtMs }) => madeAtMs ?? [])
   const isOld = repeated.freshness === 'none'
   const allowsOld = chosen.policy.allow.includes(NO_FRESHNESS)
-  const isSigned = repeated.freshness === 'signed-time' || times.length > 0
+  // A time of the processor's own: one of a GPU says nothing of the machine beside it.
+  const isSigned = repeated.items.every(({ kind, madeAtMs }) => madeAtMs !== undefined || !isTeeKind(kind))
   const madeAtMs = Math.min(logged.gatheredAtMs, ...times)
   const { startedAtMs } = place.attempt
   const ageMs = startedAtMs - madeAtMs
