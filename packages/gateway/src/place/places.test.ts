@@ -218,6 +218,7 @@ test('evidence for an older challenge is refused', async (context) => {
   assert.equal(appraisalsOf(gateway)[0]?.freshness, 'nonce')
   rig.machine.isReplaying = true
   await eventually(() => !isPlaceShown(gateway), 'the old evidence is refused', 3000)
+  await eventually(() => appraisalsOf(gateway).at(-1)?.outcome !== 'accepted', 'that is logged', 3000)
   const last = appraisalsOf(gateway).at(-1)
   assert.deepEqual([last?.outcome, last?.failed], ['refused', ['binding/key-bound']])
   assert.equal((await ask(gateway)).status, 503)
