@@ -122,7 +122,7 @@ test('a challenge counts as the operator’s only where its appraisal says that 
 
 test('a time that a GPU states does not show that the challenge of its processor was new', () => {
   const notesOf = (items: readonly { readonly kind: string; readonly madeAtMs?: number }[]) => {
-    const inference = { endedAtMs: NOW_MS }
+    const inference = { startedAtMs: NOW_MS, endedAtMs: NOW_MS }
     const basis = {
       repeated: { freshness: 'nonce', items },
       logged: { gatheredAtMs: NOW_MS, validUntilMs: NOW_MS },
@@ -138,4 +138,18 @@ test('a time that a GPU states does not show that the challenge of its processor
   assert.match(notesOf([{ kind: 'sev-snp' }]), open)
   assert.match(notesOf([{ kind: 'sev-snp' }, gpu]), open)
   assert.doesNotMatch(notesOf([{ kind: 'nitro', madeAtMs: NOW_MS }, { kind: 'nvidia-spdm' }]), open)
+})
+
+test('evidence is as old as the answer, whenever the attempt says that it began', () => {
+  const DAY_MS = 86_400_000
+  const then = NOW_MS - 30 * DAY_MS
+  const logged = { gatheredAtMs: then - 60_000, appraisedAtMs: then - 50_000, validUntilMs: then + 3_600_000 }
+  const old = rowOf(buildPlaceScene({ logged, attempt: { startedAtMs: then, endedAtMs: NOW_MS } }))
+  assert.equal(resultOf(old, 'freshness'), 'missing', old.reason)
+  const long = { attempt: { startedAtMs: then, endedAtMs: NOW_MS }, predicate: { startedAtMs: then } }
+  assert.equal(resultOf(rowOf(buildPlaceScene({ logged, ...long })), 'freshness'), 'missing')
+
+  const later = { gatheredAtMs: NOW_MS + DAY_MS, appraisedAtMs: NOW_MS + DAY_MS, validUntilMs: NOW_MS + 2 * DAY_MS }
+  const ahead = { startedAtMs: NOW_MS + DAY_MS, endedAtMs: NOW_MS + DAY_MS }
+  assert.equal(resultOf(rowOf(buildPlaceScene({ logged: later, attempt: ahead })), 'freshness'), 'missing')
 })

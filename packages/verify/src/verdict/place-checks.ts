@@ -172,11 +172,8 @@ function checkAnswerSignature(
 const OTHER_REQUEST = 'that the request which was signed is the one that was received: the operator changed it'
 
 /** Why a signature that checks is not about this answer: signed answers can be kept, and shown beside another one. */
-function whyOfAnother(
-  answer: RecordedAnswer,
-  { startedAtMs, endedAtMs }: Attempt,
-  { signedAtMs }: AnswerSignature,
-): string | undefined {
+function whyOfAnother(answer: RecordedAnswer, attempt: Attempt, { signedAtMs }: AnswerSignature): string | undefined {
+  const { startedAtMs, endedAtMs } = servedIn(answer, attempt)
   if (!isSameContent(answer, 'response-received', 'response-delivered')) {
     return 'what was signed is not shown to be what was delivered'
   }
@@ -234,6 +231,15 @@ function readSpki(certificate: Uint8Array): Uint8Array {
   }
 }
 
+/** An answer that takes longer is none that evidence from its beginning covers. */
+const MAX_ANSWER_MS = 24 * 60 * 60 * 1000
+
+/** When the place served, within the times of the answer itself: else an attempt could be as old as evidence that is shown again. */
+function servedIn({ inference }: RecordedAnswer, attempt: Attempt) {
+  const { startedAtMs: firstMs, endedAtMs } = inference
+  return { startedAtMs: Math.min(Math.max(attempt.startedAtMs, firstMs), endedAtMs), endedAtMs }
+}
+
 /** Whether the evidence was young enough when the answer began. */
 export function checkFreshness(list: Checklist, basis: PlaceBasis): readonly string[] {
   const { repeated, logged, chosen, place, time, answer } = basis
@@ -243,14 +249,14 @@ export function checkFreshness(list: Checklist, basis: PlaceBasis): readonly str
   // A time of the processor's own: one of a GPU says nothing of the machine beside it.
   const isSigned = repeated.items.every(({ kind, madeAtMs }) => madeAtMs !== undefined || !isTeeKind(kind))
   const madeAtMs = Math.min(logged.gatheredAtMs, ...times)
-  const { startedAtMs } = place.attempt
+  const { startedAtMs, endedAtMs } = servedIn(answer, place.attempt)
   const ageMs = startedAtMs - madeAtMs
-  const { endedAtMs } = answer.inference
   const why =
     (isOld && !allowsOld && `nothing shows when the evidence was made; a policy may allow that (${NO_FRESHNESS})`) ||
     (ageMs > chosen.policy.maxAgeMs &&
       `it was ${minutes(ageMs)} old, the policy allows ${minutes(chosen.policy.maxAgeMs)}`) ||
     (startedAtMs > logged.validUntilMs && `the appraisal was good until ${isoTime(logged.validUntilMs)}`) ||
+    (endedAtMs - startedAtMs > MAX_ANSWER_MS && 'the answer took more than a day, by the operator’s own word') ||
     (ageMs < -MAX_CLOCK_SKEW_MS && 'the evidence was made after the answer began') ||
     (time.notBeforeMs !== null &&
       time.notBeforeMs > endedAtMs + MAX_CLOCK_SKEW_MS &&
