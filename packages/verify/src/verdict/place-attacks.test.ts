@@ -153,3 +153,15 @@ test('evidence is as old as the answer, whenever the attempt says that it began'
   const ahead = { startedAtMs: NOW_MS + DAY_MS, endedAtMs: NOW_MS + DAY_MS }
   assert.equal(resultOf(rowOf(buildPlaceScene({ logged: later, attempt: ahead })), 'freshness'), 'missing')
 })
+
+test('registers of which a policy names no value are said: it may name the firmware alone', () => {
+  const open = (policy: Json) =>
+    rowOf(buildPlaceScene({ nitro: {}, ...(policy === null ? {} : { policy }) })).doesNotProve.join('\n')
+  const base = { tee: 'nitro', profile: 'countersign' }
+  const [pcr0, pcr1, pcr2] = ['10', '11', '12'].map((byte) => [byte.repeat(48)])
+  assert.match(open({ ...base, measurements: { pcr1: pcr1 ?? [] } }), /measured as pcr0, pcr2.* is what it should be/)
+  assert.doesNotMatch(
+    open({ ...base, measurements: { pcr0: pcr0 ?? [], pcr1: pcr1 ?? [], pcr2: pcr2 ?? [] } }),
+    /measured as .*pcr[012]\b/,
+  )
+})
