@@ -174,6 +174,7 @@ export {
 } from './misbehaviour/misbehaviour.ts'
 export { MISBEHAVIOUR_FORMAT, parseMisbehaviour } from './misbehaviour/proof-file.ts'
 export {
+  APPRAISAL_LIMITS,
   APPRAISAL_OUTCOMES,
   APPRAISAL_TYPE,
   type AppraisalOutcome,

@@ -114,18 +114,31 @@ async function askGateway(address: string, { nonce, evidenceOut }: FetchOptions)
   }
   const url = `${withoutSlash(address)}/attestation?nonce=${challenge}`
   let reply: Response
+  let body: Uint8Array
   try {
     reply = await fetch(url, { redirect: 'error', signal: AbortSignal.timeout(TIMEOUT_MS) })
-  } catch {
+    body = await readBounded(reply)
+  } catch (thrown) {
+    if (thrown instanceof CountersignError) throw thrown
     throw new CountersignError('gateway/unreachable', `${address}: no gateway answers there`)
   }
-  const body = new Uint8Array(await reply.arrayBuffer())
   if (!reply.ok) {
     throw new CountersignError('gateway/refused', `${address}: it gives no evidence (status ${reply.status})`)
   }
-  if (body.length > MAX_EVIDENCE_BYTES) throw new CountersignError('bytes/too-large', 'the evidence is too large')
   const evidence = parseEvidence(body)
   writeOutput(evidenceOut, body)
   print(`evidence for the challenge ${challenge}: ${evidenceOut}`)
   return evidence
+}
+
+/** Of a gateway that nobody trusts yet: no more than evidence can have is read. */
+async function readBounded({ body }: Response): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = []
+  let length = 0
+  for await (const chunk of body ?? []) {
+    length += chunk.length
+    if (length > MAX_EVIDENCE_BYTES) throw new CountersignError('bytes/too-large', 'the evidence is too large')
+    chunks.push(chunk)
+  }
+  return new Uint8Array(Buffer.concat(chunks))
 }

@@ -133,6 +133,36 @@ test('fetch asks a mirror for what the report needs, keeps it, and names what it
   assert.match(explained.stdout, /fail sev-snp\/chain/)
 })
 
+test('hexadecimal text of any length is read as such', async (context) => {
+  const { write } = filesOf(context)
+  const told = await countersign('attest', 'explain', write('long.txt', 'ab'.repeat(9_000_000)))
+  assert.equal(told.code, 2)
+  assert.match(told.stderr, /^evidence\/unsupported: /)
+})
+
+test('a gateway that sends evidence without end is not read to the end', async (context) => {
+  const { write } = filesOf(context)
+  let sent = 0
+  const server = createServer((_, reply) => {
+    const chunk = Buffer.alloc(1024 * 1024, ' ')
+    const go = () => {
+      while (!reply.destroyed && sent < 256 * chunk.length) {
+        sent += chunk.length
+        if (!reply.write(chunk)) return void reply.once('drain', go)
+      }
+      reply.end()
+    }
+    go()
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  context.after(() => server.close())
+  const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const told = await countersign('attest', 'fetch', address, '--out', write('out.json', ''))
+  assert.equal(told.code, 2)
+  assert.match(told.stderr, /^bytes\/too-large: /)
+  assert.ok(sent < 64 * 1024 * 1024, `${sent} bytes were sent`)
+})
+
 test('answers without a place are as they were, whatever became known', async (context) => {
   const write = temporaryFolder(context)
   const vector = JSON.parse(readFileSync(join(VECTORS, 'verdict', 'honest.json'), 'utf8'))

@@ -1,6 +1,7 @@
 /** One round: a fresh challenge, the evidence that answers it, the collateral that it needs, and what they show together. */
 import { randomBytes } from 'node:crypto'
 import {
+  APPRAISAL_LIMITS,
   type Appraisal,
   type AppraisalOutcome,
   type AppraisalPredicate,
@@ -152,7 +153,7 @@ function unavailable(reason: string, gatheredAtMs: number, nowMs: number): Round
   return { outcome: 'unavailable', reason, ...nothing, gatheredAtMs, appraisedAtMs: nowMs, validUntilMs: nowMs }
 }
 
-/** The statement's words for a round. */
+/** The statement's words for a round. What a place shows without end is cut, so that none can make a statement unreadable. */
 export function appraisalOf(
   { place, policy: { profile } }: AskedPlace,
   written: AppraisalPredicate['policy'],
@@ -160,17 +161,19 @@ export function appraisalOf(
   digests: { readonly evidence: string; readonly collateral: string } | undefined,
 ): AppraisalPredicate {
   const { outcome, appraisal, failed, shown, gatheredAtMs, appraisedAtMs, validUntilMs } = round
+  const certificate = shown === undefined ? undefined : toBase64(shown.der)
+  const hasRoom = certificate !== undefined && certificate.length <= APPRAISAL_LIMITS.certificateText
   return {
     place,
     policy: written,
     profile,
     outcome,
     facts: appraisal?.facts.map(({ name, status }) => ({ name, status })) ?? [],
-    keys: appraisal?.keys ?? [],
+    keys: appraisal?.keys.slice(0, APPRAISAL_LIMITS.keys) ?? [],
     freshness: appraisal?.freshness ?? 'none',
     ...digests,
-    ...(shown === undefined ? {} : { tlsCertificate: toBase64(shown.der) }),
-    failed,
+    ...(hasRoom ? { tlsCertificate: certificate } : {}),
+    failed: [...new Set(failed)].slice(0, APPRAISAL_LIMITS.failed),
     gatheredAtMs,
     appraisedAtMs: Math.max(gatheredAtMs, appraisedAtMs),
     validUntilMs,

@@ -7,17 +7,25 @@ import type { Acceptance } from './place-state.ts'
 /** What is known of a place at this moment: a look-up, no more. */
 export interface PlaceStanding {
   readonly onFailure: 'refuse' | 'flag'
+  /** Whether answers come from a server that shows a certificate, as the gateway's own engines do not. */
+  readonly isServer: boolean
   /** Its acceptance, while it is current. */
   acceptance(): Acceptance | undefined
 }
 
 /**
  * Stands between whoever sends and the upstream, so that there is no other way to it. With `refuse`, a request goes to the
- * attested server or to none. With `flag` it goes in any case, and the answer is covered when it came from there.
+ * attested server or to none: none is, where the evidence binds no key of connections. With `flag` it goes in any case, and the answer
+ * is covered when it came from there, or may be signed by a key that is bound.
  */
 export function guardUpstream(upstream: Upstream, standing: PlaceStanding): Upstream {
   const { name, kind, origin, served, answerSignature } = upstream
   const mustBeShown = standing.onFailure === 'refuse'
+  const isTied = ({ tls }: Acceptance) => !standing.isServer || tls !== undefined
+  const current = () => {
+    const acceptance = standing.acceptance()
+    return acceptance === undefined || !mustBeShown || isTied(acceptance) ? acceptance : undefined
+  }
   return {
     name,
     kind,
@@ -28,16 +36,16 @@ export function guardUpstream(upstream: Upstream, standing: PlaceStanding): Upst
       return upstream.circuit
     },
     get isWithheld() {
-      return mustBeShown && standing.acceptance() === undefined
+      return mustBeShown && current() === undefined
     },
     async send(request) {
-      const acceptance = standing.acceptance()
+      const acceptance = current()
       if (acceptance === undefined) {
         if (mustBeShown) throw notShown(name)
         return await upstream.send(request)
       }
       const answer = await upstream.send(mustBeShown ? { ...request, attested: acceptance.tls } : request)
-      return covered(answer, acceptance)
+      return isTied(acceptance) || answerSignature !== undefined ? covered(answer, acceptance) : answer
     },
     close: () => upstream.close(),
   }

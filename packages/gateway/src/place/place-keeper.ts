@@ -38,12 +38,16 @@ export interface KeeperOptions extends Pick<PlaceConfig, 'written' | 'onFailure'
   readonly tools: KeeperTools
 }
 
+const NO_SERVER =
+  'its evidence binds no key of connections, so nothing shows where a request would go, and none is sent'
+
 /** A round that takes longer is given up. */
 const ROUND_MS = 60_000
 
 export class PlaceKeeper implements PlaceStanding {
   readonly name: string
   readonly onFailure: PlaceConfig['onFailure']
+  readonly isServer: boolean
   readonly #options: KeeperOptions
   readonly #closing = new AbortController()
   #state: PlaceState = NOTHING_SHOWN
@@ -54,6 +58,7 @@ export class PlaceKeeper implements PlaceStanding {
   constructor(options: KeeperOptions) {
     this.name = options.asked.place.name
     this.onFailure = options.onFailure
+    this.isServer = options.isServer
     this.#options = options
   }
 
@@ -144,7 +149,11 @@ export class PlaceKeeper implements PlaceStanding {
   #say({ outcome, reason }: Round, wasShown: boolean): void {
     const { notices } = this.#options.tools
     if (outcome !== 'accepted') notices.error(`place ${this.name}: ${outcome}: ${reason}`)
-    else if (!wasShown && this.acceptance() !== undefined) notices.info(`place ${this.name}: accepted: ${reason}`)
+    else if (!wasShown && this.acceptance() !== undefined) {
+      notices.info(`place ${this.name}: accepted: ${reason}`)
+      const isTied = !this.isServer || this.acceptance()?.tls !== undefined
+      if (!isTied && this.onFailure === 'refuse') notices.error(`place ${this.name}: ${NO_SERVER}`)
+    }
   }
 
   #nowMs(): number {

@@ -52,11 +52,11 @@ export interface AppraisalPredicate {
   readonly validUntilMs: number
 }
 
+/** What a statement has room for; what a place shows beyond that, its writer leaves out. */
+export const APPRAISAL_LIMITS = { keys: 16, failed: 256, certificateText: 16_384 } as const
+
 const NAME = { maxLength: 128, pattern: /^[!-~]+$/ }
 const ORIGIN = { maxLength: 256, pattern: /^(embedded|https?:\/\/[A-Za-z0-9.:[\]_-]+)$/ }
-const MAX_KEYS = 16
-const MAX_FAILED = 256
-const MAX_CERTIFICATE_TEXT = 16_384
 const MAX_TIME_MS = 8_640_000_000_000_000
 
 /**
@@ -90,12 +90,14 @@ export function parseAppraisal(statement: Statement): AppraisalPredicate {
     profile: fields.text('profile', NAME),
     outcome: fields.oneOf('outcome', APPRAISAL_OUTCOMES),
     facts: fields.list('facts', FACTS.length, readFact),
-    keys: fields.list('keys', MAX_KEYS, readBoundKey),
+    keys: fields.list('keys', APPRAISAL_LIMITS.keys, readBoundKey),
     freshness: fields.oneOf('freshness', FRESHNESS_KINDS),
     ...optionalField('evidence', fields, () => fields.hex('evidence', 32)),
     ...optionalField('collateral', fields, () => fields.hex('collateral', 32)),
-    ...optionalField('tlsCertificate', fields, () => toBase64(fields.base64('tlsCertificate', MAX_CERTIFICATE_TEXT))),
-    failed: fields.list('failed', MAX_FAILED, (item, path) => readText(item, path, NAME)),
+    ...optionalField('tlsCertificate', fields, () =>
+      toBase64(fields.base64('tlsCertificate', APPRAISAL_LIMITS.certificateText)),
+    ),
+    failed: fields.list('failed', APPRAISAL_LIMITS.failed, (item, path) => readText(item, path, NAME)),
     gatheredAtMs: fields.integer('gatheredAtMs', 0, MAX_TIME_MS),
     appraisedAtMs: fields.integer('appraisedAtMs', 0, MAX_TIME_MS),
     validUntilMs: fields.integer('validUntilMs', 0, MAX_TIME_MS),

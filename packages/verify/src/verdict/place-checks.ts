@@ -1,19 +1,23 @@
 /** The checks of `place`, from an appraisal that was made again. Each adds what a reader should know beside it. */
+import type { AnswerSignature } from '../attestation/answer-signature/answer-signature.ts'
 import {
   type AppraisedSignature,
   appraiseAnswerSignature,
 } from '../attestation/answer-signature/appraise-answer-signature.ts'
 import type { FactName } from '../attestation/facts.ts'
 import { NO_FRESHNESS } from '../attestation/place-policy.ts'
+import { isTeeKind } from '../attestation/vocabulary.ts'
 import { parseCertificate } from '../attestation/x509/certificate.ts'
-import { toHex } from '../bytes/bytes.ts'
+import { equalBytes, toHex } from '../bytes/bytes.ts'
 import { CountersignError, type ErrorCode } from '../errors.ts'
 import { MAX_CLOCK_SKEW_MS } from '../independence/confirmation.ts'
 import { tlsCertificateOf } from '../statement/appraisal.ts'
 import type { BoundKey } from '../statement/bound-key.ts'
+import type { Attempt, CommittedSubject } from '../statement/inference.ts'
 import { parseRevocation, REVOCATION_TYPE } from '../statement/revocation.ts'
 import { GATEWAY_PLACE } from '../statement/served-place.ts'
 import type { Checklist } from './checklist.ts'
+import type { RecordedAnswer } from './evidence.ts'
 import type { PlaceBasis } from './place-basis.ts'
 import { isoTime } from './place-words.ts'
 import { concerns, type Revocation } from './revocation.ts'
@@ -125,7 +129,7 @@ export function checkServingKey(list: Checklist, basis: PlaceBasis): ServingKey 
     return { isOperatorsWord: false, notes: [] }
   }
   const signed = checkAnswerSignature(list, basis)
-  if (signed?.signed !== undefined) {
+  if (signed !== undefined) {
     list.pass('serving-key', signed.reason)
     return { isOperatorsWord: false, notes: signed.doesNotProve }
   }
@@ -139,8 +143,8 @@ export function checkServingKey(list: Checklist, basis: PlaceBasis): ServingKey 
 /** The provider's own signature on the answer, where the dossier opens it. One that does not check takes nothing away. */
 function checkAnswerSignature(
   list: Checklist,
-  { answer, input, repeated }: PlaceBasis,
-): AppraisedSignature | undefined {
+  { answer, input, repeated, place }: PlaceBasis,
+): Pick<AppraisedSignature, 'reason' | 'doesNotProve'> | undefined {
   const [file, request, response] = (['provider-signature', 'request-sent', 'response-received'] as const).map(
     (subject) => answer.content.get(subject),
   )
@@ -149,10 +153,41 @@ function checkAnswerSignature(
     list.notChecked('answer-signature', 'the dossier does not open the request and the answer that were signed')
     return undefined
   }
-  const signed = appraiseAnswerSignature(input.crypto, repeated.keys, { request, response }, file)
-  if (signed.signed === undefined) list.notChecked('answer-signature', signed.reason)
-  else list.pass('answer-signature', signed.reason)
-  return signed
+  const { signed, reason, doesNotProve } = appraiseAnswerSignature(
+    input.crypto,
+    repeated.keys,
+    { request, response },
+    file,
+  )
+  const open = signed === undefined ? reason : whyOfAnother(answer, place.attempt, signed)
+  if (open !== undefined) {
+    list.notChecked('answer-signature', open)
+    return undefined
+  }
+  list.pass('answer-signature', reason)
+  const isAsked = isSameContent(answer, 'request-received', 'request-sent')
+  return { reason, doesNotProve: isAsked ? doesNotProve : [...doesNotProve, OTHER_REQUEST] }
+}
+
+const OTHER_REQUEST = 'that the request which was signed is the one that was received: the operator changed it'
+
+/** Why a signature that checks is not about this answer: signed answers can be kept, and shown beside another one. */
+function whyOfAnother(answer: RecordedAnswer, attempt: Attempt, { signedAtMs }: AnswerSignature): string | undefined {
+  const { startedAtMs, endedAtMs } = servedIn(answer, attempt)
+  if (!isSameContent(answer, 'response-received', 'response-delivered')) {
+    return 'what was signed is not shown to be what was delivered'
+  }
+  const isThen =
+    signedAtMs === undefined ||
+    (signedAtMs >= startedAtMs - MAX_CLOCK_SKEW_MS && signedAtMs <= endedAtMs + MAX_CLOCK_SKEW_MS)
+  return isThen ? undefined : `it was signed at ${isoTime(signedAtMs)}, when this answer did not come about`
+}
+
+/** Whether two commitments are shown to be to the same bytes. */
+function isSameContent({ inference, content }: RecordedAnswer, a: CommittedSubject, b: CommittedSubject): boolean {
+  if (inference.commitments[a] === inference.commitments[b]) return true
+  const [one, other] = [content.get(a), content.get(b)]
+  return one !== undefined && other !== undefined && equalBytes(one, other)
 }
 
 function requireSigningKey(keys: readonly BoundKey[], keyId: string): void {
@@ -196,22 +231,32 @@ function readSpki(certificate: Uint8Array): Uint8Array {
   }
 }
 
+/** An answer that takes longer is none that evidence from its beginning covers. */
+const MAX_ANSWER_MS = 24 * 60 * 60 * 1000
+
+/** When the place served, within the times of the answer itself: else an attempt could be as old as evidence that is shown again. */
+function servedIn({ inference }: RecordedAnswer, attempt: Attempt) {
+  const { startedAtMs: firstMs, endedAtMs } = inference
+  return { startedAtMs: Math.min(Math.max(attempt.startedAtMs, firstMs), endedAtMs), endedAtMs }
+}
+
 /** Whether the evidence was young enough when the answer began. */
 export function checkFreshness(list: Checklist, basis: PlaceBasis): readonly string[] {
   const { repeated, logged, chosen, place, time, answer } = basis
   const times = repeated.items.flatMap(({ madeAtMs }) => madeAtMs ?? [])
   const isOld = repeated.freshness === 'none'
   const allowsOld = chosen.policy.allow.includes(NO_FRESHNESS)
-  const isSigned = repeated.freshness === 'signed-time' || times.length > 0
+  // A time of the processor's own: one of a GPU says nothing of the machine beside it.
+  const isSigned = repeated.items.every(({ kind, madeAtMs }) => madeAtMs !== undefined || !isTeeKind(kind))
   const madeAtMs = Math.min(logged.gatheredAtMs, ...times)
-  const { startedAtMs } = place.attempt
+  const { startedAtMs, endedAtMs } = servedIn(answer, place.attempt)
   const ageMs = startedAtMs - madeAtMs
-  const { endedAtMs } = answer.inference
   const why =
     (isOld && !allowsOld && `nothing shows when the evidence was made; a policy may allow that (${NO_FRESHNESS})`) ||
     (ageMs > chosen.policy.maxAgeMs &&
       `it was ${minutes(ageMs)} old, the policy allows ${minutes(chosen.policy.maxAgeMs)}`) ||
     (startedAtMs > logged.validUntilMs && `the appraisal was good until ${isoTime(logged.validUntilMs)}`) ||
+    (endedAtMs - startedAtMs > MAX_ANSWER_MS && 'the answer took more than a day, by the operator’s own word') ||
     (ageMs < -MAX_CLOCK_SKEW_MS && 'the evidence was made after the answer began') ||
     (time.notBeforeMs !== null &&
       time.notBeforeMs > endedAtMs + MAX_CLOCK_SKEW_MS &&
@@ -230,20 +275,16 @@ export function checkRevocations(list: Checklist, basis: PlaceBasis): readonly s
     ...(tlsCertificate === undefined ? [] : [{ use: 'tls-certificate' as const, sha256: tlsCertificate }]),
     ...(place.name === GATEWAY_PLACE ? [{ use: 'signing-key' as const, sha256: answer.keyId }] : []),
   ]
-  const carried = carriedRevocations(basis)
-  if (input.revocations === undefined && carried.length === 0) {
-    list.notChecked('revocation', 'no revocations were supplied')
-    return []
-  }
-  const about = [...(input.revocations ?? []), ...carried].filter((each) =>
+  // Who fills the dossier chooses what it carries: that takes away, and shows nothing of what it leaves out.
+  const about = [...(input.revocations ?? []), ...carriedRevocations(basis)].filter((each) =>
     concerns(each, answer.operator, { appraisal: repeated, keys }),
   )
   const byMs = loggedByMs(basis)
   const isEarlier = ({ since }: Revocation) => since !== null && byMs !== undefined && byMs < since
   const revoked = about.find((each) => !isEarlier(each))
-  if (revoked === undefined)
-    list.pass('revocation', 'nothing that it rests on was revoked for the time when it was logged')
-  else list.missing('revocation', describe(revoked), 'certificate/revoked')
+  if (revoked !== undefined) list.missing('revocation', describe(revoked), 'certificate/revoked')
+  else if (input.revocations === undefined) list.notChecked('revocation', 'no revocations were supplied')
+  else list.pass('revocation', 'nothing that it rests on was revoked for the time when it was logged')
   return about.filter(isEarlier).map((each) => `that it would be accepted later: ${describe(each)}`)
 }
 

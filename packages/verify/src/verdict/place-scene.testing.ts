@@ -58,6 +58,8 @@ export interface PlaceOptions {
   readonly isNamed?: boolean
   /** Whether the answer came through an upstream whose key of connections is bound, instead of the gateway's own models. */
   readonly isUpstream?: boolean
+  /** An upstream of this name answers instead, with the evidence of the gateway itself. */
+  readonly upstreamCalled?: string
   /** SHA-256 of the key that signs the upstream's answers, where its evidence binds one. */
   readonly signing?: Uint8Array
   readonly attempt?: Partial<InferencePredicate['attempts'][number]>
@@ -180,15 +182,24 @@ const UPSTREAM_PLACE = { name: 'provider', origin: 'https://api.example.org' }
 function playedOptions(options: PlaceOptions, policy: Json, appraisal: string) {
   const named = options.isNamed === false ? {} : { appraisal }
   const place = policy === null ? {} : { place: { policy, onFailure: 'flag' as const } }
-  if (options.isUpstream !== true) {
+  const { isUpstream, upstreamCalled: name = UPSTREAM_PLACE.name } = options
+  if (isUpstream !== true && options.upstreamCalled === undefined) {
     const attempts = [{ ...OWN_ATTEMPT, ...options.attempt }]
     return { predicate: { ...named, attempts, ...options.predicate }, deployment: place }
   }
-  const upstream: ServedUpstream = { ...UPSTREAM_PLACE, kind: 'openai', model: 'large-1', weight: 1, rank: 0, ...place }
+  const upstream: ServedUpstream = {
+    ...UPSTREAM_PLACE,
+    name,
+    kind: 'openai',
+    model: 'large-1',
+    weight: 1,
+    rank: 0,
+    ...place,
+  }
   const attempts = [
     {
       ...OWN_ATTEMPT,
-      upstream: 'provider',
+      upstream: name,
       model: 'large-1',
       tlsCertificate: sha256Hex(TLS_CERTIFICATE),
       ...options.attempt,

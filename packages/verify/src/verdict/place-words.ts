@@ -9,6 +9,8 @@ const WHO_TOUCHES = 'that nobody with the machine in hand broke it: who can touc
 const WHO_HOLDS_KEY =
   'that the bound key is nowhere else: the code that was measured decides whether it can leave the machine'
 const MAX_NOTES = 3
+/** Nothing was measured there, or the register is for other uses. */
+const UNUSED = /^(0*|f*)$/
 const MAX_DATE_MS = 8_640_000_000_000_000
 
 /** Kinds that are a service's word on evidence that it alone saw. */
@@ -64,13 +66,25 @@ export function trustedFor(
 }
 
 /** What stays open whatever the facts are. */
-export function nextToFacts({ repeated }: PlaceBasis): readonly string[] {
+export function nextToFacts({ repeated, chosen }: PlaceBasis): readonly string[] {
   return [
     NOT_WHERE,
+    ...unnamedRegisters(repeated, chosen),
     ...(repeated.physicalTrust === 'unknown' ? [WHO_TOUCHES] : []),
     ...(repeated.keys.length > 0 ? [WHO_HOLDS_KEY] : []),
     ...repeated.doesNotProve,
   ]
+}
+
+/** Registers of which the policy names no value. One that names the firmware alone looks strict, and lets any program run on it. */
+function unnamedRegisters({ items }: PlaceBasis['repeated'], { policy }: PlaceBasis['chosen']): readonly string[] {
+  const measured = items
+    .filter(({ kind }) => isTeeKind(kind))
+    .flatMap(({ measurements }) => Object.entries(measurements))
+  const open = measured.filter(([name, value]) => policy.measurements[name] === undefined && !UNUSED.test(value))
+  const names = [...new Set(open.map(([name]) => name))]
+  if (names.length === 0) return []
+  return [`that what was measured as ${names.join(', ')} is what it should be: the policy names no value of it`]
 }
 
 /** A time for people. One that a witness or a caller gives may lie beyond what a date can be. */

@@ -172,8 +172,8 @@ function appraiseAt(
 ): Appraisal {
   const { crypto, memory, roots } = input
   const { policy } = chosen
-  // The operator's own challenge, by its own word: whether that makes the evidence new, the check of freshness says.
-  const nonce = evidence.nonce.length > 0 ? evidence.nonce : undefined
+  // The operator's own challenge, where its appraisal says that it was: whether that makes the evidence new, freshness says.
+  const nonce = logged.freshness === 'nonce' && evidence.nonce.length > 0 ? evidence.nonce : undefined
   const appraise = () =>
     appraiseEvidence(evidence, {
       ...{ crypto, atMs, collateral, policy, nonce, memory },

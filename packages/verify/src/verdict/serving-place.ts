@@ -29,7 +29,7 @@ export interface ChosenPolicy {
 /**
  * The place of the attempt that answered.
  *
- * @throws {CountersignError} `place/not-shown` where none did, or the manifest does not name it
+ * @throws {CountersignError} `place/not-shown` where none did, or the manifest does not name it, or calls it like the gateway
  */
 export function findServingPlace(inference: Inference, manifest: DeploymentPredicate): ServingPlace {
   const attempt = inference.attempts.findLast(({ outcome }) => outcome === 'answered')
@@ -47,6 +47,9 @@ export function findServingPlace(inference: Inference, manifest: DeploymentPredi
       ? manifest.models.some(({ engine }) => engine.name === attempt.upstream)
       : upstream.kind === 'llama'
   if (isOwn) return { name: GATEWAY_PLACE, origin: 'embedded', demanded: manifest.place, attempt }
+  if (upstream?.name === GATEWAY_PLACE) {
+    throw new CountersignError('place/not-shown', 'the manifest calls an upstream like the gateway’s own place')
+  }
   if (upstream !== undefined) {
     return { name: upstream.name, origin: upstream.origin, demanded: upstream.place, attempt }
   }
