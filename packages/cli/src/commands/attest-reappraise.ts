@@ -35,7 +35,7 @@ type FileResult =
 
 const EXAMPLES = `
 A revocation is the receipt of a statement (see spec/revocation.md), by a party whose revocations your trust file lets count.
-Evidence that the log dates before a compromise keeps its grade; other evidence falls. That a machine was retired, or that a
+Answers that the log dates before a compromise keep their grade; other answers fall. That a machine was retired, or that a
 certificate ran out since, changes nothing.
 
 Examples:

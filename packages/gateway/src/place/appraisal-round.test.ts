@@ -5,12 +5,14 @@ import {
   appraisalStatement,
   type BoundKey,
   createMemory,
+  type EvidenceItem,
   formatStatement,
   parseAppraisal,
   parseStatement,
   readPlacePolicy,
 } from '@countersign/verify'
 import { createNodeCrypto } from '@countersign/verify/crypto/node'
+import { SNP_AT, snpEvidence } from '@countersign/verify/testing'
 import { type AskedPlace, appraisalOf, runRound } from './appraisal-round.ts'
 import { rigPolicy } from './place-scene.testing.ts'
 
@@ -31,8 +33,12 @@ function askedFor(items: number, der: Uint8Array): AskedPlace {
   }
 }
 
-async function roundOf(asked: AskedPlace) {
-  const collateral = { fetch: async () => ({ bundle: { items: [] }, missing: [] }) }
+async function roundOf(asked: AskedPlace, needed: unknown[] = []) {
+  const fetch = async (needs: readonly unknown[]) => {
+    needed.push(...needs)
+    return { bundle: { items: [] }, missing: [] }
+  }
+  const collateral = { fetch }
   const tools = { crypto, collateral, memory: createMemory(), nowMs: Date.now, roots: undefined }
   return await runRound(asked, tools, new AbortController().signal)
 }
@@ -59,4 +65,16 @@ test('whatever a place shows, what is logged of it can be read', async () => {
   assert.equal(logged(asked, many).keys.length, 16)
   const short = askedFor(1, new Uint8Array(12_288))
   assert.equal(logged(short, await roundOf(short)).tlsCertificate?.length, 16_384)
+})
+
+test('a place cannot send the gateway to the makers of hardware for the chips of the whole world', async () => {
+  const chip = (i: number): EvidenceItem => ({
+    kind: 'sev-snp',
+    content: snpEvidence({ edit: (report) => report.fill(i + 1, SNP_AT.chipId, SNP_AT.chipId + 64) }).item.content,
+  })
+  const asked = askedFor(0, new Uint8Array(9))
+  const evidence = { profile: 'tinfoil', items: Array.from({ length: 32 }, (_, i) => chip(i)), beside: {} } as const
+  const needed: unknown[] = []
+  await roundOf({ ...asked, gather: async (nonce) => ({ evidence: { ...evidence, nonce }, shown: undefined }) }, needed)
+  assert.ok(needed.length >= 1 && needed.length <= 4, String(needed.length))
 })

@@ -69,6 +69,8 @@ export interface Round {
 
 /** No check of the verifier: that evidence is new is for whoever made the challenge to say. */
 const FRESHNESS_CHECK = 'place/freshness'
+/** A processor of two possible products, and tokens of its services. */
+const MAX_NEEDS = 4
 const MAX_SECONDS = 253_402_300_799
 
 /** Never rejects for what a place or a maker does. */
@@ -80,7 +82,9 @@ export async function runRound(asked: AskedPlace, tools: RoundTools, signal: Abo
     const file = utf8(JSON.stringify(formatEvidence(evidence)))
     // As whoever is given the file will read it.
     const read = parseEvidence(file)
-    const { bundle } = await tools.collateral.fetch(collateralNeeds(read), signal)
+    // What a place says that it needs is asked of others: no more than one machine can need.
+    const needs = [...new Map(collateralNeeds(read).map((need) => [JSON.stringify(need), need])).values()]
+    const { bundle } = await tools.collateral.fetch(needs.slice(0, MAX_NEEDS), signal)
     const collateral = utf8(JSON.stringify(formatCollateral({ items: [...collateralAlong(read), ...bundle.items] })))
     const appraisedAtMs = tools.nowMs()
     const { crypto, memory, roots } = tools

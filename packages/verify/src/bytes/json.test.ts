@@ -52,6 +52,8 @@ test('size and depth are bounded, to the byte and to the level', () => {
   assert.deepEqual(parse('[[[1,23]]]', limits), [[[1, 23]]])
   assert.throws(() => parse('[[[1,234]]]', limits), { code: 'bytes/too-large' })
   assert.throws(() => parse('[[[[1]]]]', limits), { code: 'json/too-deep' })
+  // Seen before the text is parsed, which takes its time.
+  assert.throws(() => parse('['.repeat(9), limits), { code: 'json/too-deep' })
   assert.throws(() => parse(`[${' '.repeat(PAYLOAD_LIMITS.maxBytes)}]`, PAYLOAD_LIMITS), { code: 'bytes/too-large' })
 })
 

@@ -178,6 +178,8 @@ revokers: [auditor]
   assert.deepEqual(revokers, ['auditor'])
   assert.deepEqual(parse(trustText).places, [])
   assert.deepEqual(parse(trustText).revokers, ['auditor', 'publisher', 'operator'])
+  // An operator's word counts for its own answers alone: that of one which is an auditor too must not.
+  assert.deepEqual(parse(`${trustText}revokers: [operator, auditor]\n`).revokers, ['auditor', 'operator'])
   const any = parse(`${trustText}places: [{ name: any, ${NITRO} }]\n`).places
   assert.equal(findPlaceDemand(any, { deployment: 'x', upstream: 'y' })?.name, 'any')
 })

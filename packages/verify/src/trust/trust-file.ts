@@ -179,7 +179,8 @@ function readTrust(crypto: Crypto, value: Json): Trust {
     minimumOwners: minimumOwners ?? DEFAULT_MINIMUM_OWNERS,
     perOwner: perOwner ?? DEFAULT_PER_OWNER,
     places: places ?? [],
-    revokers: revokers ?? REVOKER_ROLES,
+    // In that order, whatever the file's: the word of an operator that is an auditor as well counts as an auditor's.
+    revokers: REVOKER_ROLES.filter((role) => revokers === undefined || revokers.includes(role)),
   }
 }
 

@@ -13,7 +13,7 @@ import { revocationStatement } from '../statement/revocation.ts'
 import { parseTrustFile } from '../trust/trust-file.ts'
 import { Checklist, type ClaimRow } from './checklist.ts'
 import type { PlaceBasis } from './place-basis.ts'
-import { checkFreshness } from './place-checks.ts'
+import { checkFreshness, checkRevocations } from './place-checks.ts'
 import {
   buildPlaceScene,
   PLACE_POLICY,
@@ -164,4 +164,26 @@ test('registers of which a policy names no value are said: it may name the firmw
     open({ ...base, measurements: { pcr0: pcr0 ?? [], pcr1: pcr1 ?? [], pcr2: pcr2 ?? [] } }),
     /measured as .*pcr[012]\b/,
   )
+})
+
+test('a revocation is about answers that came after it, however old the evidence that they name', () => {
+  const resultAt = (notAfterMs: number | null) => {
+    const what = { kind: 'key', key: { use: 'ed25519', publicKey: '00' } } as const
+    const by = { name: 'Example Auditor' }
+    const basis = {
+      input: { revocations: [{ what, since: NOW_MS, reason: 'leaked', source: '', by, role: 'auditor' }] },
+      answer: { operator: { name: 'Example Operator' }, linked: { ofType: () => [] } },
+      repeated: { keys: [what.key], items: [] },
+      place: { name: 'provider', attempt: {} },
+      loggedBy: { timeSeconds: NOW_MS / 1000 - 60, witnesses: ['a'] },
+      time: { notAfterMs },
+    }
+    const list = new Checklist('place')
+    const notes = checkRevocations(list, basis as unknown as PlaceBasis)
+    const { checks } = list.row({ grade: 'hardware-attested', reason: '' }, { basis: [], trusts: [], doesNotProve: [] })
+    return [checks[0]?.result, notes.length]
+  }
+  assert.deepEqual(resultAt(NOW_MS - 1), ['pass', 1])
+  assert.deepEqual(resultAt(NOW_MS + 60_000), ['missing', 0])
+  assert.deepEqual(resultAt(null), ['missing', 0])
 })

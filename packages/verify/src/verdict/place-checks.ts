@@ -269,7 +269,7 @@ export function checkFreshness(list: Checklist, basis: PlaceBasis): readonly str
 
 /** Revocations that were supplied, or that the dossier carries, against what the evidence rests on. */
 export function checkRevocations(list: Checklist, basis: PlaceBasis): readonly string[] {
-  const { input, answer, repeated, place } = basis
+  const { input, answer, repeated, place, time } = basis
   const { tlsCertificate } = place.attempt
   const keys: readonly BoundKey[] = [
     ...(tlsCertificate === undefined ? [] : [{ use: 'tls-certificate' as const, sha256: tlsCertificate }]),
@@ -279,12 +279,13 @@ export function checkRevocations(list: Checklist, basis: PlaceBasis): readonly s
   const about = [...(input.revocations ?? []), ...carriedRevocations(basis)].filter((each) =>
     concerns(each, answer.operator, { appraisal: repeated, keys }),
   )
-  const byMs = loggedByMs(basis)
-  const isEarlier = ({ since }: Revocation) => since !== null && byMs !== undefined && byMs < since
+  // By when the answer was seen, not its evidence: what was sound when it was appraised may have been broken when it served.
+  const { notAfterMs } = time
+  const isEarlier = ({ since }: Revocation) => since !== null && notAfterMs !== null && notAfterMs < since
   const revoked = about.find((each) => !isEarlier(each))
   if (revoked !== undefined) list.missing('revocation', describe(revoked), 'certificate/revoked')
   else if (input.revocations === undefined) list.notChecked('revocation', 'no revocations were supplied')
-  else list.pass('revocation', 'nothing that it rests on was revoked for the time when it was logged')
+  else list.pass('revocation', 'nothing that it rests on was revoked for the time of the answer')
   return about.filter(isEarlier).map((each) => `that it would be accepted later: ${describe(each)}`)
 }
 
