@@ -35,7 +35,9 @@ export function parseJson(bytes: Uint8Array, limits: JsonLimits): Json {
     throw new CountersignError('bytes/too-large', `the JSON text has ${bytes.length} bytes, at most ${limits.maxBytes}`)
   }
   const text = parseUtf8(bytes)
-  const { members, separators } = countMarks(text)
+  const { members, separators, depth } = countMarks(text)
+  // Before the text is parsed: of brackets alone the parser makes a value each, in seconds and gigabytes.
+  if (depth > limits.maxDepth) throw new CountersignError('json/too-deep', 'the JSON text is nested too deeply')
   if (separators > MAX_VALUES) {
     throw new CountersignError('bytes/too-large', `the JSON text has more than ${MAX_VALUES} values`)
   }
@@ -45,23 +47,21 @@ export function parseJson(bytes: Uint8Array, limits: JsonLimits): Json {
   } catch {
     throw new CountersignError('json/malformed', 'the text is not JSON')
   }
-  const kept = countKeys(value, limits.maxDepth)
-  if (members !== kept) {
+  if (members !== countKeys(value)) {
     throw new CountersignError('json/duplicate-key', 'an object has the same key twice')
   }
   return value
 }
 
-/** Keys in the parsed value: what is left after `JSON.parse` dropped duplicates. */
-function countKeys(value: Json, depthLeft: number): number {
+/** Keys in the parsed value, whose depth is limited by then: what is left after `JSON.parse` dropped duplicates. */
+function countKeys(value: Json): number {
   if (value === null || typeof value !== 'object') return 0
-  if (depthLeft === 0) throw new CountersignError('json/too-deep', 'the JSON text is nested too deeply')
   let keys = 0
   if (Array.isArray(value)) {
-    for (const item of value) keys += countKeys(item, depthLeft - 1)
+    for (const item of value) keys += countKeys(item)
     return keys
   }
-  for (const item of Object.values(value)) keys += 1 + countKeys(item, depthLeft - 1)
+  for (const item of Object.values(value)) keys += 1 + countKeys(item)
   return keys
 }
 
@@ -69,21 +69,29 @@ const QUOTE = 0x22
 const BACKSLASH = 0x5c
 const COLON = 0x3a
 const COMMA = 0x2c
+const OPEN_BRACE = 0x7b
+const CLOSE_BRACE = 0x7d
+const OPEN_BRACKET = 0x5b
+const CLOSE_BRACKET = 0x5d
 
 /**
  * Members in the text: in valid JSON each has one colon outside strings. So more members than keys means that a key
- * came twice, whatever way it was escaped.
+ * came twice, whatever way it was escaped. `depth` is how many objects and arrays are inside one another at most.
  */
-function countMarks(text: string): { readonly members: number; readonly separators: number } {
+function countMarks(text: string): { readonly members: number; readonly separators: number; readonly depth: number } {
   let members = 0
   let separators = 0
+  let open = 0
+  let depth = 0
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i)
     if (code === COLON) members++
     else if (code === COMMA) separators++
     else if (code === QUOTE) i = endOfString(text, i)
+    else if (code === OPEN_BRACE || code === OPEN_BRACKET) depth = Math.max(depth, ++open)
+    else if (code === CLOSE_BRACE || code === CLOSE_BRACKET) open--
   }
-  return { members, separators }
+  return { members, separators, depth }
 }
 
 /** Index of the quote that ends the string whose opening quote is at `start`. */
@@ -99,8 +107,8 @@ function isEscaped(text: string, quoteAt: number): boolean {
   return backslashes % 2 === 1
 }
 
-const OPENING = /* @__PURE__ */ new Set([0x7b, 0x5b])
-const CLOSING = /* @__PURE__ */ new Set([0x7d, 0x5d])
+const OPENING = /* @__PURE__ */ new Set([OPEN_BRACE, OPEN_BRACKET])
+const CLOSING = /* @__PURE__ */ new Set([CLOSE_BRACE, CLOSE_BRACKET])
 const BLANKS = /* @__PURE__ */ new Set([0x20, 0x09, 0x0a, 0x0d])
 
 /**
