@@ -133,6 +133,13 @@ const CHEATS: readonly (readonly [what: string, kind: SceneKind, check: string, 
       { claims: { 'x-ms-sevsnpvm-migration-allowed': true } },
     ],
     [
+      'a trust domain that may be moved',
+      'maa-vm',
+      'migration',
+      'evidence/refused',
+      { claims: vmHardware({ tdx_td_attributes: '0000003000000000' }) },
+    ],
+    [
       'a platform out of date',
       'maa-vm',
       'tcb-status',
@@ -234,6 +241,14 @@ test('without a policy only what needs none is checked', () => {
 test('a policy by the launch measurement alone is refused: it is that of Azure, not of the program', () => {
   const policy = { tee: 'maa', measurements: { measurement: ['3c'.repeat(48)] } }
   assert.throws(() => readPlacePolicy(policy, 'policy'), { code: 'place-policy/empty' })
+})
+
+test('what a token leaves out is not looked at, and names no chip', () => {
+  const silent = appraiseScene('maa-vm', { claims: vmHardware({ tdx_td_attributes: undefined }) })
+  assert.deepEqual([checksThat(silent, 'fail'), silent.isKnownCode], [[], true])
+  assert.ok(checksThat(silent, 'not-checked').includes('migration'))
+  const masked = appraiseScene('maa', { claims: { 'x-ms-sevsnpvm-chipid': '00'.repeat(64) } })
+  assert.deepEqual([masked.isGenuine, masked.deviceIds], [true, []])
 })
 
 test('migration, where the policy allows it; secure boot, where it was off', () => {
