@@ -5,7 +5,7 @@ import type { Crypto } from '../../crypto/crypto.ts'
 import { CountersignError } from '../../errors.ts'
 import type { AppraisalInput } from '../appraised.ts'
 import type { EvidenceChecks } from '../checks.ts'
-import { itemsOf } from '../collateral.ts'
+import { type CollateralBundle, itemsOf } from '../collateral.ts'
 import { parseCertificate } from '../x509/certificate.ts'
 import { chainCurrentUntilMs, verifyChain } from '../x509/chain.ts'
 import { parseJwks, type TokenKey, thumbprintOf } from './jwks.ts'
@@ -50,10 +50,17 @@ export function checkSignatures<Name extends string>(
 }
 
 /** All keys of all sets. A set that cannot be read is as none, and a reason. */
-function keysOf({ crypto, collateral, memory }: AppraisalInput): {
+function keysOf({ crypto, collateral, memory }: AppraisalInput): ReadKeys {
+  const read = () => readKeys(crypto, collateral, memory)
+  return memory === undefined ? read() : memory.recallOf('token/keys', collateral, collateral, read)
+}
+
+interface ReadKeys {
   readonly keys: readonly TokenKey[]
   readonly unread: readonly string[]
-} {
+}
+
+function readKeys(crypto: Crypto, collateral: CollateralBundle, memory: Memory | undefined): ReadKeys {
   const keys: TokenKey[] = []
   const unread: string[] = []
   for (const bytes of itemsOf(collateral, 'jwks')) {
@@ -86,7 +93,7 @@ function findSigner({ crypto, memory }: AppraisalInput, { text, jws }: ReadToken
     const prove = () => verifyJws(crypto, jws, key)
     try {
       if (memory === undefined) prove()
-      else memory.recall('token-signature', `${name} ${key.thumbprint} ${key.algorithm}`, prove)
+      else memory.recall('token-signature', `${name} ${key.thumbprint} ${key.algorithm ?? ''}`, prove)
       return key
     } catch (thrown) {
       if (!(thrown instanceof CountersignError)) throw thrown
