@@ -11,6 +11,9 @@ import { chainCurrentUntilMs, verifyChain } from '../x509/chain.ts'
 import { parseJwks, type TokenKey, thumbprintOf } from './jwks.ts'
 import { type UnverifiedJws, verifyJws } from './jws.ts'
 
+/** Most keys of one name that are tried: whoever hands over key sets chooses how many have it. */
+const MAX_TRIED = 8
+
 /** A token as it came, and taken apart. */
 export interface ReadToken {
   readonly text: string
@@ -76,15 +79,15 @@ function readKeys(crypto: Crypto, collateral: CollateralBundle, memory: Memory |
 }
 
 /**
- * The key that signed the token. Sets of two issuers may use one name, so every key of that name is tried, and that of the
- * certificate which the token brings.
+ * The key that signed the token. Sets of two issuers may use one name, so keys of that name are tried, up to eight, and that
+ * of the certificate which the token brings.
  *
  * @throws {CountersignError} `signature/invalid`, `certificate/malformed`, `der/malformed`
  */
 function findSigner({ crypto, memory }: AppraisalInput, { text, jws }: ReadToken, keys: readonly TokenKey[]): TokenKey {
   const [own] = jws.certificates
   const candidates = [
-    ...keys.filter(({ keyId }) => keyId === jws.keyId),
+    ...keys.filter(({ keyId }) => keyId === jws.keyId).slice(0, MAX_TRIED),
     ...(own === undefined ? [] : [keyOfCertificates(crypto, own, jws.certificates, memory)]),
   ]
   const name = memory === undefined ? '' : toHex(crypto.sha256(utf8(text)))
