@@ -6,6 +6,7 @@ import {
   isShown,
   LEAST_WAIT_MS,
   LOG_AGAIN_MS,
+  LOG_FAILURES_MS,
   MOST_WAIT_MS,
   NOTHING_SHOWN,
   type PlaceEvent,
@@ -60,7 +61,7 @@ test('refused evidence ends an acceptance at once; a place that is away or unpro
   assert.equal(isShown(after('unavailable'), ACCEPTANCE.validUntilMs), false)
 })
 
-test('the same failure again is logged once an hour, another one at once', () => {
+test('the same failure again is logged once an hour, another one once in ten minutes, the first at once', () => {
   const first = decidePlace(NOTHING_SHOWN, appraised('refused', ['a/b']))
   assert.deepEqual(first.effects, [{ type: 'log' }])
   const same = decidePlace(first.state, appraised('refused', ['a/b'], NOW_MS + 1000))
@@ -68,8 +69,16 @@ test('the same failure again is logged once an hour, another one at once', () =>
     same.effects.map(({ type }) => type),
     ['wait'],
   )
-  assert.deepEqual(decidePlace(same.state, appraised('refused', ['a/c'])).effects, [{ type: 'log' }])
-  assert.deepEqual(decidePlace(same.state, appraised('unavailable')).effects, [{ type: 'log' }])
+  const later = NOW_MS + LOG_FAILURES_MS
+  for (const [atMs, effect] of [
+    [later - 1, 'wait'],
+    [later, 'log'],
+  ] as const) {
+    for (const other of [appraised('refused', ['a/c'], atMs), appraised('unavailable', [], atMs)]) {
+      assert.equal(decidePlace(same.state, other).effects[0]?.type, effect)
+    }
+  }
+  assert.deepEqual(decidePlace(ACCEPTED, appraised('refused', ['a/b'])).effects, [{ type: 'log' }])
   assert.deepEqual(decidePlace(same.state, appraised('refused', ['a/b'], NOW_MS + LOG_AGAIN_MS)).effects, [
     { type: 'log' },
   ])

@@ -56,6 +56,8 @@ const LEAST_RENEWAL_MS = 1000
 const MOST_RENEWAL_MS = 24 * 60 * 60 * 1000
 /** After so long the same outcome is logged again. */
 export const LOG_AGAIN_MS = 60 * 60 * 1000
+/** Between two failures that are logged, however much they differ: each keeps files, and the place chooses them. */
+export const LOG_FAILURES_MS = 10 * 60 * 1000
 
 /**
  * One step. An acceptance lasts until it is out of date; it is renewed when half of its time is over. When a place cannot be
@@ -88,7 +90,10 @@ function afterRound(state: PlaceState, { outcome, failed }: RoundEnd, nowMs: num
     failures: state.failures + 1,
   }
   const { logged: last } = state
-  const isNew = last?.outcome !== outcome || last.failed !== logged.failed || nowMs - last.atMs >= LOG_AGAIN_MS
+  const sinceMs = last === undefined ? LOG_AGAIN_MS : nowMs - last.atMs
+  const isOther = last?.outcome !== outcome || last.failed !== logged.failed
+  const isNew =
+    last?.outcome === 'accepted' || sinceMs >= LOG_AGAIN_MS || (isOther && sinceMs >= LOG_FAILURES_MS)
   return isNew ? { state: { ...next, logged }, effects: [{ type: 'log' }] } : { state: next, effects: [again(next)] }
 }
 

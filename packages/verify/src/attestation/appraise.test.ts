@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { concat, toHex } from '../bytes/bytes.ts'
+import { createMemory, type Memory } from '../bytes/memory.ts'
 import { type Appraisal, appraiseEvidence } from './appraise.ts'
 import { azureEvidence } from './azure-vtpm/azure-evidence.testing.ts'
 import type { EvidenceItem, UnverifiedEvidence } from './evidence-file.ts'
@@ -69,4 +70,22 @@ test('GPUs: one whose firmware was changed between two reports is one', () => {
   assert.equal(countOf({}, { device: 1 }), 'pass')
   assert.equal(countOf({}, {}), 'fail')
   assert.equal(countOf({}, { chain: { leaf: { serial: '77' } } }), 'fail')
+})
+
+test('a bundle is read once, however many items rest on it', () => {
+  const { item, input } = snpEvidence()
+  const memory = createMemory()
+  const read: string[] = []
+  const watched: Memory = {
+    ...memory,
+    recall(kind, key, prove, bytes) {
+      read.push(kind)
+      return memory.recall(kind, key, prove, bytes)
+    },
+  }
+  const appraisal = appraiseEvidence(fileOf(Array.from({ length: 32 }, () => item)), { ...input, memory: watched })
+  assert.equal(appraisal.status, 'accepted')
+  const countOf = (kind: string) => input.collateral.items.filter((each) => each.kind === kind).length
+  assert.equal(read.filter((kind) => kind === 'x509/crl').length, countOf('crl'))
+  assert.equal(read.filter((kind) => kind === 'x509/certificate').length, countOf('certificate'))
 })

@@ -1,5 +1,6 @@
 /** All the evidence of one place, appraised together: what it shows, fact by fact, and what it leaves open. */
 import { equalBytes } from '../bytes/bytes.ts'
+import { createMemory } from '../bytes/memory.ts'
 import { CountersignError } from '../errors.ts'
 import type { Freshness } from '../statement/appraisal.ts'
 import type { AppraisalInput, Appraised, EvidenceKind, TrustTier } from './appraised.ts'
@@ -57,7 +58,9 @@ export function appraiseEvidence(evidence: UnverifiedEvidence, given: AppraisalI
   const list: PlaceChecks = new EvidenceChecks('place', PLACE_CHECKS)
   const policy = given.policy
   const ownNonce = unlessEmpty(given.nonce)
-  const input = { ...given, nonce: ownNonce ?? unlessEmpty(evidence.nonce) }
+  // Of many items each would read the whole bundle again.
+  const memory = given.memory ?? createMemory()
+  const input = { ...given, nonce: ownNonce ?? unlessEmpty(evidence.nonce), memory }
   list.attempt('evidence', () => requireItems(evidence.items))
   const items = evidence.items.flatMap((item) => appraiseItem(item, input) ?? [])
   checkPlace(list, evidence, { policy, nonce: ownNonce }, items)

@@ -57,6 +57,14 @@ test('size and depth are bounded, to the byte and to the level', () => {
   assert.throws(() => parse(`[${' '.repeat(PAYLOAD_LIMITS.maxBytes)}]`, PAYLOAD_LIMITS), { code: 'bytes/too-large' })
 })
 
+test('a text of brackets alone is refused before it is parsed', () => {
+  const text = '['.repeat(8_000_000) + ']'.repeat(8_000_000)
+  const start = performance.now()
+  assert.throws(() => parse(text), { code: 'json/too-deep' })
+  assert.ok(performance.now() - start < 3000)
+  assert.deepEqual(parse('["[[[[", {"{{{{": 1}]', { maxBytes: 100, maxDepth: 2 }), ['[[[[', { '{{{{': 1 }])
+})
+
 test('a text of four million bytes takes no long time', () => {
   for (const unit of ['"\\\\\\"",', '{"a":1},', '0,', '"\\\\",', '[],']) {
     const text = `[${unit.repeat(4_000_000 / unit.length).slice(0, -1)}]`

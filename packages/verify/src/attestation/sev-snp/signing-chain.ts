@@ -33,9 +33,12 @@ export function readCertificates({ collateral, memory }: AppraisalInput): {
   readonly certificates: readonly Certificate[]
   readonly unreadable: number
 } {
-  const items = itemsOf(collateral, 'certificate')
-  const certificates = readable(items, (der) => parseCertificate(der, memory))
-  return { certificates, unreadable: items.length - certificates.length }
+  const read = () => {
+    const items = itemsOf(collateral, 'certificate')
+    const certificates = readable(items, (der) => parseCertificate(der, memory))
+    return { certificates, unreadable: items.length - certificates.length }
+  }
+  return memory === undefined ? read() : memory.recallOf('sev-snp/certificates', collateral, collateral, read)
 }
 
 /** Certificates that can be of the key; which of them is meant, report and caller have to tell. */
@@ -82,7 +85,8 @@ export function verifySigningChain(
 
 /** The lists of a bundle that name the root as their issuer. */
 export function listsOf(root: Certificate, { collateral, memory }: AppraisalInput): readonly Crl[] {
-  const lists = readable(itemsOf(collateral, 'crl'), (der) => parseCrl(der, memory))
+  const read = () => readable(itemsOf(collateral, 'crl'), (der) => parseCrl(der, memory))
+  const lists = memory === undefined ? read() : memory.recallOf('sev-snp/crls', collateral, collateral, read)
   return lists.filter(({ issuer }) => issuer === root.subject)
 }
 

@@ -5,7 +5,7 @@ import type { Json } from '../../bytes/json.ts'
 import type { ErrorCode } from '../../errors.ts'
 import { readPlacePolicy } from '../place-policy.ts'
 import { MAA_CHECKS } from './appraise-maa.ts'
-import { checksThat, signToken } from './token.testing.ts'
+import { checksThat, keySet, signToken } from './token.testing.ts'
 import {
   appraiseScene,
   ISSUED_MS,
@@ -13,6 +13,7 @@ import {
   MAA_VM_POLICY,
   OTHER_KEY,
   type SceneKind,
+  TOKEN_KEY,
   type TokenScene,
   vmHardware,
 } from './token-scenes.testing.ts'
@@ -133,6 +134,13 @@ const CHEATS: readonly (readonly [what: string, kind: SceneKind, check: string, 
       { claims: { 'x-ms-sevsnpvm-migration-allowed': true } },
     ],
     [
+      'a trust domain that may be moved',
+      'maa-vm',
+      'migration',
+      'evidence/refused',
+      { claims: vmHardware({ tdx_td_attributes: '0000003000000000' }) },
+    ],
+    [
       'a platform out of date',
       'maa-vm',
       'tcb-status',
@@ -236,6 +244,14 @@ test('a policy by the launch measurement alone is refused: it is that of Azure, 
   assert.throws(() => readPlacePolicy(policy, 'policy'), { code: 'place-policy/empty' })
 })
 
+test('what a token leaves out is not looked at, and names no chip', () => {
+  const silent = appraiseScene('maa-vm', { claims: vmHardware({ tdx_td_attributes: undefined }) })
+  assert.deepEqual([checksThat(silent, 'fail'), silent.isKnownCode], [[], true])
+  assert.ok(checksThat(silent, 'not-checked').includes('migration'))
+  const masked = appraiseScene('maa', { claims: { 'x-ms-sevsnpvm-chipid': '00'.repeat(64) } })
+  assert.deepEqual([masked.isGenuine, masked.deviceIds], [true, []])
+})
+
 test('migration, where the policy allows it; secure boot, where it was off', () => {
   const moved = { claims: { 'x-ms-sevsnpvm-migration-allowed': true }, ...withPolicy({ allow: ['migration'] }) }
   assert.ok(appraiseScene('maa', moved).isKnownCode)
@@ -248,5 +264,17 @@ test('odd values of claims that are only shown do no harm', () => {
   for (const odd of [null, 7, 'text', [], {}, { 'client-payload': 7 }, { 'client-payload': { nonce: 'é' } }]) {
     const claims = { 'x-ms-runtime': odd, 'x-ms-sevsnpvm-chipid': odd, 'x-ms-sevsnpvm-reportdata': odd }
     for (const kind of ['maa', 'maa-vm'] as const) appraiseScene(kind, { claims })
+  }
+})
+
+test('a token is tried with few keys of its name, however many are given', () => {
+  const other = keySet({ ...OTHER_KEY, jwk: { ...OTHER_KEY.jwk, kid: TOKEN_KEY.jwk.kid ?? '' } }).items
+  for (const [before, result] of [
+    [7, 'pass'],
+    [8, 'fail'],
+  ] as const) {
+    const items = [...Array.from({ length: before }, () => other).flat(), ...keySet(TOKEN_KEY).items]
+    const { checks } = appraiseScene('maa', { input: { collateral: { items } } })
+    assert.equal(checks.find(({ name }) => name === 'maa/signature')?.result, result)
   }
 })

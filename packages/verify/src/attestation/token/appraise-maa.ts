@@ -59,6 +59,9 @@ const REGISTERS: { readonly [tee in Tee]: readonly (readonly [register: string, 
 }
 
 const REPORT_DATA = { sevsnpvm: 'x-ms-sevsnpvm-reportdata', tdxvm: 'tdx_report_data' } as const
+const TD_ATTRIBUTES = 'tdx_td_attributes'
+/** In byte 3. @spec Intel TDX Module Architecture Specification, TD attributes */
+const TD_MIGRATABLE = 0x20
 const PCR_VALUES = 'x-ms-azurevm-attested-pcr-values'
 const PCR_COUNT = 24
 
@@ -84,9 +87,7 @@ export function appraiseMaa({ content }: EvidenceItem, input: AppraisalInput): A
   if (hardware !== undefined) checkPolicy(list, token?.claims ?? hardware.fields, hardware, input.policy)
   const isGenuine = list.passed(...TOKEN_CHECKS, ...GENUINE_CHECKS)
   const isKnownCode =
-    token?.isVouched === true &&
-    list.passed('measurements', 'migration', 'tcb-status') &&
-    !hasFailed(list, ...POLICY_CHECKS)
+    token?.isVouched === true && list.passed('measurements', 'tcb-status') && !hasFailed(list, ...POLICY_CHECKS)
   return {
     kind: 'maa',
     checks: list.list(),
@@ -156,10 +157,7 @@ function checkPolicy(list: Checks, claims: Fields, hardware: Hardware, policy: P
     return
   }
   const { tee, fields } = hardware
-  list.attempt('migration', () => {
-    if (tee === 'tdxvm' || policy.allow.includes('migration')) return
-    requireClaim(fields, 'x-ms-sevsnpvm-migration-allowed', false)
-  })
+  checkMigration(list, hardware, policy)
   list.attempt('tcb-status', () => {
     if (tee === 'sevsnpvm') return
     const status = fields.text('attester_tcb_status')
@@ -172,6 +170,21 @@ function checkPolicy(list: Checks, claims: Fields, hardware: Hardware, policy: P
       const value = found[register]
       if (value === undefined) throw refused(`the token does not say ${register}`)
       if (!allowed.includes(value)) throw refused(`${register} is ${value}, which the policy does not name`)
+    }
+  })
+}
+
+/** Of TDX the attributes tell, where the token has them. */
+function checkMigration(list: Checks, { tee, fields }: Hardware, policy: PlacePolicy): void {
+  if (tee === 'tdxvm' && !fields.has(TD_ATTRIBUTES)) {
+    list.notChecked('migration', `the token has no ${TD_ATTRIBUTES}`)
+    return
+  }
+  list.attempt('migration', () => {
+    if (policy.allow.includes('migration')) return
+    if (tee === 'sevsnpvm') requireClaim(fields, 'x-ms-sevsnpvm-migration-allowed', false)
+    else if (((parseHex(hexOf(fields, TD_ATTRIBUTES, 8))[3] ?? 0) & TD_MIGRATABLE) !== 0) {
+      throw refused('the trust domain may be moved to another machine')
     }
   })
 }
@@ -238,8 +251,13 @@ function partsShown(
     measurements: readable(() => measurementsOf(claims, hardware)) ?? {},
     boundData: isNested ? sentNonce(raw) : readable(() => parseHex(hexOf(claims, REPORT_DATA[hardware.tee], 64))),
     claims: isNested ? { ...shown, 'x-ms-isolation-tee': tee } : { ...shownTee(tee), ...shown },
-    deviceIds: readable(() => [hexOf(hardware.fields, 'x-ms-sevsnpvm-chipid', 64)]) ?? [],
+    deviceIds: readable(() => [hexOf(hardware.fields, 'x-ms-sevsnpvm-chipid', 64)].filter(isChip)) ?? [],
   }
+}
+
+/** Zeros are a chip that its host hides. */
+function isChip(id: string): boolean {
+  return !/^0+$/.test(id)
 }
 
 function shownTee(tee: Claims): Claims {

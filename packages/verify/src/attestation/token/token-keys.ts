@@ -5,11 +5,14 @@ import type { Crypto } from '../../crypto/crypto.ts'
 import { CountersignError } from '../../errors.ts'
 import type { AppraisalInput } from '../appraised.ts'
 import type { EvidenceChecks } from '../checks.ts'
-import { itemsOf } from '../collateral.ts'
+import { type CollateralBundle, itemsOf } from '../collateral.ts'
 import { parseCertificate } from '../x509/certificate.ts'
 import { chainCurrentUntilMs, verifyChain } from '../x509/chain.ts'
 import { parseJwks, type TokenKey, thumbprintOf } from './jwks.ts'
 import { type UnverifiedJws, verifyJws } from './jws.ts'
+
+/** Most keys of one name that are tried: whoever hands over key sets chooses how many have it. */
+const MAX_TRIED = 8
 
 /** A token as it came, and taken apart. */
 export interface ReadToken {
@@ -50,10 +53,17 @@ export function checkSignatures<Name extends string>(
 }
 
 /** All keys of all sets. A set that cannot be read is as none, and a reason. */
-function keysOf({ crypto, collateral, memory }: AppraisalInput): {
+function keysOf({ crypto, collateral, memory }: AppraisalInput): ReadKeys {
+  const read = () => readKeys(crypto, collateral, memory)
+  return memory === undefined ? read() : memory.recallOf('token/keys', collateral, collateral, read)
+}
+
+interface ReadKeys {
   readonly keys: readonly TokenKey[]
   readonly unread: readonly string[]
-} {
+}
+
+function readKeys(crypto: Crypto, collateral: CollateralBundle, memory: Memory | undefined): ReadKeys {
   const keys: TokenKey[] = []
   const unread: string[] = []
   for (const bytes of itemsOf(collateral, 'jwks')) {
@@ -69,15 +79,15 @@ function keysOf({ crypto, collateral, memory }: AppraisalInput): {
 }
 
 /**
- * The key that signed the token. Sets of two issuers may use one name, so every key of that name is tried, and that of the
- * certificate which the token brings.
+ * The key that signed the token. Sets of two issuers may use one name, so keys of that name are tried, up to eight, and that
+ * of the certificate which the token brings.
  *
  * @throws {CountersignError} `signature/invalid`, `certificate/malformed`, `der/malformed`
  */
 function findSigner({ crypto, memory }: AppraisalInput, { text, jws }: ReadToken, keys: readonly TokenKey[]): TokenKey {
   const [own] = jws.certificates
   const candidates = [
-    ...keys.filter(({ keyId }) => keyId === jws.keyId),
+    ...keys.filter(({ keyId }) => keyId === jws.keyId).slice(0, MAX_TRIED),
     ...(own === undefined ? [] : [keyOfCertificates(crypto, own, jws.certificates, memory)]),
   ]
   const name = memory === undefined ? '' : toHex(crypto.sha256(utf8(text)))
@@ -86,7 +96,7 @@ function findSigner({ crypto, memory }: AppraisalInput, { text, jws }: ReadToken
     const prove = () => verifyJws(crypto, jws, key)
     try {
       if (memory === undefined) prove()
-      else memory.recall('token-signature', `${name} ${key.thumbprint} ${key.algorithm}`, prove)
+      else memory.recall('token-signature', `${name} ${key.thumbprint} ${key.algorithm ?? ''}`, prove)
       return key
     } catch (thrown) {
       if (!(thrown instanceof CountersignError)) throw thrown

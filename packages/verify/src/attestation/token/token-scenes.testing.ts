@@ -111,6 +111,7 @@ const TDX_HARDWARE = {
   tdx_mrtd: MEASUREMENT,
   tdx_report_data: '6f'.repeat(64),
   tdx_rtmr0: '00'.repeat(48),
+  tdx_td_attributes: '0000001000000000',
   tdx_td_attributes_debug: false,
 }
 
