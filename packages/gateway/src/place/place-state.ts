@@ -92,8 +92,7 @@ function afterRound(state: PlaceState, { outcome, failed }: RoundEnd, nowMs: num
   const { logged: last } = state
   const sinceMs = last === undefined ? LOG_AGAIN_MS : nowMs - last.atMs
   const isOther = last?.outcome !== outcome || last.failed !== logged.failed
-  const isNew =
-    last?.outcome === 'accepted' || sinceMs >= LOG_AGAIN_MS || (isOther && sinceMs >= LOG_FAILURES_MS)
+  const isNew = last?.outcome === 'accepted' || sinceMs >= LOG_AGAIN_MS || (isOther && sinceMs >= LOG_FAILURES_MS)
   return isNew ? { state: { ...next, logged }, effects: [{ type: 'log' }] } : { state: next, effects: [again(next)] }
 }
 

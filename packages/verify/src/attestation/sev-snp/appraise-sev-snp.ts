@@ -170,9 +170,18 @@ function checkRevocation(
   input: AppraisalInput,
   remarks: Remarks,
 ): number | undefined {
-  const lists = listsOf(chain[2], input)
+  const { lists, hasUnreadable } = listsOf(chain[2], input)
   if (lists.length > 0) return list.attempt('revocation', () => verifyNotRevoked(input, chain, lists))
-  const missing = "the collateral has no revocation list of AMD's root that can be read"
+  if (hasUnreadable) {
+    list.attempt('revocation', () => {
+      throw new CountersignError(
+        'certificate/malformed',
+        'a revocation list cannot be read, and no other is of the root',
+      )
+    })
+    return undefined
+  }
+  const missing = "the collateral has no revocation list of AMD's root"
   if (input.policy?.forbid.includes('unchecked-revocation')) {
     list.attempt('revocation', () => {
       throw new CountersignError('collateral/missing', missing)

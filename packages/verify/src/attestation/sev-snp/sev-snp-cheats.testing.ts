@@ -112,6 +112,13 @@ const REVOCATION: readonly Cheat[] = [
   ['revocation', 'the list is of tomorrow', { lists: [{ thisUpdateMs: TEST_AT_MS + DAY_MS }] }],
   ['revocation', 'the list never grows old', { lists: [{ nextUpdateMs: 'none' }] }],
   ['revocation', 'the list is signed by another', { lists: [{ signer: createTestKey('rsa4096', 'other') }] }],
+  [
+    'revocation',
+    'a list that is garbage',
+    {
+      collateral: (items) => [...items.filter(({ kind }) => kind !== 'crl'), { kind: 'crl', content: utf8('garbage') }],
+    },
+  ],
   ['revocation', 'no list, and the policy wants one', { lists: [], policy: { forbid: ['unchecked-revocation'] } }],
 ]
 

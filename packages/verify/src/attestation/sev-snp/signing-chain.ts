@@ -83,11 +83,17 @@ export function verifySigningChain(
   return firstThatHolds(chains, (chain) => verifyChain(crypto, chain, rules, memory))
 }
 
-/** The lists of a bundle that name the root as their issuer. */
-export function listsOf(root: Certificate, { collateral, memory }: AppraisalInput): readonly Crl[] {
-  const read = () => readable(itemsOf(collateral, 'crl'), (der) => parseCrl(der, memory))
-  const lists = memory === undefined ? read() : memory.recallOf('sev-snp/crls', collateral, collateral, read)
-  return lists.filter(({ issuer }) => issuer === root.subject)
+/**
+ * The lists of a bundle that name the root as their issuer, and whether there are lists that cannot be read: those might.
+ */
+export function listsOf(
+  root: Certificate,
+  { collateral, memory }: AppraisalInput,
+): { readonly lists: readonly Crl[]; readonly hasUnreadable: boolean } {
+  const items = itemsOf(collateral, 'crl')
+  const read = () => readable(items, (der) => parseCrl(der, memory))
+  const all = memory === undefined ? read() : memory.recallOf('sev-snp/crls', collateral, collateral, read)
+  return { lists: all.filter(({ issuer }) => issuer === root.subject), hasUnreadable: all.length < items.length }
 }
 
 /**
