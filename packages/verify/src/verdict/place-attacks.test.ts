@@ -159,7 +159,7 @@ test('registers of which a policy names no value are said: it may name the firmw
     rowOf(buildPlaceScene({ nitro: {}, ...(policy === null ? {} : { policy }) })).doesNotProve.join('\n')
   const base = { tee: 'nitro', profile: 'countersign' }
   const [pcr0, pcr1, pcr2] = ['10', '11', '12'].map((byte) => [byte.repeat(48)])
-  assert.match(open({ ...base, measurements: { pcr1: pcr1 ?? [] } }), /measured as pcr0, pcr2.* is what it should be/)
+  assert.match(open({ ...base, measurements: { pcr0: pcr0 ?? [] } }), /measured as pcr1, pcr2.* is what it should be/)
   assert.doesNotMatch(
     open({ ...base, measurements: { pcr0: pcr0 ?? [], pcr1: pcr1 ?? [], pcr2: pcr2 ?? [] } }),
     /measured as .*pcr[012]\b/,
