@@ -2,10 +2,13 @@
  * What `npm run soak` runs: kills a gateway under a load of tensors, chats and streams for many rounds, then opens many
  * images that power cuts could leave. Long forms of kill-rounds.test.ts and power-loss.test.ts, which say what is checked.
  * Then it counts what audits detect: see soak/detection.ts. Then it changes every byte of hardware evidence of every kind.
+ * And it runs an honest operator among all roles for long.
  */
+import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { createNodeCrypto } from '@countersign/verify/crypto/node'
 import { checkImages, chooseImages } from '../packages/gateway/dist/crash/images.testing.js'
@@ -19,6 +22,7 @@ const HELP = `npm run soak -- [PART…] [--rounds N] [--images N] [--seed S]
 
   crash       kills of a gateway, and images of what a power cut may leave
   attestation every byte of evidence of every kind changed in three ways, every length cut: none may pass
+  honest      an honest operator of 10,000 entries among all roles as processes: nobody has anything to say
   detection   200 audits in each of several scenes, with seeds that are always the same: what they detect must lie within
               exact limits, which all hold but for a chance of ${FAMILY_ERROR}; and what is done wrong on purpose must not
 
@@ -30,7 +34,7 @@ Without a part, all.
 
 Exit code 0: nothing was lost, and nothing out of its limits. 1: something was, and is listed. 2: wrong usage.`
 
-const PARTS = ['crash', 'detection', 'attestation'] as const
+const PARTS = ['crash', 'detection', 'attestation', 'honest'] as const
 type Part = (typeof PARTS)[number]
 
 const DEFAULT_ROUNDS = 1000
@@ -61,7 +65,8 @@ async function main(args: readonly string[]): Promise<number> {
   const crash = plan.parts.includes('crash') ? await soakCrash(plan) : 0
   const detection = plan.parts.includes('detection') ? soakDetection() : 0
   const attestation = plan.parts.includes('attestation') ? soakAttestation() : 0
-  return crash + detection + attestation === 0 ? 0 : 1
+  const honest = plan.parts.includes('honest') ? soakHonest() : 0
+  return crash + detection + attestation + honest === 0 ? 0 : 1
 }
 
 async function soakCrash(plan: Plan): Promise<number> {
@@ -192,6 +197,15 @@ function soakAttestation(): number {
   const verdict = problems === 0 ? 'no changed evidence passes' : `${problems} PROBLEMS`
   console.log(`soak: ${verdict} in ${changes} changes; ${Math.round((Date.now() - startedAt) / 1000)} s`)
   return problems
+}
+
+/** The long form of simulation/honest.test.ts. */
+function soakHonest(): number {
+  const test = fileURLToPath(new URL('simulation/honest.test.ts', import.meta.url))
+  const env = { ...process.env, COUNTERSIGN_HONEST_ENTRIES: '10000' }
+  const { status } = spawnSync(process.execPath, ['--import', 'tsx', '--test', test], { env, stdio: 'inherit' })
+  console.log(`soak: ${status === 0 ? 'nobody has anything to say about an honest operator' : 'A FALSE ALARM'}`)
+  return status === 0 ? 0 : 1
 }
 
 process.exitCode = await main(process.argv.slice(2))

@@ -11,7 +11,7 @@ import { chatQuestion, creditQuestion } from './question.testing.ts'
 import { runRounds } from './rounds.testing.ts'
 import { startUpstreamProcess } from './upstream-process.testing.ts'
 
-const ROUNDS = 10
+const ROUNDS = 8
 const SEED = 20_260_101
 
 let folder = ''

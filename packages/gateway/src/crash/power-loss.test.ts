@@ -8,7 +8,7 @@ import { checkImages, chooseImages } from './images.testing.ts'
 import { createRandom } from './random.testing.ts'
 import { compileRecorder, type Recording, record } from './recording.testing.ts'
 
-const IMAGES = 24
+const IMAGES = 16
 const SEED = 20_260_102
 const NO_COMPILER = 'there is no C compiler here to build the recorder with'
 
