@@ -201,7 +201,7 @@ function soakAttestation(): number {
 
 /** The long form of simulation/honest.test.ts. */
 function soakHonest(): number {
-  const test = fileURLToPath(new URL('simulation/honest.test.ts', import.meta.url))
+  const test = fileURLToPath(new URL('./simulation/honest.test.ts', import.meta.url))
   const env = { ...process.env, COUNTERSIGN_HONEST_ENTRIES: '10000' }
   const { status } = spawnSync(process.execPath, ['--import', 'tsx', '--test', test], { env, stdio: 'inherit' })
   console.log(`soak: ${status === 0 ? 'nobody has anything to say about an honest operator' : 'A FALSE ALARM'}`)
