@@ -10,7 +10,7 @@ export const SEED = Number(process.env.COUNTERSIGN_SEED ?? 20_261_121)
  * Part of a property's runs that are made; `COUNTERSIGN_RUNS=1` makes all of them, 10 ten times as many. The seed is fixed, so that
  * most of what a run could find was found when the code last changed.
  */
-const RUN_SHARE = Number(process.env.COUNTERSIGN_RUNS ?? 0.25)
+const RUN_SHARE = Number(process.env.COUNTERSIGN_RUNS ?? 0.4)
 
 /** Longest time for one property; what is left of its runs is dropped. */
 const MAX_PROPERTY_MS = 10_000
