@@ -12,12 +12,13 @@
  */
 import { equalBytes, toHex } from '../../bytes/bytes.ts'
 import { CountersignError } from '../../errors.ts'
-import type { AppraisalInput, Appraised, TrustTier } from '../appraised.ts'
+import type { AppraisalInput, Appraised } from '../appraised.ts'
 import { isZero } from '../byte-reader.ts'
 import { type EvidenceCheck, EvidenceChecks } from '../checks.ts'
 import type { EvidenceItem } from '../evidence-file.ts'
 import { parseSnpReport } from '../sev-snp/report.ts'
 import { parseTdxQuote } from '../tdx/quote.ts'
+import { tierOf } from '../trust-tier.ts'
 import { type AzureEvidence, parseAzureEvidence } from './azure-evidence.ts'
 import { appraiseHardware } from './hardware.ts'
 import { type HclReport, parseHclReport } from './hcl-report.ts'
@@ -224,10 +225,4 @@ function weaknessesOf({ data }: Tpm, { policy }: AppraisalInput): readonly strin
     )
   }
   return weaknesses
-}
-
-function tierOf(checks: readonly EvidenceCheck[], isKnownCode: boolean, isWeak: boolean): TrustTier {
-  if (checks.some(({ result }) => result === 'fail')) return 'contraindicated'
-  if (!isKnownCode) return 'none'
-  return isWeak ? 'warning' : 'affirming'
 }

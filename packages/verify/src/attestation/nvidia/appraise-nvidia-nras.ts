@@ -25,10 +25,10 @@ import {
   requireValidAt,
   shownClaims,
   type TokenTimes,
-  tierOf,
   timesOf,
 } from '../token/token-claims.ts'
 import { checkPins, checkSignatures, NRAS_PINS } from '../token/token-keys.ts'
+import { tierOf } from '../trust-tier.ts'
 import { MAX_DEVICES, parseDetachedEat, type UnverifiedDetachedEat } from './detached-eat.ts'
 
 /** NVIDIA's own place for trying things out: its keys vouch for hardware of any state. */
@@ -118,7 +118,7 @@ export function appraiseNvidiaNras({ content }: EvidenceItem, input: AppraisalIn
     madeAtMs: isVouched ? times?.issuedAtMs : undefined,
     currentUntilMs: isVouched && times !== undefined ? Math.min(times.expiresAtMs - 1, keyUntilMs) : undefined,
     answersNonce: isVouched && list.passed('same-nonce', 'nonce'),
-    tier: tierOf(list, isGenuine && input.policy !== undefined, warnings),
+    tier: tierOf(list.list(), isGenuine && input.policy !== undefined, warnings.length > 0),
     claims: isVouched ? claimsShown(bundle.overall.jws.claims, devices) : {},
     notes: warnings,
   }

@@ -4,9 +4,10 @@
  */
 import { equalBytes, toHex } from '../../bytes/bytes.ts'
 import { CountersignError } from '../../errors.ts'
-import type { AppraisalInput, Appraised, TrustTier } from '../appraised.ts'
+import type { AppraisalInput, Appraised } from '../appraised.ts'
 import { EvidenceChecks } from '../checks.ts'
 import type { EvidenceItem } from '../evidence-file.ts'
+import { tierOf } from '../trust-tier.ts'
 import { type Certificate, namesInChain } from '../x509/certificate.ts'
 import { chainCurrentUntilMs, verifyMessage } from '../x509/chain.ts'
 import { checkSnpPolicy, type ProvenReport, type ReportTcb, SEV_SNP_POLICY_CHECKS } from './policy-checks.ts'
@@ -101,11 +102,7 @@ export function appraiseSevSnp(item: EvidenceItem, input: AppraisalInput): Appra
     madeAtMs: undefined,
     currentUntilMs: proven && signing?.untilMs,
     answersNonce: false,
-    tier: tierOf(
-      checks.some(({ result }) => result === 'fail'),
-      isKnownCode,
-      remarks,
-    ),
+    tier: tierOf(checks, isKnownCode, remarks.weaknesses.length > 0),
     claims: proven ? claimsOf(proven.report, proven.tcb, proven.extensions) : {},
     notes: [...remarks.notes, ...remarks.weaknesses],
   }
@@ -293,10 +290,4 @@ function remarkOn({ report }: ProvenReport, { policy }: AppraisalInput, { weakne
 
 function measurementsOf({ measurement, hostData }: SnpReport): Appraised['measurements'] {
   return { measurement: toHex(measurement), hostdata: toHex(hostData) }
-}
-
-function tierOf(isContradicted: boolean, isKnownCode: boolean, { weaknesses }: Remarks): TrustTier {
-  if (isContradicted) return 'contraindicated'
-  if (!isKnownCode) return 'none'
-  return weaknesses.length === 0 ? 'affirming' : 'warning'
 }

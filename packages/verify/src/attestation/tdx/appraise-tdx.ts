@@ -6,11 +6,12 @@
  */
 import { toHex } from '../../bytes/bytes.ts'
 import type { Json } from '../../bytes/json.ts'
-import type { AppraisalInput, Appraised, TrustTier } from '../appraised.ts'
+import type { AppraisalInput, Appraised } from '../appraised.ts'
 import { type EventLogReading, verifyEventLog } from '../event-log/event-log.ts'
 import type { EvidenceItem } from '../evidence-file.ts'
 import type { PlacePolicy } from '../place-policy.ts'
 import { VENDOR_ROOTS } from '../roots.ts'
+import { tierOf } from '../trust-tier.ts'
 import { namesInChain } from '../x509/certificate.ts'
 import { readIntelCollateral } from './intel-collateral.ts'
 import { proveLists } from './list-proof.ts'
@@ -61,7 +62,7 @@ export function appraiseTdx(item: EvidenceItem, input: AppraisalInput): Appraise
     madeAtMs: undefined,
     currentUntilMs: isGenuine ? Math.min(pck.currentUntilMs, lists.currentUntilMs) : undefined,
     answersNonce: false,
-    tier: tierOf(checks, isGenuine && isKnownCode, weaknesses.length > 0),
+    tier: tierOf(checks.list(), isGenuine && isKnownCode, weaknesses.length > 0),
     claims: isSigned ? claimsOf(quote, domain, pck) : {},
     notes: [...(quote === undefined ? [] : notesOf(quote, log)), ...weaknesses],
   }
@@ -127,12 +128,6 @@ function weaknessesOf({ report, tcb }: ProvenDomain, policy: PlacePolicy | undef
     weaknesses.push(`The policy leaves open what was booted: it does not name ${unnamed.join(', ')}.`)
   }
   return weaknesses
-}
-
-function tierOf(checks: TdxChecks, isAccepted: boolean, isWeak: boolean): TrustTier {
-  if (checks.list().some(({ result }) => result === 'fail')) return 'contraindicated'
-  if (!isAccepted) return 'none'
-  return isWeak ? 'warning' : 'affirming'
 }
 
 function notesOf({ trailing }: UnverifiedTdxQuote, log: EventLogReading | undefined): readonly string[] {

@@ -15,6 +15,7 @@ import { EvidenceChecks } from '../checks.ts'
 import type { EvidenceItem } from '../evidence-file.ts'
 import { CONFIDENTIAL_SPACE_ISSUER } from '../issuers.ts'
 import type { PlacePolicy } from '../place-policy.ts'
+import { tierOf } from '../trust-tier.ts'
 import { hasFailed, openToken, type SignedToken, TOKEN_CHECKS, timesShown } from './open-token.ts'
 import {
   checkListed,
@@ -26,7 +27,6 @@ import {
   requireClaim,
   shownClaims,
   textsOf,
-  tierOf,
 } from './token-claims.ts'
 
 /** What Google makes of the machine. */
@@ -92,7 +92,7 @@ export function appraiseConfidentialSpace({ content }: EvidenceItem, input: Appr
     ...timesShown(token),
     deviceIds: [],
     answersNonce: token?.isVouched === true && list.passed('nonce'),
-    tier: tierOf(list, isGenuine && isKnownCode, weaknesses),
+    tier: tierOf(list.list(), isGenuine && isKnownCode, weaknesses.length > 0),
     notes: weaknesses,
   }
 }

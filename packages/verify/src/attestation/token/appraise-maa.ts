@@ -17,6 +17,7 @@ import type { AppraisalInput, Appraised } from '../appraised.ts'
 import { EvidenceChecks } from '../checks.ts'
 import type { EvidenceItem } from '../evidence-file.ts'
 import type { PlacePolicy } from '../place-policy.ts'
+import { tierOf } from '../trust-tier.ts'
 import type { Claims } from './jws.ts'
 import { hasFailed, openToken, type SignedToken, TOKEN_CHECKS, timesShown } from './open-token.ts'
 import {
@@ -30,7 +31,6 @@ import {
   refused,
   requireClaim,
   shownClaims,
-  tierOf,
 } from './token-claims.ts'
 
 const GENUINE_CHECKS = ['tee', 'compliance', 'debug'] as const
@@ -96,7 +96,7 @@ export function appraiseMaa({ content }: EvidenceItem, input: AppraisalInput): A
     ...partsShown(token, hardware),
     ...timesShown(token),
     answersNonce: token?.isVouched === true && list.passed('nonce'),
-    tier: tierOf(list, isGenuine && isKnownCode, []),
+    tier: tierOf(list.list(), isGenuine && isKnownCode, false),
     notes: notesOf(token),
   }
 }

@@ -4,7 +4,6 @@ import { toHex } from '../../bytes/bytes.ts'
 import type { Json } from '../../bytes/json.ts'
 import { Fields, type Path, readText, ShapeError } from '../../bytes/shape.ts'
 import { CountersignError, quote } from '../../errors.ts'
-import type { TrustTier } from '../appraised.ts'
 import type { EvidenceChecks } from '../checks.ts'
 import type { PlacePolicy } from '../place-policy.ts'
 import type { Claims } from './jws.ts'
@@ -150,11 +149,4 @@ export function readable<T>(read: () => T): T | undefined {
     if (thrown instanceof CountersignError) return undefined
     throw thrown
   }
-}
-
-/** How far a token is to be trusted, by how its checks went. */
-export function tierOf(list: EvidenceChecks<string>, isAccepted: boolean, weaknesses: readonly string[]): TrustTier {
-  if (list.list().some(({ result }) => result === 'fail')) return 'contraindicated'
-  if (!isAccepted) return 'none'
-  return weaknesses.length === 0 ? 'affirming' : 'warning'
 }
