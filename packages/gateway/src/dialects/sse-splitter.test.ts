@@ -129,6 +129,16 @@ test('a frame is bounded to the byte, in one chunk or many', () => {
   assert.throws(() => splitter.push(Buffer.from('a')), { code: 'bytes/too-large' })
 })
 
+test('the buffer of a frame never outgrows the greatest one, whatever its chunks', () => {
+  for (const size of [1000, 1461, 65_519, 70_000]) {
+    const splitter = new SseSplitter(1_000_000)
+    for (let length = 0; length + size < 1_000_000; length += size) {
+      splitter.push(Buffer.alloc(size, 'a'))
+      assert.ok(splitter.bufferBytes <= 1_000_000, `${splitter.bufferBytes} bytes for ${length + size}`)
+    }
+  }
+})
+
 test('a megabyte in chunks of one byte takes time in proportion', () => {
   const start = performance.now()
   const splitter = new SseSplitter()

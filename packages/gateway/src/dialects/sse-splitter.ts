@@ -129,14 +129,15 @@ export class SseSplitter {
     return frame
   }
 
-  /** Copies the chunk's rest, so that it does not hold the chunk's memory. The buffer doubles: many small chunks stay cheap. */
+  /** Copies the chunk's rest, so that it does not hold the chunk's memory. The buffer doubles, up to the greatest frame: many small chunks stay cheap. */
   #keep(chunk: Uint8Array, start: number): void {
     const length = chunk.length - start
     if (length === 0) return
     this.#checkSize(length)
     const needed = this.#buffered + length
     if (needed > this.#buffer.length) {
-      const larger = new Uint8Array(Math.max(needed, this.#buffer.length * 2, FIRST_BUFFER_BYTES))
+      const doubled = Math.min(this.#buffer.length * 2, this.#maxFrameBytes)
+      const larger = new Uint8Array(Math.max(needed, doubled, FIRST_BUFFER_BYTES))
       larger.set(this.#buffer.subarray(0, this.#buffered))
       this.#buffer = larger
     }
