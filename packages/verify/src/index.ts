@@ -20,6 +20,7 @@ export { FILE_LIMITS, type Json, type JsonLimits, PAYLOAD_LIMITS, parseJson } fr
 export { isEventStream } from './bytes/media-type.ts'
 export { createMemory, type Memory } from './bytes/memory.ts'
 export { Fields, type Path, readHex, readText, ShapeError, type TextLimits } from './bytes/shape.ts'
+export { flawOfYaml, parseYaml, type YamlFlaw } from './bytes/yaml.ts'
 export type { Crypto, RunningSha256 } from './crypto/crypto.ts'
 export { parseP256Signature, parseP256Spki, verifyP256 } from './crypto/keys.ts'
 export { createNobleCrypto, startNobleSha256 } from './crypto/noble-provider.ts'
@@ -340,7 +341,6 @@ export {
   findSigner,
   type Party,
   parseTrustFile,
-  parseYaml,
   ROLES,
   type Role,
   type Trust,

@@ -1,7 +1,7 @@
 /** Reads `countersign.yaml`. A mistake is reported with its line and what to write instead. */
 import { readFileSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { CountersignError, Fields, type Json, type Path, quote, ShapeError } from '@countersign/verify'
+import { CountersignError, Fields, flawOfYaml, type Json, type Path, quote, ShapeError } from '@countersign/verify'
 import { isMap, isNode, isSeq, LineCounter, parseDocument, visit } from 'yaml'
 import {
   type Config,
@@ -50,6 +50,8 @@ export function readConfigFile(path: string): Config {
  *   when strangers could spend a credential
  */
 export function parseConfig(text: string, folder: string): Config {
+  const flaw = flawOfYaml(text)
+  if (flaw !== undefined) throw malformed(flaw.line, flaw.why)
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines, uniqueKeys: false, schema: 'core' })
   const [error] = document.errors

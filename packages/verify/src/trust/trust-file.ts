@@ -3,10 +3,10 @@
  *
  * @spec spec/trust-file.md
  */
-import { Lexer, parse, YAMLParseError } from 'yaml'
-import { equalBytes, parseUtf8, toHex } from '../bytes/bytes.ts'
+import { equalBytes, toHex } from '../bytes/bytes.ts'
 import type { Json } from '../bytes/json.ts'
 import { Fields, type Path, readText } from '../bytes/shape.ts'
+import { parseYaml } from '../bytes/yaml.ts'
 import type { Crypto } from '../crypto/crypto.ts'
 import { parseP256Spki } from '../crypto/keys.ts'
 import { CountersignError, quote } from '../errors.ts'
@@ -64,21 +64,10 @@ export interface Trust {
 }
 
 const FORMAT = 'countersign-trust/v1'
-const MAX_BYTES = 1024 * 1024
 const MAX_PARTIES = 1024
 const DEFAULT_MINIMUM_OWNERS = 2
 const DEFAULT_PER_OWNER = 1
 const MS_PER_DAY = 86_400_000
-
-/** Most YAML lists and maps inside one another in brackets, begun on one line, or by indentation. */
-const MAX_YAML_DEPTH = 32
-const MAX_YAML_INDENTATION = 64
-
-/** Most YAML tokens; the parser compares each key of a map with all others. */
-const MAX_YAML_TOKENS = 65_536
-
-/** Token that comes before the text of a scalar. */
-const SCALAR = '\u001f'
 
 /**
  * Reads a trust file, YAML or JSON.
@@ -94,67 +83,6 @@ export function parseTrustFile(crypto: Crypto, bytes: Uint8Array): Trust {
       `trust file: ${thrown instanceof Error ? thrown.message : 'unreadable'}`,
     )
   }
-}
-
-/**
- * A YAML text as JSON values: no aliases, no duplicate keys, no tags.
- *
- * @throws {CountersignError} `bytes/*`, `yaml/malformed`
- */
-export function parseYaml(bytes: Uint8Array): Json {
-  if (bytes.length > MAX_BYTES) throw new CountersignError('bytes/too-large', `at most ${MAX_BYTES} bytes`)
-  const text = parseUtf8(bytes)
-  checkPlainYaml(text)
-  try {
-    return parse(text, {
-      schema: 'core',
-      resolveKnownTags: false,
-      stringKeys: true,
-      uniqueKeys: true,
-      maxAliasCount: 0,
-      logLevel: 'error',
-      // The parser would look up the line of every error, each time from the start.
-      prettyErrors: false,
-    }) as Json
-  } catch (thrown) {
-    throw new CountersignError('yaml/malformed', `not YAML: ${reasonOf(thrown, text)}`)
-  }
-}
-
-/** The first line of the parser's message, with the line of the text that it is about. */
-function reasonOf(thrown: unknown, text: string): string {
-  const message = thrown instanceof Error ? (thrown.message.split('\n')[0] ?? '') : ''
-  if (!(thrown instanceof YAMLParseError)) return message
-  return `${message}, at line ${text.slice(0, thrown.pos[0]).split('\n').length}`
-}
-
-/**
- * Refuses what we do not read, token by token, before the parser runs: it calls itself per level, and so deep a text
- * would end the process rather than throw.
- */
-function checkPlainYaml(text: string): void {
-  let brackets = 0
-  let begunOnLine = 0
-  let tokens = 0
-  let previous = '\n'
-  for (const token of new Lexer().lex(text)) {
-    const [before, isContent] = [previous, previous === SCALAR]
-    previous = token
-    if (tokens++ === MAX_YAML_TOKENS) throw notPlain(`it has more than ${MAX_YAML_TOKENS} tokens`)
-    if (isContent) continue
-    if (/^[!&*%]/.test(token)) throw notPlain(`${quote(token)}: no tags, anchors, aliases or directives`)
-    if (token === '[' || token === '{') brackets++
-    if (token === ']' || token === '}') brackets--
-    if (brackets < 0) throw notPlain('a bracket closes nothing')
-    if (token === '-' || token === '?' || (token === ':' && brackets === 0)) begunOnLine++
-    if (token.endsWith('\n')) begunOnLine = 0
-    const isFarIn = before.endsWith('\n') && token.startsWith(' ') && token.length > MAX_YAML_INDENTATION
-    if (brackets > MAX_YAML_DEPTH || begunOnLine > MAX_YAML_DEPTH || isFarIn) throw notPlain('it is nested too deeply')
-  }
-}
-
-function notPlain(why: string): CountersignError {
-  return new CountersignError('yaml/malformed', `not plain YAML: ${why}`)
 }
 
 function readTrust(crypto: Crypto, value: Json): Trust {
