@@ -1,9 +1,9 @@
 /** Gateways that die while they erase a data subject, at each of the steps and anywhere: the next start finishes it. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { after, before, test } from 'node:test'
 import { createNodeCrypto } from '@countersign/verify/crypto/node'
 import Database from 'better-sqlite3'
 import { type GatewayProcess, startGatewayProcess } from '../crash/gateway-process.testing.ts'
@@ -63,12 +63,27 @@ function startErasure({ url, dataRoot }: Stage): Promise<number> {
   )
 }
 
+/** Data of a gateway that has answered, copied for each test. */
+const answered = mkdtempSync(join(tmpdir(), 'countersign-subject-crash-'))
+let receipts: readonly string[] = []
+let others: readonly string[] = []
+
+before(async () => {
+  const gateway = startGatewayProcess(answered)
+  const url = await gateway.ready
+  assert.ok(url, gateway.complaints.join())
+  receipts = await askOften(url, SUBJECT, ANSWERS)
+  others = await askOften(url, OTHER, OTHERS)
+  await gateway.close()
+})
+
+after(() => rmSync(answered, { recursive: true, force: true }))
+
 async function createStage(dataRoot: string): Promise<Stage> {
+  cpSync(answered, dataRoot, { recursive: true })
   const gateway = startGatewayProcess(dataRoot)
   const url = await gateway.ready
   assert.ok(url, gateway.complaints.join())
-  const receipts = await askOften(url, SUBJECT, ANSWERS)
-  const others = await askOften(url, OTHER, OTHERS)
   return { dataRoot, url, gateway, receipts, others }
 }
 
