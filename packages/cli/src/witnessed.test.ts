@@ -122,7 +122,7 @@ test('an answer’s record is witnessed, for a relying party that asks for two o
     // One of them stops for good; the two that are left are enough.
     if (i === 1) await witnesses[0]?.close()
   }
-  for (let i = 0; i < 500 && gateway.publishedCheckpoint()?.split('— ').length !== 4; i++) await sleep(10)
+  for (let i = 0; i < 3000 && gateway.publishedCheckpoint()?.split('— ').length !== 4; i++) await sleep(10)
   assert.equal(gateway.publishedCheckpoint()?.split('— ').length, 4, 'the log’s line, and those of two')
   assert.deepEqual(
     errors.filter((error) => !/^witness w1\.example\.org\/w does not cosign/.test(error)),

@@ -77,7 +77,7 @@ deployments:
 
 /** Waits until so many outcomes are there. */
 async function untilThere(outcomes: readonly Outcome[], count: number): Promise<void> {
-  for (let i = 0; i < 200 && outcomes.length < count; i++) await new Promise((resolve) => setTimeout(resolve, 50))
+  for (let i = 0; i < 600 && outcomes.length < count; i++) await new Promise((resolve) => setTimeout(resolve, 50))
   assert.equal(outcomes.length, count)
 }
 

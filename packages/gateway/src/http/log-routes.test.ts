@@ -22,7 +22,7 @@ async function growTo(gateway: Gateway, size: number): Promise<void> {
 
 /** Asks until there is an answer that `isRight`: publication has its own rhythm. */
 async function until(ask: () => Promise<Got>, isRight: (got: Got) => boolean): Promise<Got> {
-  for (let tries = 0; tries < 200; tries++) {
+  for (let tries = 0; tries < 1200; tries++) {
     const got = await ask()
     if (isRight(got)) return got
     await new Promise((resolve) => setTimeout(resolve, 25))

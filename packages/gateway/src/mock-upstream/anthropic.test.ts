@@ -7,7 +7,7 @@ import { startMockUpstream } from './mock-upstream.testing.ts'
 const upstream = await startMockUpstream()
 after(() => upstream.close())
 
-const client = new Anthropic({ apiKey: 'sk-test', baseURL: upstream.url, maxRetries: 0, timeout: 5000 })
+const client = new Anthropic({ apiKey: 'sk-test', baseURL: upstream.url, maxRetries: 0, timeout: 30_000 })
 const messages: MessageParam[] = [{ role: 'user', content: 'Say: grüß dich' }]
 const base = { max_tokens: 1000, messages }
 const tools: Tool[] = [

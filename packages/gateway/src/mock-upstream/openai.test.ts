@@ -8,7 +8,7 @@ import { startMockUpstream } from './mock-upstream.testing.ts'
 const upstream = await startMockUpstream()
 after(() => upstream.close())
 
-const client = new OpenAI({ apiKey: 'sk-test', baseURL: `${upstream.url}/v1`, maxRetries: 0, timeout: 5000 })
+const client = new OpenAI({ apiKey: 'sk-test', baseURL: `${upstream.url}/v1`, maxRetries: 0, timeout: 30_000 })
 const messages = [{ role: 'user' as const, content: 'Say: grüß dich' }]
 const parameters = {
   type: 'object',

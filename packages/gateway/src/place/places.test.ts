@@ -203,7 +203,7 @@ test('a place that cannot be reached stands for its time, and no longer', async 
   rig.machine.status = 503
   await untilAsked(rig, 2)
   assert.ok(isPlaceShown(gateway) || performance.now() - acceptedMs > 2900)
-  await eventually(() => !isPlaceShown(gateway), 'it is out of date', 5000)
+  await eventually(() => !isPlaceShown(gateway), 'it is out of date')
   assert.equal((await ask(gateway)).status, 503)
 })
 

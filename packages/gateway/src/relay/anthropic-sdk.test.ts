@@ -153,7 +153,7 @@ async function start(context: TestContext): Promise<Sdk> {
     upstream: { timeouts: { connectMs: 500, firstByteMs: 700, idleMs: 700 }, breaker: { failures: 1000, openMs: 100 } },
   })
   const receipts: string[] = []
-  const options = { apiKey: 'sk-test', maxRetries: 0, timeout: 5000 }
+  const options = { apiKey: 'sk-test', maxRetries: 0, timeout: 30_000 }
   const through = new Anthropic({ ...options, baseURL: stage.gateway.url, fetch: notingFetch(receipts) })
   return { stage, through, direct: new Anthropic({ ...options, baseURL: stage.upstream.url }), receipts }
 }

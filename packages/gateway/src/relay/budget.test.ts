@@ -25,9 +25,15 @@ async function startWithBudget(context: TestContext, amountMicros: number) {
     monthlyBudget: { amountMicros, currency: 'USD' },
   }
   const { key, token } = store.create(terms, Date.now())
-  // A running gateway looks at the file of keys once a second.
-  await new Promise((resolve) => setTimeout(resolve, 1100))
-  return { stage, key, headers: { authorization: `Bearer ${token}` } }
+  const headers = { authorization: `Bearer ${token}` }
+  await untilKnown(stage, headers)
+  return { stage, key, headers }
+}
+
+/** A running gateway looks at the file of keys once a second. */
+async function untilKnown({ gateway }: RelayStage, headers: { readonly authorization: string }): Promise<void> {
+  const isKnown = async () => (await fetch(`${gateway.url}/v1/models`, { headers })).status !== 401
+  for (let i = 0; i < 100 && !(await isKnown()); i++) await new Promise((resolve) => setTimeout(resolve, 200))
 }
 
 function spentBy({ gateway }: RelayStage, keyId: string): number {
@@ -91,7 +97,7 @@ test('rights open what they say, for the key’s own deployments', async (contex
   const stranger = keyWith(['receipts'], ['sum'])
   const accountant = keyWith(['usage'], 'all')
   const got = await send(stage.gateway, PATH, chat('mock-small'))
-  await new Promise((resolve) => setTimeout(resolve, 1100))
+  await untilKnown(stage, accountant)
   const path = `/receipts/${String(got.headers['countersign-receipt'])}`
   assert.equal((await call(stage.gateway, 'GET', path, { ...reader, prefer: 'wait=5' })).status, 200)
   for (const headers of [stranger, accountant])

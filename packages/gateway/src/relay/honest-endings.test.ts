@@ -115,9 +115,18 @@ test('parameters are those that were sent', async (context) => {
 })
 
 test('an answer that was admitted gets its statement, however far the clock steps back meanwhile', async (context) => {
+  let begun = () => {}
+  let goOn = () => {}
+  const isBegun = new Promise<void>((resolve) => {
+    begun = resolve
+  })
+  const mayGoOn = new Promise<void>((resolve) => {
+    goOn = resolve
+  })
   const url = await answering(context, async (response) => {
     response.writeHead(200, STREAM).write('data: {"id":"x","model":"m","choices":[]}\n\n')
-    await sleep(300)
+    begun()
+    await mayGoOn
     response.end('data: [DONE]\n\n')
   })
   const stage = await startRelay(context, { url, config: { access: 'keys' }, deployment: { prices: PRICES } })
@@ -132,8 +141,9 @@ test('an answer that was admitted gets its statement, however far the clock step
   try {
     const headers = { authorization: `Bearer ${token}` }
     const underWay = send(gateway, PATH, chat('m', { stream: true }), { headers })
-    await sleep(150)
+    await isBegun
     stepMs = -10_000
+    goOn()
     const reply = await underWay
     assert.match(reply.bytes.toString(), /countersign-promise[\s\S]*\[DONE\]/)
     const { observations, price, startedAtMs, endedAtMs } = await statementOf({ gateway }, receiptOf(reply))

@@ -20,7 +20,7 @@ async function bytesInFlight({ url }: Gateway): Promise<number> {
 }
 
 async function untilBytes(gateway: Gateway, holds: (bytes: number) => boolean): Promise<void> {
-  for (let i = 0; i < 100; i++) {
+  for (let i = 0; i < 600; i++) {
     if (holds(await bytesInFlight(gateway))) return
     await new Promise((resolve) => setTimeout(resolve, 50))
   }

@@ -259,7 +259,7 @@ async function start(context: TestContext): Promise<Sdk> {
     upstream: { timeouts: { connectMs: 500, firstByteMs: 700, idleMs: 700 }, breaker: { failures: 1000, openMs: 100 } },
   })
   const receipts: string[] = []
-  const options = { apiKey: 'sk-test', maxRetries: 0, timeout: 5000 }
+  const options = { apiKey: 'sk-test', maxRetries: 0, timeout: 30_000 }
   const through = new OpenAI({ ...options, baseURL: `${stage.gateway.url}/v1`, fetch: notingFetch(receipts) })
   const direct = new OpenAI({ ...options, baseURL: `${stage.upstream.url}/v1` })
   return { stage, through, direct, receipts }

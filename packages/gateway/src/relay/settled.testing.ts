@@ -7,7 +7,7 @@ import type { RelayStage } from './relay.testing.ts'
 const PAUSE_MS = 20
 
 /** Waits until something holds; after that long it never will. */
-export async function eventually(holds: () => boolean, what: string, withinMs = 5000): Promise<void> {
+export async function eventually(holds: () => boolean, what: string, withinMs = 30_000): Promise<void> {
   const untilMs = performance.now() + withinMs
   while (!holds()) {
     if (performance.now() > untilMs) assert.fail(`not within ${withinMs} ms: ${what}`)

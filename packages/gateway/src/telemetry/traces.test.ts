@@ -168,5 +168,5 @@ test('without a collector nothing that exports is loaded', BOUNDED, async () => 
 })
 
 async function waitUntil(holds: () => boolean): Promise<void> {
-  for (let i = 0; i < 500 && !holds(); i++) await sleep(10)
+  for (let i = 0; i < 3000 && !holds(); i++) await sleep(10)
 }

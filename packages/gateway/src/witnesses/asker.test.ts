@@ -65,7 +65,7 @@ function confirmedBy({ log, policy }: Pick<Awaited<ReturnType<typeof witnessed>>
 }
 
 async function until(isThere: () => boolean): Promise<void> {
-  for (let i = 0; i < 500 && !isThere(); i++) await sleep(10)
+  for (let i = 0; i < 3000 && !isThere(); i++) await sleep(10)
   assert.ok(isThere(), 'it does not come')
 }
 
