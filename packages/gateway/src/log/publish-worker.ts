@@ -42,16 +42,12 @@ export type FromPublishThread =
   | { readonly type: 'halted'; readonly code: ErrorCode; readonly message: string }
   | { readonly type: 'closed' }
 
-/** In SQLite's spelling: below zero it is KiB. Entries are read once, in order. */
-const CACHE_KIB = -4096
-
 /** Pages of the write-ahead log from which on commits wait until it begins anew: about 32 MiB. */
 const RESTART_PAGES = 8192
 
 async function main(port: MessagePort, data: PublishThreadData): Promise<void> {
   const folder = dataFolderAt(data.dataRoot)
   const database = openDatabase(folder.database)
-  database.pragma(`cache_size = ${CACHE_KIB}`)
   const keys = new KeyStore(folder.vaultKeys, data.vaultWrappingKey)
   const lookup = new LookupWriter(folder.lookup, folder.database)
   const crypto = createNodeCrypto()

@@ -142,10 +142,7 @@ export function openDatabase(path: string): Sqlite {
 
 /** Opens the database for reading alone, beside a writer. */
 export function openDatabaseReadOnly(path: string): Sqlite {
-  const database = openWith(path, { readonly: true, fileMustExist: true })
-  // Readers look up single rows; the writer needs the room.
-  database.pragma('cache_size = -4096')
-  return database
+  return openWith(path, { readonly: true, fileMustExist: true })
 }
 
 /**
@@ -166,7 +163,8 @@ function openWith(path: string, options: Database.Options): Sqlite {
   try {
     if (options.readonly !== true) makePrivateFile(path)
     const database = new Database(path, options)
-    database.pragma('cache_size = -16384')
+    // In SQLite's spelling: below zero it is KiB. Rows are written at the end, and read in order or one by one.
+    database.pragma('cache_size = -4096')
     return database
   } catch {
     throw new CountersignError(

@@ -69,6 +69,8 @@ export class KeyStore {
     this.#wrappingKey = wrappingKey
     makePrivateFile(path)
     this.#database = new Database(path)
+    // By default SQLite would keep 16 MiB of them, in each thread that opens the store. Most are never read again.
+    this.#database.pragma('cache_size = -1024')
     // Overwrites what is deleted, so that the file does not keep a destroyed key.
     this.#database.pragma('secure_delete = ON')
     setDurable(this.#database)
