@@ -104,7 +104,8 @@ const CHEATS: readonly (readonly [
 ])[] = [
   ['no report', 'format', 'evidence/malformed', []],
   ['another version of SPDM', 'format', 'evidence/unsupported', [{ signed: (good) => good.with(0, 0x12) }]],
-  ['hardware that is not known', 'format', 'shape/bad-value', [{ arch: 'AMPERE' }]],
+  ['hardware that is not known', 'format', 'evidence/unsupported', [{ arch: 'AMPERE' }]],
+  ['a switch', 'format', 'evidence/unsupported', [{ arch: 'LS10' }]],
   ['a root of somebody else', 'chain', 'certificate/wrong-chain', [{ chain: { root: { serial: '02' } } }]],
   ['a device that may not issue', 'chain', 'certificate/wrong-chain', [{ chain: { device: { isCa: false } } }]],
   [
@@ -233,6 +234,23 @@ test('a nonce beside the report has to be the one in it, and nothing else stands
   assert.throws(() => read([]), /no report/)
   assert.throws(() => read(entry), /expected a list/)
   assert.throws(() => read(Array.from({ length: 65 }, () => entry)), /at most 64/)
+})
+
+test('what the list says of versions has to be what the report says, where it says anything', () => {
+  const gpu = makeGpu()
+  const entry = { arch: gpu.arch, certificate: toBase64(utf8(gpu.chainPem)), evidence: toBase64(gpu.evidence) }
+  const silent = toBase64(makeGpu({ opaque: [] }).evidence)
+  const read = (more: { readonly [name: string]: Json }) => parseNvidiaItem(jsonBytes([{ ...entry, ...more }]))
+  for (const more of [
+    { version: '1.0', driver_version: '590.12', vbios_version: '96.00.A5.00.01' },
+    { vbios_version: '96.00.a5.00.01' },
+    { evidence: silent, driver_version: '1.2', vbios_version: '' },
+  ]) {
+    assert.equal(read(more).length, 1)
+  }
+  assert.throws(() => read({ version: '2.0' }), { code: 'shape/bad-value' })
+  assert.throws(() => read({ driver_version: '590.13' }), { code: 'evidence/mismatch' })
+  assert.throws(() => read({ vbios_version: '96.00.A5.00.02' }), { code: 'evidence/mismatch' })
 })
 
 test('a memory changes no result', () => {

@@ -5,7 +5,7 @@
  * What NVIDIA compares with its reference values, and which certificates it revoked, takes its services: that stays unchecked
  * here, so no more than `warning` comes of it.
  */
-import { equalBytes, parseUtf8, toHex } from '../../bytes/bytes.ts'
+import { equalBytes, toHex } from '../../bytes/bytes.ts'
 import type { Json } from '../../bytes/json.ts'
 import { CountersignError } from '../../errors.ts'
 import type { AppraisalInput, Appraised } from '../appraised.ts'
@@ -16,6 +16,7 @@ import { type Certificate, namesInChain, parsePemCertificates } from '../x509/ce
 import { chainCurrentUntilMs, verifyChain, verifyMessage } from '../x509/chain.ts'
 import { type GpuIdentity, parseGpuIdentity, verifyFirmwareId } from './gpu-certificate.ts'
 import { type GpuArchitecture, type NvidiaReport, parseNvidiaItem } from './nvidia-item.ts'
+import { driverVersionOf, textIn, vbiosVersionOf } from './report-versions.ts'
 import { OPAQUE } from './spdm.ts'
 
 /** Every check of the kind, in the order in which they are listed. */
@@ -215,10 +216,10 @@ function claimsOf(gpu: ProvenGpu): Json {
   const { identity, report } = gpu
   const { opaque } = report
   const claims: { [name: string]: Json } = { hwmodel: identity.chip, ueid: deviceIdOf(gpu), pdi: identity.pdi }
-  const driver = textIn(opaque.get(OPAQUE.driverVersion))
+  const driver = driverVersionOf(report)
   if (driver !== undefined) claims.driver_version = driver
-  const vbios = opaque.get(OPAQUE.vbiosVersion)
-  if (vbios !== undefined && vbios.length === 8) claims.vbios_version = vbiosText(vbios)
+  const vbios = vbiosVersionOf(report)
+  if (vbios !== undefined) claims.vbios_version = vbios
   const firmwareId = opaque.get(OPAQUE.firmwareId)
   if (firmwareId !== undefined) claims.fwid = toHex(firmwareId)
   for (const [name, type] of [
@@ -230,18 +231,4 @@ function claimsOf(gpu: ProvenGpu): Json {
     if (text !== undefined) claims[name] = text
   }
   return claims
-}
-
-/** Printable ASCII, with zeros behind it or none. */
-function textIn(bytes: Uint8Array | undefined): string | undefined {
-  if (bytes === undefined) return undefined
-  const end = bytes.indexOf(0)
-  const text = end < 0 ? bytes : bytes.subarray(0, end)
-  return text.length > 0 && text.every((byte) => byte >= 0x20 && byte < 0x7f) ? parseUtf8(text) : undefined
-}
-
-/** As the driver shows it: four bytes from the last to the first, and the fifth. */
-function vbiosText(bytes: Uint8Array): string {
-  const [a = 0, b = 0, c = 0, d = 0, e = 0] = bytes
-  return [d, c, b, a, e].map((byte) => toHex(Uint8Array.of(byte)).toUpperCase()).join('.')
 }
