@@ -39,6 +39,8 @@ export {
 } from './evidence-file.ts'
 export type { PhysicalTrust } from './fact-decisions.ts'
 export type { Fact } from './facts.ts'
+export { importCollateral } from './import/import-collateral.ts'
+export { type ImportedEvidence, type ImportOptions, importEvidence } from './import/import-evidence.ts'
 export { CONFIDENTIAL_SPACE_ISSUER, NRAS_ISSUER } from './issuers.ts'
 export { NO_FRESHNESS, type PlacePolicy, readPlacePolicy } from './place-policy.ts'
 export { PRESETS } from './presets.ts'

@@ -19,7 +19,8 @@ export interface GpuIdentity {
   readonly isDebug: boolean | undefined
 }
 
-const SUBJECT_ALTERNATIVE_NAME = '2.5.29.17'
+/** Where the certificate of the key that signs reports says which device it is of. */
+export const SUBJECT_ALTERNATIVE_NAME = '2.5.29.17'
 const DMTF_DEVICE_INFO = '1.3.6.1.4.1.412.274.1'
 /** Hopper: a number, a public key, and one digest. */
 const DICE_COMPOSITE = '2.23.133.5.4.1'
