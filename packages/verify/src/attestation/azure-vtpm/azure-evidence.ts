@@ -86,7 +86,8 @@ export function formatAzureEvidence({ hclReport, quote, hardwareQuote }: AzureEv
 
 /**
  * Takes over the JSON of guests on Azure: of attestation-rs (`platform` `az-snp` or `az-tdx`, and `evidence`), or what stands in
- * `evidence` alone, as Confidential Containers write it. Gives our content, and what was collateral in it. Checks nothing.
+ * `evidence` alone, as Confidential Containers write it. Gives our content, and what was collateral in it. Checks nothing, and
+ * passes over members that it does not know.
  *
  * @throws {CountersignError} `json/*`, `shape/*`, `bytes/*`, `certificate/malformed`
  */
@@ -97,7 +98,7 @@ export function importAzureEvidence(json: Uint8Array): {
   const outer = new Fields(parseJson(json, PAYLOAD_LIMITS), 'file')
   const platform = outer.optional('platform', () => outer.oneOf('platform', ['az-snp', 'az-tdx']))
   const fields = platform === undefined ? outer : outer.object('evidence')
-  fields.optional('version', () => fields.integer('version', 1, 1))
+  fields.optional('version', () => fields.integer('version', 1, 2))
   const quote = fields.object(fields.has('tpm_quote') ? 'tpm_quote' : 'quote')
   const values = quote.list('pcrs', TPM_REGISTERS, readRegister)
   const hasQuote = platform === undefined ? fields.has('td_quote') : platform === 'az-tdx'
@@ -116,7 +117,6 @@ export function importAzureEvidence(json: Uint8Array): {
     hardwareQuote: hasQuote ? readForeign(fields, 'td_quote', MAX_QUOTE_TEXT, parsePaddedBase64Url) : undefined,
   }
   const certificates = fields.optional('vcek', () => readVcek(fields)) ?? []
-  for (const each of [quote, fields, outer]) each.end()
   const items = certificates.map((content) => ({ kind: 'certificate' as const, content }))
   return { content: formatAzureEvidence(evidence), collateral: { items } }
 }

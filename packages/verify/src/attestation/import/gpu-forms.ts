@@ -1,12 +1,12 @@
 /** Reports of GPUs in the forms in which NVIDIA's tools write them, made to the one list that is appraised. */
 import { equalBytes, parseUtf8 } from '../../bytes/bytes.ts'
 import type { Json } from '../../bytes/json.ts'
-import { Fields } from '../../bytes/shape.ts'
+import { Fields, ShapeError } from '../../bytes/shape.ts'
 import { CountersignError } from '../../errors.ts'
 import { type CollateralBundle, itemsOf } from '../collateral.ts'
 import type { EvidenceItem } from '../evidence-file.ts'
 import { parseGpuIdentity, SUBJECT_ALTERNATIVE_NAME } from '../nvidia/gpu-certificate.ts'
-import { type GpuReportParts, nvidiaItem } from '../nvidia/nvidia-item.ts'
+import { type GpuReportParts, nvidiaItem, parseNvidiaItem } from '../nvidia/nvidia-item.ts'
 import { type Certificate, formatPem, parseCertificate, parsePemCertificates } from '../x509/certificate.ts'
 import { isRecord, type JsonRecord } from './json-in.ts'
 import { parseAnyBase64 } from './text-forms.ts'
@@ -54,17 +54,32 @@ export function ofBareReport(evidence: Uint8Array, collateral: CollateralBundle)
   return itemOf([{ evidence, chainPem: formatPem(chain.map(({ bytes }) => bytes)), arch: archOf(leaf) }])
 }
 
+/** Members under which lists of reports stand: of NVIDIA's service, and of Confidential Containers. */
+export const REPORT_LISTS = ['evidence_list', 'device_evidence_list'] as const
+
 /** `{arch, nonce, evidence_list}` as NVIDIA's service is asked, or one report as its old interface took it. */
 export function ofServiceRequest(request: JsonRecord): EvidenceItem {
   const fields = new Fields(request, 'file')
   const usual = fields.optional('arch', () => fields.text('arch'))
   const nonce = fields.optional('nonce', () => fields.text('nonce').toLowerCase())
   const read = (item: Json, path: string) => readReport(new Fields(item, path), usual, nonce)
-  if (!fields.has('evidence_list')) return itemOf([read(request, 'file')])
-  const list = fields.any('evidence_list')
-  const reports = fields.list('evidence_list', MAX_REPORTS, read)
-  if (Array.isArray(list) && list.length > 0) return itemOf(reports)
+  const name = REPORT_LISTS.find((each) => fields.has(each))
+  if (name === undefined) return itemOf([read(request, 'file')])
+  const reports = fields.list(name, MAX_REPORTS, read)
+  if (reports.length > 0) return itemOf(reports)
   throw new CountersignError('evidence/malformed', 'there is no report in the list')
+}
+
+/** A list of reports: as it is where NVIDIA's own kit wrote it, else without what other tools write beside each. */
+export function ofReportList(list: readonly Json[], file: Uint8Array): EvidenceItem {
+  try {
+    parseNvidiaItem(file)
+  } catch (thrown) {
+    const isOther = thrown instanceof ShapeError && thrown.code === 'shape/unknown-field'
+    if (isOther) return ofServiceRequest({ evidence_list: list })
+    if (!(thrown instanceof CountersignError)) throw thrown
+  }
+  return { kind: 'nvidia-spdm', content: file }
 }
 
 /** Evidence as a collection of messages, each with its media type. @spec draft-ietf-rats-msg-wrap (CMW) */
@@ -92,7 +107,7 @@ function readReport(fields: Fields, usual: string | undefined, nonce: string | u
   const chainPem = parseUtf8(parseAnyBase64(fields.text('certificate', MULTILINE)))
   const arch = fields.optional('arch', () => fields.text('arch')) ?? usual ?? architectureIn(chainPem)
   const evidence = parseAnyBase64(fields.text('evidence', MULTILINE))
-  return { evidence, chainPem, arch, nonce: own ?? nonce }
+  return { evidence, chainPem, arch: arch.toUpperCase(), nonce: own ?? nonce }
 }
 
 function itemOf(reports: readonly GpuReportParts[]): EvidenceItem {

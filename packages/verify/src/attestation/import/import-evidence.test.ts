@@ -239,7 +239,12 @@ test('Azure’s guests: ours, and as attestation-rs and Confidential Containers 
       },
       ...{ report: [...hclReport], ...td, ...vcek },
     }
-    for (const value of [inner, numbers, { platform: hardwareQuote ? 'az-tdx' : 'az-snp', evidence: inner }]) {
+    for (const value of [
+      inner,
+      { ...inner, version: 2, other: 1 },
+      numbers,
+      { platform: hardwareQuote ? 'az-tdx' : 'az-snp', evidence: inner },
+    ]) {
       const { evidence, collateral } = importEvidence(json(value))
       assert.deepEqual(evidence.items, [item])
       assert.deepEqual(collateral.items, hardwareQuote ? [] : [{ kind: 'certificate', content: VCEK }])
@@ -306,6 +311,8 @@ test('reports of GPUs as the service is asked, as the kit writes them, and as a 
     [kit, 1],
     [{ nonce, arch: 'HOPPER', evidence_list: [partsOf(one), partsOf(two)] }, 2],
     [{ nonce, evidence_list: [partsOf(one)] }, 1],
+    [{ device_evidence_list: [{ ...partsOf(one), arch: 'Hopper', uuid: 'GPU-1' }] }, 1],
+    [[{ ...kit, uuid: 'GPU-1' }], 1],
     [{ ...partsOf(one), arch: 'HOPPER', nonce }, 1],
     [collection, 1],
   ] as const) {

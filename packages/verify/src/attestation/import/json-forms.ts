@@ -10,7 +10,7 @@ import { EVIDENCE_FORMAT, type EvidenceItem, parseEvidence } from '../evidence-f
 import { bytesOfNumbers } from '../json-bytes.ts'
 import { ofBytes, ofText } from './bare-forms.ts'
 import { bare, type Found, type ImportOptions, theOnly } from './found-evidence.ts'
-import { ofMessageCollection, ofServiceRequest } from './gpu-forms.ts'
+import { ofMessageCollection, ofReportList, ofServiceRequest, REPORT_LISTS } from './gpu-forms.ts'
 import { importCertificates } from './import-collateral.ts'
 import { isRecord, type JsonRecord } from './json-in.ts'
 import { parseAnyBase64 } from './text-forms.ts'
@@ -39,7 +39,7 @@ function ofList(list: readonly Json[], file: Uint8Array, options: ImportOptions)
   const [first] = list
   if (Array.isArray(first)) return wanted(options, { kind: 'nvidia-nras', content: file })
   if (!isRecord(first)) return []
-  if (first.certificate !== undefined) return wanted(options, { kind: 'nvidia-spdm', content: file })
+  if (first.certificate !== undefined) return wanted(options, ofReportList(list, file))
   if (first.imr !== undefined)
     return [{ refusal: 'an event log, which belongs beside a quote and is no evidence by itself' }]
   return []
@@ -59,7 +59,8 @@ function ofRecord(record: JsonRecord, file: Uint8Array, options: ImportOptions, 
   }
   if (record.__cmwc_t !== undefined) return wanted(options, ofMessageCollection(record))
   const isReport = typeof record.certificate === 'string' && typeof record.evidence === 'string'
-  if (isReport || record.evidence_list !== undefined) return wanted(options, ofServiceRequest(record))
+  const isReports = REPORT_LISTS.some((name) => record[name] !== undefined)
+  if (isReport || isReports) return wanted(options, ofServiceRequest(record))
   return ofMembers(record, options, depth)
 }
 
