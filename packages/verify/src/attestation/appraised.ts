@@ -48,7 +48,7 @@ export interface Appraised {
   readonly checks: readonly EvidenceCheck[]
   /** Every check of genuineness passed: real hardware of the vendor signed `claims`, in a state that is not revoked, and not for debugging. */
   readonly isGenuine: boolean
-  /** The policy's measurements, signers, versions and states were all met. False without a policy. */
+  /** Genuine, and the policy's measurements, signers, versions and states were all met. False without a policy. */
   readonly isKnownCode: boolean
   /** Measured values by register name, hexadecimal; empty unless a vendor's signature covers them. */
   readonly measurements: { readonly [register: string]: string }

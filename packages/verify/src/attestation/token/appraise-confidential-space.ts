@@ -79,6 +79,7 @@ export function appraiseConfidentialSpace({ content }: EvidenceItem, input: Appr
   const weaknesses = token === undefined ? [] : checkClaims(list, token.claims, input)
   const isGenuine = list.passed(...TOKEN_CHECKS, ...GENUINE_CHECKS)
   const isKnownCode =
+    isGenuine &&
     token?.isVouched === true &&
     (list.passed('image-digest') || list.passed('image-signature')) &&
     list.passed('memory-integrity', 'support', 'overrides') &&
@@ -92,7 +93,7 @@ export function appraiseConfidentialSpace({ content }: EvidenceItem, input: Appr
     ...timesShown(token),
     deviceIds: [],
     answersNonce: token?.isVouched === true && list.passed('nonce'),
-    tier: tierOf(list.list(), isGenuine && isKnownCode, weaknesses.length > 0),
+    tier: tierOf(list.list(), isKnownCode, weaknesses.length > 0),
     notes: weaknesses,
   }
 }
