@@ -7,6 +7,7 @@ import { type CollateralBundle, itemsOf } from '../collateral.ts'
 import type { EvidenceItem } from '../evidence-file.ts'
 import { parseGpuIdentity, SUBJECT_ALTERNATIVE_NAME } from '../nvidia/gpu-certificate.ts'
 import { type GpuReportParts, nvidiaItem, parseNvidiaItem } from '../nvidia/nvidia-item.ts'
+import { readable } from '../readable.ts'
 import { type Certificate, formatPem, parseCertificate, parsePemCertificates } from '../x509/certificate.ts'
 import { isRecord, type JsonRecord } from './json-in.ts'
 import { parseAnyBase64 } from './text-forms.ts'
@@ -26,7 +27,7 @@ const PEM_CHAIN = 'application/vnd.nvidia.pem-cert-chain'
  *   not known
  */
 export function ofBareReport(evidence: Uint8Array, collateral: CollateralBundle): EvidenceItem {
-  const certificates = itemsOf(collateral, 'certificate').flatMap((der) => readable(der) ?? [])
+  const certificates = itemsOf(collateral, 'certificate').flatMap((der) => readable(() => parseCertificate(der)) ?? [])
   const leaves = certificates.filter(namesDevice)
   const [leaf, ...others] = leaves.filter(
     (each, i) => leaves.findIndex(({ spki }) => equalBytes(spki, each.spki)) === i,
@@ -126,13 +127,4 @@ function archOf(leaf: Certificate): string {
 /** The certificate of the key that signs reports says which device it is of; those above it do not. */
 function namesDevice({ extensions, isCa }: Certificate): boolean {
   return !isCa && extensions.has(SUBJECT_ALTERNATIVE_NAME)
-}
-
-function readable(der: Uint8Array): Certificate | undefined {
-  try {
-    return parseCertificate(der)
-  } catch (thrown) {
-    if (thrown instanceof CountersignError) return undefined
-    throw thrown
-  }
 }

@@ -3,10 +3,11 @@ import { parseBase64Url } from '../../bytes/base64.ts'
 import { parseUtf8, toHex } from '../../bytes/bytes.ts'
 import { parseJson } from '../../bytes/json.ts'
 import { Fields } from '../../bytes/shape.ts'
-import { CountersignError, quote } from '../../errors.ts'
+import { quote } from '../../errors.ts'
 import { littleEndian } from '../byte-reader.ts'
 import type { EvidenceKind } from '../evidence-kind.ts'
 import { CONFIDENTIAL_SPACE_ISSUER, NRAS_ISSUER } from '../issuers.ts'
+import { readable } from '../readable.ts'
 import { REPORT_BYTES } from '../sev-snp/report.ts'
 import { MAX_TOKEN_LENGTH } from '../token/jws.ts'
 
@@ -99,15 +100,12 @@ function recogniseToken(bytes: Uint8Array): Recognised | undefined {
 }
 
 function issuerOf(token: Uint8Array): string | undefined {
-  try {
-    const parts = parseUtf8(token).split('.')
-    if (parts.length !== 3) return undefined
+  return readable(() => {
+    const [, payload, signature, ...more] = parseUtf8(token).split('.')
+    if (payload === undefined || signature === undefined || more.length > 0) return undefined
     const limits = { maxBytes: MAX_TOKEN_LENGTH, maxDepth: 16 }
-    return new Fields(parseJson(parseBase64Url(parts[1] ?? ''), limits), 'token').text('iss')
-  } catch (thrown) {
-    if (thrown instanceof CountersignError) return undefined
-    throw thrown
-  }
+    return new Fields(parseJson(parseBase64Url(payload), limits), 'token').text('iss')
+  })
 }
 
 function startsWith(bytes: Uint8Array, text: string): boolean {

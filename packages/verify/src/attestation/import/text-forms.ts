@@ -1,7 +1,7 @@
 /** Binary evidence that was written as text: hexadecimal, base64, base64url. */
 import { parseBase64, parseBase64Url } from '../../bytes/base64.ts'
 import { equalBytes, parseHex, parseUtf8 } from '../../bytes/bytes.ts'
-import { CountersignError } from '../../errors.ts'
+import { readable } from '../readable.ts'
 
 /** Shorter texts are no evidence of any kind. */
 const MIN_TEXT_LENGTH = 64
@@ -16,16 +16,16 @@ export function readingsOf(text: string): readonly Uint8Array[] {
   const dense = text.replace(/\s+/g, '')
   if (dense.length < MIN_TEXT_LENGTH) return []
   const readings = [
-    attempt(() => parseHex(dense.replace(/^0x/i, '').toLowerCase())),
-    attempt(() => parseBase64(padded(dense))),
-    attempt(() => parseBase64Url(withoutPadding(dense))),
+    readable(() => parseHex(dense.replace(/^0x/i, '').toLowerCase())),
+    readable(() => parseBase64(padded(dense))),
+    readable(() => parseBase64Url(withoutPadding(dense))),
   ].filter((reading) => reading !== undefined)
   return readings.filter((reading, i) => readings.findIndex((other) => equalBytes(other, reading)) === i)
 }
 
 /** The text that the bytes are; `undefined` where they are none. A byte order mark is left out. */
 export function textIn(bytes: Uint8Array): string | undefined {
-  const text = attempt(() => parseUtf8(bytes))
+  const text = readable(() => parseUtf8(bytes))
   return text?.startsWith('\ufeff') ? text.slice(1) : text
 }
 
@@ -42,13 +42,4 @@ function padded(text: string): string {
 
 function withoutPadding(text: string): string {
   return text.replace(/={1,2}$/, '')
-}
-
-function attempt<T>(read: () => T): T | undefined {
-  try {
-    return read()
-  } catch (thrown) {
-    if (thrown instanceof CountersignError) return undefined
-    throw thrown
-  }
 }

@@ -15,12 +15,12 @@ import type { AppraisalInput, Appraised } from '../appraised.ts'
 import { EvidenceChecks } from '../checks.ts'
 import type { EvidenceItem } from '../evidence-file.ts'
 import { NRAS_ISSUER } from '../issuers.ts'
+import { readable } from '../readable.ts'
+import { refused } from '../refusals.ts'
 import type { Claims } from '../token/jws.ts'
 import { hasFailed } from '../token/open-token.ts'
 import {
   checkNonce,
-  readable,
-  refused,
   requireClaim,
   requireValidAt,
   shownClaims,

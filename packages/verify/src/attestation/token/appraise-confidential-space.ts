@@ -15,6 +15,7 @@ import { EvidenceChecks } from '../checks.ts'
 import type { EvidenceItem } from '../evidence-file.ts'
 import { CONFIDENTIAL_SPACE_ISSUER } from '../issuers.ts'
 import type { PlacePolicy } from '../place-policy.ts'
+import { refused } from '../refusals.ts'
 import { tierOf } from '../trust-tier.ts'
 import { hasFailed, openToken, type SignedToken, TOKEN_CHECKS, timesShown } from './open-token.ts'
 import {
@@ -23,7 +24,6 @@ import {
   memberOf,
   NO_POLICY,
   objectOf,
-  refused,
   requireClaim,
   shownClaims,
   textsOf,

@@ -17,6 +17,8 @@ import type { AppraisalInput, Appraised } from '../appraised.ts'
 import { EvidenceChecks } from '../checks.ts'
 import type { EvidenceItem } from '../evidence-file.ts'
 import type { PlacePolicy } from '../place-policy.ts'
+import { readable } from '../readable.ts'
+import { refused } from '../refusals.ts'
 import { tierOf } from '../trust-tier.ts'
 import type { Claims } from './jws.ts'
 import { hasFailed, openToken, type SignedToken, TOKEN_CHECKS, timesShown } from './open-token.ts'
@@ -27,8 +29,6 @@ import {
   memberOf,
   NO_POLICY,
   objectOf,
-  readable,
-  refused,
   requireClaim,
   shownClaims,
 } from './token-claims.ts'
