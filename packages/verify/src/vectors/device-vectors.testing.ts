@@ -90,7 +90,8 @@ function gpuCases(): readonly FormatVector[] {
   return [
     evidenceVector('Hopper', built({}), open),
     evidenceVector('Blackwell', built({ isBlackwell: true }), open),
-    forged('format: a switch', built({ arch: 'LS10' }), 'nvidia-spdm/format', 'evidence/unsupported'),
+    evidenceVector('a GPU and a switch', built({}, { isSwitch: true, device: 1 }), open),
+    forged('format: other hardware', built({ arch: 'AMPERE' }), 'nvidia-spdm/format', 'evidence/unsupported'),
     forged(
       'chain: another root',
       built({ chain: { root: { serial: '02' } } }),

@@ -121,7 +121,9 @@ function architectureIn(chainPem: string): string {
 }
 
 function archOf(leaf: Certificate): string {
-  return parseGpuIdentity(leaf).chip.startsWith('GH') ? 'HOPPER' : 'BLACKWELL'
+  const { chip, isSwitch } = parseGpuIdentity(leaf)
+  if (isSwitch) return 'LS10'
+  return chip.startsWith('GH') ? 'HOPPER' : 'BLACKWELL'
 }
 
 /** The certificate of the key that signs reports says which device it is of; those above it do not. */

@@ -216,6 +216,8 @@ test('tokens are told by their issuer, alone, with a line feed, and in JSON', ()
 test('an answer of NVIDIA’s service, and evidence of ours, are taken as they are', () => {
   const { item } = nrasEvidence()
   assert.deepEqual(itemsOf(item.content), [item])
+  const kit = json({ claims: [], detached_eat: JSON.parse(Buffer.from(item.content).toString('utf8')), result_code: 0 })
+  assert.deepEqual(itemsOf(kit), [item])
   const file = { profile: 'dstack', items: [QUOTE], nonce: Uint8Array.of(1), beside: { a: 1 } } as const
   assert.deepEqual(importEvidence(json(formatEvidence(file))).evidence, file)
 })
@@ -252,7 +254,10 @@ test('Azure’s guests: ours, and as attestation-rs and Confidential Containers 
   }
 })
 
-const GPUS = [makeGpu(), makeGpu({ device: 1 }), makeGpu({ isBlackwell: true, device: 2 })]
+const GPUS = [
+  ...[makeGpu(), makeGpu({ device: 1 }), makeGpu({ isBlackwell: true, device: 2 })],
+  makeGpu({ isSwitch: true, device: 3 }),
+]
 const [GPU = makeGpu()] = GPUS
 const chainOf = (pem: string): CollateralBundle => ({ items: importCollateral(utf8(pem)) })
 
@@ -278,7 +283,7 @@ test('without its certificates, or with those of several devices, it says what t
   refusesFile(GPU.evidence, /give its chain as collateral/, 'collateral/missing')
   refusesFile(utf8(toHex(GPU.evidence)), /give its chain as collateral/, 'collateral/missing')
   const two = { items: GPUS.flatMap(({ chainPem }) => chainOf(chainPem).items) }
-  refusesFile(GPU.evidence, /certificates of 3 devices/, 'evidence/unsupported', { collateral: two })
+  refusesFile(GPU.evidence, /certificates of 4 devices/, 'evidence/unsupported', { collateral: two })
   const foreign = importEvidence(GPU.evidence, { collateral: chainOf(GPUS[1]?.chainPem ?? '') }).evidence.items[0]
   const { checks } = appraiseNvidiaSpdm(foreign ?? NITRO, gpuInput())
   assert.deepEqual(

@@ -18,7 +18,8 @@ import { parseAnyBase64 } from './text-forms.ts'
 /** Members that can hold evidence: of dstack, NEAR AI, Confidential Containers, attestation-rs, OpenGradient, cloud services. */
 const EVIDENCE_MEMBERS = [
   ...['quote', 'intel_quote', 'tdx_quote', 'td_quote', 'tdx', 'snp', 'snp_report', 'attestation_report', 'report'],
-  ...['attestation_document', 'attestation', 'document', 'evidence', 'token', 'jwt', 'data', 'result', 'response'],
+  ...['attestation_document', 'attestation', 'document', 'evidence', 'detached_eat', 'token', 'jwt'],
+  ...['data', 'result', 'response'],
 ]
 const CERTIFICATE_MEMBERS = ['cert_chain', 'certificates', 'certs', 'auxblob', 'vcek', 'vlek', 'ask', 'asvk', 'ark']
 const COLLATERAL_MEMBERS = ['tcb_info', 'tcbInfo', 'enclaveIdentity', 'keys']

@@ -15,7 +15,7 @@ import { VENDOR_ROOTS } from '../roots.ts'
 import { type Certificate, namesInChain, parsePemCertificates } from '../x509/certificate.ts'
 import { chainCurrentUntilMs, verifyChain, verifyMessage } from '../x509/chain.ts'
 import { type GpuIdentity, parseGpuIdentity, verifyFirmwareId } from './gpu-certificate.ts'
-import { type GpuArchitecture, type NvidiaReport, parseNvidiaItem } from './nvidia-item.ts'
+import { type NvidiaArchitecture, type NvidiaReport, parseNvidiaItem } from './nvidia-item.ts'
 import { driverVersionOf, textIn, vbiosVersionOf } from './report-versions.ts'
 import { OPAQUE } from './spdm.ts'
 
@@ -42,10 +42,10 @@ type Checks = EvidenceChecks<NvidiaSpdmCheck>
 const CHAIN_LENGTH = 5
 /** Twenty bytes. */
 const DEVICE_ID_DIGITS = 40
-const CHIP_OF: { readonly [arch in GpuArchitecture]: RegExp } = { HOPPER: /^GH/, BLACKWELL: /^GB/ }
+const CHIP_OF: { readonly [arch in NvidiaArchitecture]: RegExp } = { HOPPER: /^GH/, BLACKWELL: /^GB/, LS10: /^LS_10$/ }
 
 const OPEN_NOTE =
-  'The firmware of the GPU was not compared with the reference values of NVIDIA, nor its certificates with its revocations: that takes its services.'
+  'The firmware of the devices was not compared with the reference values of NVIDIA, nor their certificates with its revocations: that takes its services.'
 
 interface Gpu extends NvidiaReport {
   readonly chain: readonly Certificate[]
@@ -78,13 +78,14 @@ export function appraiseNvidiaSpdm(item: EvidenceItem, input: AppraisalInput): A
     measurements: proven ? measurementsOf(proven) : {},
     boundData: proven && commonNonce(proven),
     deviceIds: proven ? [...new Set(proven.map(deviceIdOf))] : [],
+    switchIds: proven ? proven.filter(isSwitch).map(deviceIdOf) : [],
     lastingIds: new Map(proven?.map((gpu) => [deviceIdOf(gpu), gpu.identity.pdi])),
     certificates: proven ? proven.flatMap(({ chain }) => namesInChain(chain)) : [],
     madeAtMs: undefined,
     currentUntilMs: proven && Math.min(...proven.map(({ chain }) => chainCurrentUntilMs(chain))),
     answersNonce: list.passed('nonce'),
     tier: isFailed ? 'contraindicated' : isGenuine ? 'warning' : 'none',
-    claims: proven ? { gpus: proven.map(claimsOf) } : {},
+    claims: proven ? claimsOfAll(proven) : {},
     notes: proven ? [OPEN_NOTE] : [],
   }
 }
@@ -203,13 +204,27 @@ function deviceIdOf({ chain }: Gpu): string {
   return (chain[0]?.serial ?? '').padStart(DEVICE_ID_DIGITS, '0')
 }
 
-/** Registers are `gpu<n>.<index>`, by the order of the reports. */
+/** Registers are `gpu<n>.<index>` and `switch<n>.<index>`, by the order of the reports of each. */
 function measurementsOf(gpus: readonly ProvenGpu[]): { readonly [register: string]: string } {
   return Object.fromEntries(
-    gpus.flatMap(({ report }, i) =>
-      [...report.measurements].map(([index, value]) => [`gpu${i}.${index}`, toHex(value)] as const),
+    [gpus.filter((gpu) => !isSwitch(gpu)), gpus.filter(isSwitch)].flatMap((ofKind, kind) =>
+      ofKind.flatMap(({ report }, i) =>
+        [...report.measurements].map(([index, value]) => [`${DEVICES[kind]}${i}.${index}`, toHex(value)] as const),
+      ),
     ),
   )
+}
+
+const DEVICES = ['gpu', 'switch'] as const
+
+function isSwitch({ identity }: ProvenGpu): boolean {
+  return identity.isSwitch
+}
+
+function claimsOfAll(devices: readonly ProvenGpu[]): { readonly [name: string]: Json } {
+  const switches = devices.filter(isSwitch)
+  const gpus = devices.filter((device) => !isSwitch(device)).map(claimsOf)
+  return { gpus, ...(switches.length === 0 ? {} : { switches: switches.map(claimsOf) }) }
 }
 
 function claimsOf(gpu: ProvenGpu): Json {

@@ -7,13 +7,14 @@ import { CountersignError, quote } from '../../errors.ts'
 import { driverVersionOf, vbiosVersionOf } from './report-versions.ts'
 import { parseSpdmReport, type SpdmReport } from './spdm.ts'
 
-export const GPU_ARCHITECTURES = ['HOPPER', 'BLACKWELL'] as const
-export type GpuArchitecture = (typeof GPU_ARCHITECTURES)[number]
+/** Two of GPUs, and one of the switches between them. */
+export const NVIDIA_ARCHITECTURES = ['HOPPER', 'BLACKWELL', 'LS10'] as const
+export type NvidiaArchitecture = (typeof NVIDIA_ARCHITECTURES)[number]
 
 /** Unverified. */
 export interface NvidiaReport {
   /** What the list says; the certificate decides. */
-  readonly arch: GpuArchitecture
+  readonly arch: NvidiaArchitecture
   /** Certificates in PEM, from the key that signed up to the root. */
   readonly chainPem: string
   readonly report: SpdmReport
@@ -54,11 +55,11 @@ function readReport(item: Json, path: Path): NvidiaReport {
   return { arch, chainPem, report }
 }
 
-function readArchitecture(fields: Fields): GpuArchitecture {
+function readArchitecture(fields: Fields): NvidiaArchitecture {
   const name = fields.text('arch', { maxLength: 32 })
-  const arch = GPU_ARCHITECTURES.find((each) => each === name)
+  const arch = NVIDIA_ARCHITECTURES.find((each) => each === name)
   if (arch !== undefined) return arch
-  const known = GPU_ARCHITECTURES.join(', ')
+  const known = NVIDIA_ARCHITECTURES.join(', ')
   throw new CountersignError(
     'evidence/unsupported',
     `${fields.path}: a device of ${quote(name)}, which is none of ${known}`,

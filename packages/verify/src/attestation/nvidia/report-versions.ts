@@ -9,10 +9,10 @@ export function driverVersionOf({ opaque }: SpdmReport): string | undefined {
   return textIn(opaque.get(OPAQUE.driverVersion))
 }
 
-/** Such as `96.00.A5.00.01`: four bytes from the last to the first, and the fifth. `undefined` where the report does not say. */
+/** Such as `96.00.A5.00.01`: of GPUs four bytes from the last to the first, and the fifth; of switches text. `undefined` where the report does not say. */
 export function vbiosVersionOf({ opaque }: SpdmReport): string | undefined {
   const bytes = opaque.get(OPAQUE.vbiosVersion)
-  if (bytes === undefined || bytes.length !== VBIOS_BYTES) return undefined
+  if (bytes === undefined || bytes.length !== VBIOS_BYTES) return textIn(bytes)
   const [a = 0, b = 0, c = 0, d = 0, e = 0] = bytes
   return [d, c, b, a, e].map((byte) => toHex(Uint8Array.of(byte)).toUpperCase()).join('.')
 }
