@@ -25,7 +25,8 @@ export function nextSteps({ status, items, checks }: Appraisal, asked: Asked): r
       'Not of today: --at judges as of another time. That shows something only where somebody else proves that time.',
     )
   }
-  if (!isOpen && status === 'unproven' && !asked.hasPolicy) {
+  const hasProcessor = checks.some(({ name, result }) => name === 'place/tee' && result === 'pass')
+  if (!isOpen && hasProcessor && status === 'unproven' && !asked.hasPolicy) {
     steps.push('To decide, write the measurements that you expect into a policy: "countersign attest verify --policy".')
   }
   return steps

@@ -251,6 +251,7 @@ test('a bare report of a real GPU, with its chain beside it', { skip: NO_REAL_DA
   const chain = join(REAL, 'nvidia', 'hopperCertChain.txt')
   const told = await countersign('attest', 'explain', report, '--collateral', chain)
   assert.match(told.stdout, /^nvidia-spdm +genuine, warning/m)
+  assert.doesNotMatch(told.stdout, /^next: /m, 'no policy is for GPUs alone')
   const alone = await countersign('attest', 'explain', report)
   assert.equal(alone.code, 2)
   assert.match(alone.stderr, /^collateral\/missing: .*chain/)
