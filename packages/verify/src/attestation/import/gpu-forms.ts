@@ -55,8 +55,8 @@ export function ofBareReport(evidence: Uint8Array, collateral: CollateralBundle)
   return itemOf([{ evidence, chainPem: formatPem(chain.map(({ bytes }) => bytes)), arch: archOf(leaf) }])
 }
 
-/** Members under which lists of reports stand: of NVIDIA's service, and of Confidential Containers. */
-export const REPORT_LISTS = ['evidence_list', 'device_evidence_list'] as const
+/** Members under which lists of reports stand: of NVIDIA's service, of its command line, and of Confidential Containers. */
+export const REPORT_LISTS = ['evidence_list', 'evidences', 'device_evidence_list'] as const
 
 /** `{arch, nonce, evidence_list}` as NVIDIA's service is asked, or one report as its old interface took it. */
 export function ofServiceRequest(request: JsonRecord): EvidenceItem {

@@ -41,6 +41,10 @@ const MARKS: readonly (readonly [Recognised, (bytes: Uint8Array) => boolean])[] 
     (bytes) => toHex(bytes.subarray(0, 6)) === 'ff5443478018',
   ],
   [
+    { refusal: 'a bundle of dstack in MessagePack: of its answers, those with quote and event log in JSON are read' },
+    (bytes) => toHex(bytes.subarray(0, 9)) === '83a776657273696f6e',
+  ],
+  [
     { refusal: 'a report of a trust domain for its own machine: what others can check is a quote' },
     (bytes) => bytes.length === TDREPORT_BYTES && bytes[0] === TEE_TDX && bytes[1] === 0,
   ],

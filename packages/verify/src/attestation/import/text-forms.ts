@@ -3,8 +3,9 @@ import { parseBase64, parseBase64Url } from '../../bytes/base64.ts'
 import { equalBytes, parseHex, parseUtf8 } from '../../bytes/bytes.ts'
 import { readable } from '../readable.ts'
 
-/** Shorter texts are no evidence of any kind. */
+/** Shorter texts are no evidence of any kind, and no kind has evidence as long as longer ones. */
 const MIN_TEXT_LENGTH = 64
+const MAX_TEXT_LENGTH = 8 * 1024 * 1024
 
 /**
  * What a text may stand for, each reading once; none where it is no text, or of other characters. A text of hexadecimal digits
@@ -14,7 +15,7 @@ const MIN_TEXT_LENGTH = 64
  */
 export function readingsOf(text: string): readonly Uint8Array[] {
   const dense = text.replace(/\s+/g, '')
-  if (dense.length < MIN_TEXT_LENGTH) return []
+  if (dense.length < MIN_TEXT_LENGTH || dense.length > MAX_TEXT_LENGTH) return []
   const readings = [
     readable(() => parseHex(dense.replace(/^0x/i, '').toLowerCase())),
     readable(() => parseBase64(padded(dense))),
