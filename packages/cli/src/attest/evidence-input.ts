@@ -20,13 +20,20 @@ export function readEvidence(file: Uint8Array, options: ImportOptions, profile?:
   const json = parseJsonText(file)
   if (!isRecord(json) || json.format === EVIDENCE_FORMAT) return importEvidence(file, options)
   const provider = profile ?? (isOfTinfoil(json) ? 'tinfoil' : 'none')
-  return (provider === 'none' ? undefined : readAnswer(file, provider)) ?? importEvidence(file, options)
+  const answer = provider === 'none' ? undefined : readAnswer(file, provider)
+  // How keys are bound, nobody said where no profile was named.
+  return answer === undefined ? importEvidence(file, options) : withProfile(answer, profile ?? 'none')
 }
 
-function readAnswer(body: Uint8Array, profile: ProfileName): ImportedEvidence | undefined {
+type Answer = ReturnType<(typeof EVIDENCE_SOURCES)[ProfileName]['read']>
+
+function withProfile({ items, beside }: Answer, profile: ProfileName): ImportedEvidence {
+  return { evidence: { profile, items, nonce: new Uint8Array(0), beside }, collateral: { items: [] } }
+}
+
+function readAnswer(body: Uint8Array, profile: ProfileName): Answer | undefined {
   try {
-    const { items, beside } = EVIDENCE_SOURCES[profile].read({ body, shown: undefined })
-    return { evidence: { profile, items, nonce: new Uint8Array(0), beside }, collateral: { items: [] } }
+    return EVIDENCE_SOURCES[profile].read({ body, shown: undefined })
   } catch (thrown) {
     if (thrown instanceof ShapeError) return undefined
     throw thrown
