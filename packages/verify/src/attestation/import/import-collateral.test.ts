@@ -24,6 +24,7 @@ test('certificates are read one and several, in PEM and DER, and as text of thos
     [concat(first, second), [first, second]],
     [utf8(pemOf(first, second)), [first, second]],
     [utf8(`subject: somebody\n${pemOf(first)}`), [first]],
+    [utf8(`${encodeURIComponent(pemOf(first, second))}\n`), [first, second]],
     [utf8(toHex(first)), [first]],
     [utf8(toBase64(first)), [first]],
     [utf8(toBase64(utf8(pemOf(first, second)))), [first, second]],
@@ -53,7 +54,7 @@ test('JSON is told by its members, and taken byte for byte', () => {
 
 test('anything else is refused, and DER that is cut off or has something behind it', () => {
   for (const file of [
-    ...['', 'certificates', '{}', '[]', 'ab'.repeat(64)].map(utf8),
+    ...['-----BEGIN%20CERTIFICATE-----%', '', 'certificates', '{}', '[]', 'ab'.repeat(64)].map(utf8),
     ...[first.subarray(0, 100), concat(first, Uint8Array.of(0)), Uint8Array.of(0x30, 0x89, 1, 2, 3, 0xff)],
   ]) {
     assert.throws(() => importCollateral(file), { code: 'collateral/malformed' })

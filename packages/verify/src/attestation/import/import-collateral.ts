@@ -43,12 +43,22 @@ function ofJson(json: Json, file: Uint8Array): readonly CollateralItem[] {
   throw unknown()
 }
 
-function ofPem(text: string): readonly CollateralItem[] | undefined {
+function ofPem(given: string): readonly CollateralItem[] | undefined {
+  // Intel's service writes chains of issuers into headers, where they are escaped.
+  const text = given.includes('BEGIN%20') ? (unescaped(given) ?? given) : given
   const blocks = [...text.matchAll(PEM)].map(([, label, body = '']) => ({
     kind: label === 'CERTIFICATE' ? ('certificate' as const) : ('crl' as const),
     content: parseAnyBase64(body),
   }))
   return blocks.length > 0 ? blocks : undefined
+}
+
+function unescaped(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text.trim())
+  } catch {
+    return undefined
+  }
 }
 
 /** Bytes that were written as text; PEM may be inside. */
