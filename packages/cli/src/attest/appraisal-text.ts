@@ -22,8 +22,8 @@ const RESULT_STYLE = { pass: 'green', fail: 'red', 'not-checked': 'yellow' } as 
   [result in EvidenceResult]: string
 }
 
-/** What came of one file. With `isWhole`, all checks and everything that the evidence says. */
-export function formatAppraisal(appraisal: Appraisal, isWhole: boolean): string {
+/** What came of one file, and what can be done next. With `isWhole`, all checks and everything that the evidence says. */
+export function formatAppraisal(appraisal: Appraisal, isWhole: boolean, steps: readonly string[] = []): string {
   const { status, reason, atMs, facts, items, checks, keys, notes, doesNotProve } = appraisal
   const at = paint('dim', `as of ${new Date(atMs).toISOString()}`)
   const lines = [
@@ -41,6 +41,7 @@ export function formatAppraisal(appraisal: Appraisal, isWhole: boolean): string 
     ...checks.filter(({ result }) => isWhole || result !== 'pass').map(formatCheck),
     ...notes.map((note) => paint('dim', wrap(`note: ${note}`, INDENT))),
     ...doesNotProve.map((what) => paint('dim', wrap(`does not prove: ${what}`, INDENT))),
+    ...steps.map((step) => wrap(`next: ${step}`, INDENT)),
   ]
   return `${lines.join('\n')}\n`
 }

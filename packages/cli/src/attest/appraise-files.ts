@@ -2,14 +2,17 @@
 import {
   type Appraisal,
   appraiseEvidence,
+  type CollateralBundle,
   CountersignError,
   collateralAlong,
   createMemory,
   EVENT_LOG_FORMATS,
   EVIDENCE_KINDS,
   type EvidenceItem,
+  importCollateral,
   type PlacePolicy,
   PROFILE_NAMES,
+  type ProfileName,
   parseHex,
   parseYaml,
   quote,
@@ -19,7 +22,6 @@ import {
 import { createNodeCrypto } from '@countersign/verify/crypto/node'
 import { readInput } from '../files.ts'
 import { readTime } from '../time-option.ts'
-import { joinCollateral, readCollateral } from './collateral-input.ts'
 import { isRecord, parseJsonText, readEvidence } from './evidence-input.ts'
 
 export interface AppraiseOptions {
@@ -36,17 +38,28 @@ export interface AppraiseOptions {
 /** Appraises one file. @throws {CountersignError} for bad usage and files that cannot be read */
 export function appraiseFile(file: string, options: AppraiseOptions): Appraisal {
   const kind = options.kind === undefined ? undefined : oneOf('--kind', options.kind, EVIDENCE_KINDS)
-  const read = readEvidence(readInput(file), kind)
-  const given = (options.collateral ?? []).map((path) => readCollateral(readInput(path)))
-  const evidence = completed(read.evidence, options)
+  const profile = options.profile === undefined ? undefined : oneOf('--profile', options.profile, PROFILE_NAMES)
+  const given = readCollateralFiles(options.collateral ?? [])
+  const read = readEvidence(readInput(file), { kind, collateral: given }, profile)
+  const evidence = completed(read.evidence, options, profile)
   return appraiseEvidence(evidence, {
     crypto: createNodeCrypto(),
     atMs: readTime(options.at),
-    collateral: joinCollateral([read.collateral.items, collateralAlong(evidence), ...given]),
+    collateral: { items: [...read.collateral.items, ...collateralAlong(evidence), ...given.items] },
     policy: readPolicy(options.policy),
     nonce: options.nonce === undefined ? undefined : parseHex(options.nonce.toLowerCase()),
     memory: createMemory(),
   })
+}
+
+/** What was asked, for whoever says what to do next. */
+export function askedWith({ collateral, at, policy }: AppraiseOptions) {
+  return { hasCollateral: collateral !== undefined, hasTime: at !== undefined, hasPolicy: policy !== undefined }
+}
+
+/** All files as one bundle. @throws {CountersignError} `file/unreadable`, and what reading them throws */
+export function readCollateralFiles(paths: readonly string[]): CollateralBundle {
+  return { items: paths.flatMap((path) => importCollateral(readInput(path))) }
 }
 
 /** The policy of a YAML or JSON file. @throws {CountersignError} `place-policy/*`, `yaml/malformed`, `shape/*` */
@@ -55,13 +68,17 @@ export function readPolicy(path: string | undefined): PlacePolicy | undefined {
 }
 
 /** What evidence that came bare has beside it. */
-function completed(evidence: UnverifiedEvidence, { eventLog, profile, beside }: AppraiseOptions): UnverifiedEvidence {
+function completed(
+  evidence: UnverifiedEvidence,
+  { eventLog, beside }: AppraiseOptions,
+  profile: ProfileName | undefined,
+): UnverifiedEvidence {
   const [first, ...rest] = evidence.items
   const withLog = eventLog === undefined || first === undefined ? first : { ...first, eventLog: readLog(eventLog) }
   return {
     ...evidence,
     items: withLog === undefined ? [] : [withLog, ...rest],
-    ...(profile === undefined ? {} : { profile: oneOf('--profile', profile, PROFILE_NAMES) }),
+    ...(profile === undefined ? {} : { profile }),
     ...(beside === undefined ? {} : { beside: readBeside(beside) }),
   }
 }

@@ -11,7 +11,7 @@ import {
 import { createNodeCrypto } from '@countersign/verify/crypto/node'
 import { readInput } from '../files.ts'
 import { requireTrust } from '../proof-files.ts'
-import { joinCollateral, readCollateral } from './collateral-input.ts'
+import { readCollateralFiles } from './appraise-files.ts'
 
 interface LaterFiles {
   readonly collateral?: readonly string[]
@@ -24,9 +24,7 @@ export function readLaterWord(
   trust: Trust | undefined,
 ): { readonly collateral?: CollateralBundle; readonly revocations?: readonly Revocation[] } {
   return {
-    ...(collateral === undefined
-      ? {}
-      : { collateral: joinCollateral(collateral.map((file) => readCollateral(readInput(file)))) }),
+    ...(collateral === undefined ? {} : { collateral: readCollateralFiles(collateral) }),
     ...(revocation === undefined
       ? {}
       : { revocations: revocation.map((file) => readRevocation(file, requireTrust(trust, '--revocation'))) }),

@@ -71,9 +71,9 @@ export function addAttestFetch(attest: Command): void {
 }
 
 async function fetchFor(source: string, options: FetchOptions): Promise<ExitCode> {
-  const evidence = /^https?:\/\//.test(source)
-    ? await askGateway(source, options)
-    : readEvidence(readInput(source), undefined).evidence
+  const { evidence, collateral } = /^https?:\/\//.test(source)
+    ? { evidence: await askGateway(source, options), collateral: { items: [] } }
+    : readEvidence(readInput(source), {})
   const fetcher = createCollateralFetcher({
     addresses: addressesOf(options),
     cache: createCollateralCache(options.cache ?? join(homedir(), '.cache', 'countersign', 'collateral')),
@@ -81,7 +81,7 @@ async function fetchFor(source: string, options: FetchOptions): Promise<ExitCode
   })
   const needs = collateralNeeds(evidence)
   const { bundle: fetched, missing } = await fetcher.fetch(needs)
-  const bundle = { items: [...collateralAlong(evidence), ...fetched.items] }
+  const bundle = { items: [...collateral.items, ...collateralAlong(evidence), ...fetched.items] }
   writeOutput(options.out, formatJson(formatCollateral(bundle)))
   for (const what of missing) warn(`not had: ${what}`)
   if (options.json)

@@ -2,7 +2,8 @@
 import { type Appraisal, CountersignError } from '@countersign/verify'
 import type { Command } from 'commander'
 import { formatAppraisal } from '../attest/appraisal-text.ts'
-import { type AppraiseOptions, appraiseFile, readPolicy } from '../attest/appraise-files.ts'
+import { type AppraiseOptions, appraiseFile, askedWith, readPolicy } from '../attest/appraise-files.ts'
+import { nextSteps } from '../attest/next-steps.ts'
 import { EXIT, type ExitCode, errorJson, gravest } from '../exit-codes.ts'
 import { formatJson } from '../files.ts'
 import { paint, print } from '../terminal.ts'
@@ -51,15 +52,21 @@ export function addAttestVerify(attest: Command): void {
 /** Options that say what to appraise, and by what. */
 export function addAppraiseOptions(command: Command): Command {
   return command
-    .option('--collateral <file...>', 'from the makers of the hardware: bundles, certificates, lists, TCB information')
-    .option('--kind <kind>', 'what the file is, where its bytes do not tell')
+    .option(
+      '--collateral <file...>',
+      'from the makers of the hardware: bundles, certificates, chains, lists, TCB information',
+    )
+    .option('--kind <kind>', 'what the file is, where its bytes do not tell, or tell of several kinds')
     .option('--nonce <hex>', 'the challenge that the evidence must answer')
     .option('--at <time>', 'the time to judge by, ISO 8601 (default: now)')
     .option(
       '--event-log <file>',
       'log of what was measured into the RTMRs of a TDX quote: dstack’s JSON, or a CCEL table',
     )
-    .option('--profile <name>', 'how the serving key is bound, where the file does not say')
+    .option(
+      '--profile <name>',
+      'how the serving key is bound, where the file does not say; JSON is read as that provider answers',
+    )
     .option('--beside <file>', 'what the provider says beside its evidence (JSON), for the profile')
 }
 
@@ -70,7 +77,7 @@ function verifyFiles(files: readonly string[], options: VerifyOptions): ExitCode
   const results = files.map((file) => verifyFile(file, options))
   const exitCode = gravest(results.map(exitCodeOfFile))
   if (options.json) print(formatJson({ format: APPRAISALS_FORMAT, results, exitCode }).trimEnd())
-  else printResults(results)
+  else printResults(results, options)
   return exitCode
 }
 
@@ -89,10 +96,13 @@ function exitCodeOfFile(result: FileResult): ExitCode {
   return status === 'accepted' ? EXIT.ok : status === 'refused' ? EXIT.refuted : EXIT.unproven
 }
 
-function printResults(results: readonly FileResult[]): void {
+function printResults(results: readonly FileResult[], options: VerifyOptions): void {
   for (const result of results) {
     print(paint('bold', result.file))
     if ('error' in result) print(`${paint('red', 'cannot be read')}  ${result.error.code}: ${result.error.message}\n`)
-    else print(formatAppraisal(result.appraisal, false))
+    else {
+      const { appraisal } = result
+      print(formatAppraisal(appraisal, false, nextSteps(appraisal, askedWith(options))))
+    }
   }
 }

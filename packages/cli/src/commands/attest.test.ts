@@ -7,8 +7,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
 import { formatCollateral, formatEvidence } from '@countersign/verify'
-import { MEASUREMENT, snpEvidence } from '@countersign/verify/testing'
+import { MEASUREMENT, makeNitroDocument, pemOf, snpEvidence } from '@countersign/verify/testing'
 import { countersign } from '../run.testing.ts'
 
 const REAL = join(process.env.COUNTERSIGN_TEST_DATA ?? '', 'attestation')
@@ -17,6 +18,9 @@ const NO_REAL_DATA =
     ? false
     : 'COUNTERSIGN_TEST_DATA names no folder with real evidence'
 const VECTORS = fileURLToPath(new URL('../../../../vectors/', import.meta.url))
+
+const EMPTY = JSON.stringify(formatCollateral({ items: [] }))
+const CERTIFICATE = snpEvidence().input.collateral.items[0]?.content ?? new Uint8Array()
 
 const POLICY = `tee: sev-snp\nmeasurements: { measurement: [${MEASUREMENT}] }\n`
 
@@ -101,6 +105,73 @@ test('explain reads hexadecimal text and evidence files alike, and decides nothi
   assert.equal(sameTime(ofHex.stdout), sameTime(ofFile.stdout))
 })
 
+test('a file says what is missing, and what to do about it', async (context) => {
+  const { report, write, at } = filesOf(context)
+  const told = await countersign('attest', 'explain', report)
+  assert.match(told.stdout, /^next: .*"countersign attest\s+fetch"/ms)
+  const expired = await countersign('attest', 'explain', write('nitro.cose', makeNitroDocument()), '--at', '2099-01-01')
+  assert.doesNotMatch(expired.stdout, /^next: Not of today/m)
+  const old = await countersign('attest', 'explain', report, ...at, '--collateral', write('empty.json', EMPTY))
+  assert.doesNotMatch(old.stdout, /^next: /m)
+  for (const [name, content, why] of [
+    ['chain.pem', pemOf(CERTIFICATE), /certificates.*collateral/],
+    ['events.json', '[{"imr":0}]', /event log/],
+    ['cut.json', '{"quote":', /^json\/malformed/],
+  ] as const) {
+    const { code, stderr } = await countersign('attest', 'explain', write(name, content))
+    assert.equal(code, 2)
+    assert.match(stderr, why)
+  }
+})
+
+test('evidence in any form is one evidence, with its certificates along or beside', async (context) => {
+  const { item, input, write, policy, collateral, at } = filesOf(context)
+  const hex = Buffer.from(item.content).toString('hex')
+  const base64 = Buffer.from(item.content).toString('base64')
+  const chain = input.collateral.items.filter(({ kind }) => kind === 'certificate').map(({ content }) => content)
+  const cert_chain = chain.map((content) => Buffer.from(content).toString('base64'))
+  const files = [
+    write('report.hex', `0x${hex.toUpperCase()}\n`),
+    write('report.b64', base64.replace(/.{76}/g, '$&\n')),
+    write('report.json', JSON.stringify({ report: hex })),
+    write('along.json', JSON.stringify({ attestation_report: base64, cert_chain })),
+  ]
+  const told = await countersign(
+    'attest',
+    'verify',
+    ...files,
+    '--policy',
+    policy,
+    '--collateral',
+    collateral,
+    ...at,
+    '--json',
+  )
+  const { results } = JSON.parse(told.stdout)
+  for (const { appraisal } of results) assert.match(appraisal.reason, /^sev-snp\/chain: .*no pinned root/)
+  const alone = await countersign('attest', 'explain', files[3] ?? '', ...at)
+  assert.match(alone.stdout, /fail sev-snp\/chain {2}certificate\/wrong-chain/)
+})
+
+test('a provider’s answer is read with what it says beside its evidence', async (context) => {
+  const write = temporaryFolder(context)
+  const intel_quote = `04000200810000000${'0'.repeat(2000)}0`
+  const answer = {
+    gateway_attestation: { intel_quote, signing_address: `0x${'ab'.repeat(20)}`, signing_algo: 'ecdsa' },
+  }
+  const file = write('answer.json', JSON.stringify(answer))
+  const told = await countersign('attest', 'explain', file, '--profile', 'near-ai', '--json')
+  const { profile, items } = JSON.parse(told.stdout)
+  assert.deepEqual([profile, items[0].kind], ['near-ai', 'tdx'])
+  const without = await countersign('attest', 'explain', file)
+  assert.match(without.stderr, /^evidence\/unsupported: /)
+  const packed = gzipSync(snpEvidence().item.content).toString('base64')
+  const tinfoil = { format: 'https://tinfoil.sh/predicate/sev-snp-guest/v1', body: packed }
+  const unpacked = await countersign('attest', 'explain', write('tinfoil.json', JSON.stringify(tinfoil)), '--json')
+  const { profile: ofTinfoil, items: reports } = JSON.parse(unpacked.stdout)
+  assert.deepEqual([ofTinfoil, reports[0].kind], ['none', 'sev-snp'])
+})
+
 test('fetch asks a mirror for what the report needs, keeps it, and names what it could not have', async (context) => {
   const { report, input, write } = filesOf(context)
   const certificates = input.collateral.items.filter(({ kind }) => kind === 'certificate').map(({ content }) => content)
@@ -174,6 +245,17 @@ test('answers without a place are as they were, whatever became known', async (c
   assert.match(told.stdout, /^0 of 1 changed$/m)
   const bad = await countersign('attest', 'reappraise', dossier, '--trust', trust, '--revocation', dossier)
   assert.equal(bad.code, 2)
+})
+
+test('a bare report of a real GPU, with its chain beside it', { skip: NO_REAL_DATA }, async () => {
+  const report = join(REAL, 'nvidia', 'hopperAttestationReport.txt')
+  const chain = join(REAL, 'nvidia', 'hopperCertChain.txt')
+  const told = await countersign('attest', 'explain', report, '--collateral', chain)
+  assert.match(told.stdout, /^nvidia-spdm +genuine, warning/m)
+  assert.doesNotMatch(told.stdout, /^next: /m, 'no policy is for GPUs alone')
+  const alone = await countersign('attest', 'explain', report)
+  assert.equal(alone.code, 2)
+  assert.match(alone.stderr, /^collateral\/missing: .*chain/)
 })
 
 test('a real quote with real collateral, under a policy that names it', { skip: NO_REAL_DATA }, async (context) => {

@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { addAttestExplain } from './attest-explain.ts'
 import { addAttestFetch } from './attest-fetch.ts'
 import { addAttestReappraise } from './attest-reappraise.ts'
+import { addAttestRevoke } from './attest-revoke.ts'
 import { addAttestVerify } from './attest-verify.ts'
 
 export function addAttest(program: Command): void {
@@ -13,4 +14,5 @@ export function addAttest(program: Command): void {
   addAttestExplain(attest)
   addAttestFetch(attest)
   addAttestReappraise(attest)
+  addAttestRevoke(attest)
 }

@@ -74,6 +74,13 @@ test('places are read, with the policy as it is written', () => {
   })
 })
 
+test('what serves in any case may have any profile', () => {
+  for (const profile of ['none', 'countersign']) {
+    const { upstreams } = parseConfig(changedText(LINES, { 9: `      profile: ${profile}` }), '/etc/countersign')
+    assert.equal(upstreams[0]?.place?.policy.profile, profile)
+  }
+})
+
 test('without a word of places nothing is demanded, and the makers themselves are asked', () => {
   const without = Object.fromEntries(LINES.map((_, i) => [i + 1, undefined]).slice(6, 24))
   const config = parseConfig(changedText(LINES, without), '/etc/countersign')
@@ -102,6 +109,18 @@ const MISTAKES: readonly Mistake[] = [
   },
   { what: 'an unknown word', changes: { 11: '      allow: [anything]' }, line: 11, says: /anything.*not known/ },
   { what: 'an unknown field', changes: { 12: '      maxAge: 3' }, line: 7, says: /unknown field.*maxAge/ },
+  {
+    what: 'a profile under which no connection could be shown',
+    changes: { 9: '      profile: countersign', 13: undefined },
+    line: 9,
+    says: /"countersign" binds no key of connections.*onFailure: flag.*tinfoil/,
+  },
+  {
+    what: 'the same without a word of profiles',
+    changes: { 9: undefined, 13: '      onFailure: refuse' },
+    line: 7,
+    says: /"none" binds no key of connections/,
+  },
   { what: 'another failure', changes: { 13: '      onFailure: ignore' }, line: 13, says: /refuse, flag/ },
   { what: 'a preset of another hardware', changes: { 12: '      preset: azure' }, line: 7, says: /no preset/ },
   {

@@ -1,6 +1,7 @@
 /** Reads what evidence must show of places, and where it and its collateral come from. @spec spec/config.md */
 import { resolve } from 'node:path'
 import {
+  BINDING_PROFILES,
   CountersignError,
   type Fields,
   GATEWAY_PLACE,
@@ -8,6 +9,7 @@ import {
   type Path,
   PLACE_FAILURES,
   type PlacePolicy,
+  PROFILE_NAMES,
   readPlacePolicy,
   readText,
   ShapeError,
@@ -34,12 +36,25 @@ export function readUpstreamPlace(
     )
   }
   const evidence = fields.optional('evidence', () => readEvidence(fields, parent.baseUrl)) ?? AUTO
-  return { ...readPlace(fields, 'evidence'), ...evidence }
+  const place = readPlace(fields, 'evidence')
+  requireConnections(fields, place)
+  return { ...place, ...evidence }
 }
 
 type EvidenceConfig = Pick<UpstreamPlaceConfig, 'evidenceUrl' | 'evidenceModel' | 'sendsCredential'>
 
 const AUTO: EvidenceConfig = { evidenceUrl: undefined, evidenceModel: undefined, sendsCredential: false }
+
+/** A profile that binds no key of connections would admit nothing, ever: better said now than by every answer. */
+function requireConnections(fields: Fields, { policy: { profile }, onFailure }: PlaceConfig): void {
+  if (onFailure !== 'refuse' || BINDING_PROFILES[profile].bindsConnections) return
+  const able = PROFILE_NAMES.filter((name) => BINDING_PROFILES[name].bindsConnections)
+  throw new ShapeError(
+    'shape/bad-value',
+    fields.has('profile') ? fields.at('profile') : fields.path,
+    `profile "${profile}" binds no key of connections, so that nothing could ever be sent there: say "onFailure: flag", or the profile of the provider (${able.join(', ')})`,
+  )
+}
 
 function readEvidence(parent: Fields, baseUrl: string): EvidenceConfig {
   if (parent.any('evidence') === 'auto') return AUTO

@@ -1,6 +1,7 @@
 /** One request to a server that nobody trusts: bounded in time and size, without redirects, on a connection of its own. */
 import { CountersignError } from '@countersign/verify'
 import { buildConnector, Client } from 'undici'
+import { failureOf } from '../request-failure.ts'
 import { type ShownCertificate, shownOn } from '../upstreams/shown-certificate.ts'
 
 /** Most bytes of an answer's headers: certificate chains stand in some. */
@@ -87,12 +88,4 @@ function single(headers: { readonly [name: string]: string | string[] | undefine
 function retryAfterOf(value: string | string[] | undefined): number | undefined {
   if (typeof value !== 'string' || !SECONDS.test(value)) return undefined
   return Math.min(MAX_RETRY_AFTER_SECONDS, Number(value)) * 1000
-}
-
-function failureOf(thrown: unknown): string {
-  const { code, name } = (thrown ?? {}) as { readonly code?: unknown; readonly name?: unknown }
-  if (name === 'TimeoutError') return 'no answer in time'
-  if (code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE') return 'its answer is too large'
-  if (name === 'AbortError') return 'it was given up'
-  return typeof code === 'string' && /^[A-Z][A-Z0-9_]{1,63}$/.test(code) ? `no answer (${code})` : 'no answer'
 }

@@ -1,5 +1,6 @@
 /** Requests to one witness over HTTP. Whatever it does, there is an answer or a reason within the limits. */
 import type { Client } from 'undici'
+import { failureOf } from '../request-failure.ts'
 import { MAX_ANSWER_BYTES, type Reply } from './answer.ts'
 
 /** Longest time for one request, its connection included. */
@@ -65,12 +66,4 @@ export function createWitnessClient(url: string, timeoutMs = REQUEST_TIMEOUT_MS)
 
 function textOf(value: string | string[] | undefined): string | undefined {
   return typeof value === 'string' ? value : undefined
-}
-
-/** A word for it: codes of the system and of the client, never what a witness sent. */
-function failureOf(thrown: unknown): string {
-  const { code, name } = (thrown ?? {}) as { readonly code?: unknown; readonly name?: unknown }
-  if (name === 'TimeoutError') return 'no answer in time'
-  if (code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE') return 'its answer is too large'
-  return typeof code === 'string' ? code : 'no answer'
 }

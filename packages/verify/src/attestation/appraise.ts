@@ -158,7 +158,8 @@ function checkGpus(list: PlaceChecks, items: readonly Appraised[], policy: Place
   list.attempt('gpus', () => {
     const gpus = items.filter(({ kind, isGenuine }) => !isTeeKind(kind) && isGenuine)
     const lasting = new Map(gpus.flatMap(({ lastingIds }) => [...(lastingIds ?? [])]))
-    const devices = new Set(gpus.flatMap(({ deviceIds }) => deviceIds).map((id) => lasting.get(id) ?? id))
+    const ids = gpus.flatMap(({ deviceIds, switchIds = [] }) => deviceIds.filter((id) => !switchIds.includes(id)))
+    const devices = new Set(ids.map((id) => lasting.get(id) ?? id))
     if (devices.size >= wanted) return
     throw new CountersignError(
       'evidence/refused',

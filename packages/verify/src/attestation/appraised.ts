@@ -48,7 +48,7 @@ export interface Appraised {
   readonly checks: readonly EvidenceCheck[]
   /** Every check of genuineness passed: real hardware of the vendor signed `claims`, in a state that is not revoked, and not for debugging. */
   readonly isGenuine: boolean
-  /** The policy's measurements, signers, versions and states were all met. False without a policy. */
+  /** Genuine, and the policy's measurements, signers, versions and states were all met. False without a policy. */
   readonly isKnownCode: boolean
   /** Measured values by register name, hexadecimal; empty unless a vendor's signature covers them. */
   readonly measurements: { readonly [register: string]: string }
@@ -61,6 +61,8 @@ export interface Appraised {
   readonly boundKey?: Uint8Array
   /** Names one chip or device, hexadecimal, where evidence tells: the PPID of an Intel processor, SNP CHIP_ID and GPU serials are such names, FMSPC is not. */
   readonly deviceIds: readonly string[]
+  /** Those of the device ids that are of switches between GPUs: they count as no GPU. */
+  readonly switchIds?: readonly string[]
   /** By device id: a name that the device keeps, where its id changes with its firmware. */
   readonly lastingIds?: ReadonlyMap<string, string>
   /** Certificates that its signature rests on, by issuer and serial number as in `Certificate`: what can be revoked one by one. */

@@ -3,6 +3,8 @@ import type { Json } from '../bytes/json.ts'
 import { verdictCases } from '../verdict/verdict-cases.testing.ts'
 import { auditVectors } from './audit-vectors.testing.ts'
 import { byteVectors } from './byte-vectors.testing.ts'
+import { deviceVectors } from './device-vectors.testing.ts'
+import { processorVectors } from './evidence-vectors.testing.ts'
 import type { FormatVectors } from './format-vector.testing.ts'
 import { independenceVectors } from './independence-vectors.testing.ts'
 import { logVectors } from './log-vectors.testing.ts'
@@ -23,6 +25,8 @@ export function formatVectors(): readonly FormatVectors[] {
     ...trustVectors(),
     partyVectors(),
     ...placeVectors(),
+    ...processorVectors(),
+    ...deviceVectors(),
     successorVectors(),
     ...witnessVectors(),
     ...independenceVectors(),

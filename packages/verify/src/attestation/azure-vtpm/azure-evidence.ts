@@ -4,8 +4,10 @@ import { parseHex, toHex, utf8 } from '../../bytes/bytes.ts'
 import { type Json, PAYLOAD_LIMITS, parseJson } from '../../bytes/json.ts'
 import { Fields, readHex, ShapeError } from '../../bytes/shape.ts'
 import type { CollateralBundle } from '../collateral.ts'
+import { bytesOfNumbers } from '../json-bytes.ts'
 import type { UnsignedRegion } from '../tdx/quote.ts'
 import { unsignedRegions as unsignedQuoteRegions } from '../tdx/quote.ts'
+import { parsePemCertificates } from '../x509/certificate.ts'
 import { HEADER_BYTES, parseHclReport } from './hcl-report.ts'
 import { unsignedReportRegions } from './td-report.ts'
 import { TPM_REGISTERS } from './tpm-quote.ts'
@@ -26,6 +28,7 @@ export interface AzureEvidence {
 const MAX_REPORT_TEXT = 128 * 1024
 const MAX_QUOTE_TEXT = 256 * 1024
 const MAX_TPM_TEXT = 4096
+const MAX_CHAIN = 3
 const DIGEST_BYTES = 32
 const REGISTER_NAME = /^(0|[1-9][0-9]?)$/
 
@@ -82,39 +85,66 @@ export function formatAzureEvidence({ hclReport, quote, hardwareQuote }: AzureEv
 }
 
 /**
- * Takes over the JSON of the attestation-rs tools (`platform` `az-snp` or `az-tdx`): our content, and what was collateral in
- * it. Checks nothing.
+ * Takes over the JSON of guests on Azure: of attestation-rs (`platform` `az-snp` or `az-tdx`, and `evidence`), or what stands in
+ * `evidence` alone, as Confidential Containers write it. Gives our content, and what was collateral in it. Checks nothing, and
+ * passes over members that it does not know.
  *
- * @throws {CountersignError} `json/*`, `shape/*`, `bytes/*`
+ * @throws {CountersignError} `json/*`, `shape/*`, `bytes/*`, `certificate/malformed`
  */
 export function importAzureEvidence(json: Uint8Array): {
   readonly content: Uint8Array
   readonly collateral: CollateralBundle
 } {
   const outer = new Fields(parseJson(json, PAYLOAD_LIMITS), 'file')
-  const platform = outer.oneOf('platform', ['az-snp', 'az-tdx'])
-  const fields = outer.object('evidence')
-  fields.integer('version', 1, 1)
-  const quote = fields.object('tpm_quote')
-  const values = quote.list('pcrs', TPM_REGISTERS, (item, path) => parseHex(readHex(item, path, DIGEST_BYTES)))
+  const platform = outer.optional('platform', () => outer.oneOf('platform', ['az-snp', 'az-tdx']))
+  const fields = platform === undefined ? outer : outer.object('evidence')
+  fields.optional('version', () => fields.integer('version', 1, 2))
+  const quote = fields.object(fields.has('tpm_quote') ? 'tpm_quote' : 'quote')
+  const values = quote.list('pcrs', TPM_REGISTERS, readRegister)
+  const hasQuote = platform === undefined ? fields.has('td_quote') : platform === 'az-tdx'
   const evidence: AzureEvidence = {
-    hclReport: readBase64Url(fields, 'hcl_report', MAX_REPORT_TEXT),
+    hclReport: readForeign(
+      fields,
+      fields.has('hcl_report') ? 'hcl_report' : 'report',
+      MAX_REPORT_TEXT,
+      parsePaddedBase64Url,
+    ),
     quote: {
-      message: parseHex(quote.text('message', { maxLength: MAX_TPM_TEXT })),
-      signature: parseHex(quote.text('signature', { maxLength: MAX_TPM_TEXT })),
+      message: readForeign(quote, 'message', MAX_TPM_TEXT, parseHex),
+      signature: readForeign(quote, 'signature', MAX_TPM_TEXT, parseHex),
       registers: new Map(values.entries()),
     },
-    hardwareQuote: platform === 'az-tdx' ? readBase64Url(fields, 'td_quote', MAX_QUOTE_TEXT) : undefined,
+    hardwareQuote: hasQuote ? readForeign(fields, 'td_quote', MAX_QUOTE_TEXT, parsePaddedBase64Url) : undefined,
   }
-  const vcek = fields.optional('vcek', () => readBase64Url(fields, 'vcek', MAX_REPORT_TEXT))
-  for (const each of [quote, fields, outer]) each.end()
-  const items = vcek === undefined ? [] : [{ kind: 'certificate' as const, content: vcek }]
+  const certificates = fields.optional('vcek', () => readVcek(fields)) ?? []
+  const items = certificates.map((content) => ({ kind: 'certificate' as const, content }))
   return { content: formatAzureEvidence(evidence), collateral: { items } }
 }
 
+/** Text, or the list of numbers that some tools write bytes as. */
+function readForeign(fields: Fields, name: string, maxLength: number, parse: (text: string) => Uint8Array): Uint8Array {
+  const bytes = bytesOfNumbers(fields.required(name))
+  if (bytes === undefined) return parse(fields.text(name, { maxLength }))
+  if (bytes.length <= maxLength) return bytes
+  throw new ShapeError('shape/bad-value', fields.at(name), `expected at most ${maxLength} bytes`)
+}
+
+function readRegister(item: Json, path: string): Uint8Array {
+  const bytes = bytesOfNumbers(item) ?? parseHex(readHex(item, path, DIGEST_BYTES))
+  if (bytes.length === DIGEST_BYTES) return bytes
+  throw new ShapeError('shape/bad-value', path, `expected ${DIGEST_BYTES} bytes`)
+}
+
+/** One certificate, in PEM or as DER in base64url. */
+function readVcek(fields: Fields): readonly Uint8Array[] {
+  const text = fields.text('vcek', { maxLength: MAX_REPORT_TEXT, isMultiline: true })
+  if (!text.startsWith('-----BEGIN')) return [parsePaddedBase64Url(text)]
+  return parsePemCertificates(text, MAX_CHAIN).map(({ bytes }) => bytes)
+}
+
 /** With padding or without: those tools write both. */
-function readBase64Url(fields: Fields, name: string, maxLength: number): Uint8Array {
-  return parseBase64Url(fields.text(name, { maxLength }).replace(/={1,2}$/, ''))
+function parsePaddedBase64Url(text: string): Uint8Array {
+  return parseBase64Url(text.replace(/={1,2}$/, ''))
 }
 
 /**

@@ -4,6 +4,7 @@ import { CountersignError } from '../../errors.ts'
 import type { Appraised } from '../appraised.ts'
 import type { EvidenceChecks } from '../checks.ts'
 import type { PlacePolicy } from '../place-policy.ts'
+import { refused } from '../refusals.ts'
 import { TEE_VOCABULARY } from '../vocabulary.ts'
 import { TPM_REGISTERS } from './tpm-quote.ts'
 
@@ -70,8 +71,4 @@ function requireRegisters({ measurements }: PlacePolicy, values: ProvenTpm['valu
   }
   if (isAnyNamed) return
   throw new CountersignError('place-policy/empty', 'the policy names no register that tells which guest this is')
-}
-
-function refused(why: string): CountersignError {
-  return new CountersignError('evidence/refused', why)
 }

@@ -34,6 +34,7 @@ export const ACI: BindingProfile = {
   name: 'aci',
   describes: 'a Private AI Gateway: the digest of its key set and the challenge are in the report data',
   canShow: ['serving-key-bound'],
+  bindsConnections: true,
   isTriedOnReal: false,
   bind(input: BindingInput): BindingResult {
     const list = new EvidenceChecks('binding', CHECKS)

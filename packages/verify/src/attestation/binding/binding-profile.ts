@@ -41,6 +41,8 @@ export interface BindingProfile {
   readonly describes: string
   /** Facts that it can show at best, beside genuine hardware and known code. */
   readonly canShow: readonly FactName[]
+  /** Whether a key that it binds can be that of a TLS connection: without one, no connection is shown to end in the hardware. */
+  readonly bindsConnections: boolean
   /** False as long as nobody has tried it on evidence or answers of the real provider. */
   readonly isTriedOnReal: boolean
   bind(input: BindingInput): BindingResult

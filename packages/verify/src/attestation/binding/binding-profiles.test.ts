@@ -38,6 +38,13 @@ for (const { profile, name, given, fails = [], open = [], keys, answersNonce = f
   })
 }
 
+test('a profile says whether it binds keys of connections, and some evidence shows that it does', () => {
+  const binding = HOLDING_CASES.filter(({ profile, given }) =>
+    bind(profile, given).keys.some(({ use }) => use === 'tls-key' || use === 'tls-certificate'),
+  ).map(({ profile }) => profile)
+  for (const name of PROFILE_NAMES) assert.equal(BINDING_PROFILES[name].bindsConnections, binding.includes(name), name)
+})
+
 test('an identity key of secp256k1 endorses a key set', () => {
   const secret = filled(32, 3)
   const point = toHex(secp256k1.getPublicKey(secret, false)).slice(2)

@@ -13,6 +13,7 @@ const NONE: BindingProfile = {
   name: 'none',
   describes: 'evidence alone: no key of a server is tied to it',
   canShow: [],
+  bindsConnections: false,
   isTriedOnReal: true,
   bind: () => ({
     checks: [],

@@ -22,6 +22,7 @@ export const CONFIDENTIAL_SPACE: BindingProfile = {
   name: 'confidential-space',
   describes: 'a workload on Google Confidential Space: the digest of its serving key is the first nonce of the token',
   canShow: ['serving-key-bound'],
+  bindsConnections: true,
   isTriedOnReal: false,
   bind({ crypto, evidence, items }: BindingInput): BindingResult {
     const list = new EvidenceChecks('binding', CHECKS)

@@ -32,6 +32,7 @@ export const COUNTERSIGN: BindingProfile = {
   name: 'countersign',
   describes: 'a gateway of Countersign: the key that signs its statements, and the challenge, are in the signed bytes',
   canShow: ['serving-key-bound'],
+  bindsConnections: false,
   isTriedOnReal: false,
   bind(input: BindingInput): BindingResult {
     const list = new EvidenceChecks('binding', CHECKS)

@@ -39,6 +39,7 @@ export const DSTACK: BindingProfile = {
   name: 'dstack',
   describes: 'an application on dstack: the compose file is measured; the key of its RA-TLS certificate may be bound',
   canShow: ['serving-key-bound'],
+  bindsConnections: true,
   isTriedOnReal: false,
   bind(input: BindingInput): BindingResult {
     const list: Checks = new EvidenceChecks('binding', CHECKS)

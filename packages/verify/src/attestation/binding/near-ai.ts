@@ -36,6 +36,7 @@ export const NEAR_AI: BindingProfile = {
   describes:
     'NEAR AI: the address of the key that signs answers, perhaps a TLS key, and the challenge are in the report data',
   canShow: ['serving-key-bound'],
+  bindsConnections: true,
   isTriedOnReal: false,
   bind(input: BindingInput): BindingResult {
     const list: Checks = new EvidenceChecks('binding', CHECKS)

@@ -39,6 +39,7 @@ export const OPENGRADIENT: BindingProfile = {
   describes:
     'OpenGradient: an enclave that passes requests on; its TLS certificate and signing key are in the user data',
   canShow: ['serving-key-bound'],
+  bindsConnections: true,
   isTriedOnReal: false,
   bind(input: BindingInput): BindingResult {
     const list: Checks = new EvidenceChecks('binding', CHECKS)

@@ -29,6 +29,7 @@ export const TINFOIL: BindingProfile = {
   name: 'tinfoil',
   describes: 'Tinfoil: the TLS key and the HPKE key are the report data; the measured command line names the weights',
   canShow: ['serving-key-bound', 'weights-measured'],
+  bindsConnections: true,
   isTriedOnReal: false,
   bind({ items, policy }: BindingInput): BindingResult {
     const list: Checks = new EvidenceChecks('binding', CHECKS)

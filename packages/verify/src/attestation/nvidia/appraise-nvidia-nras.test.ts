@@ -147,6 +147,7 @@ const CHEATS: readonly (readonly [what: string, check: string, code: ErrorCode, 
   ['a GPU for debugging', 'debug', 'evidence/refused', { device: { dbgstat: 'enabled' } }],
   ['no secure boot', 'secure-boot', 'evidence/refused', { device: { secboot: false } }],
   ['a step that failed', 'device-checks', 'evidence/refused', { device: { [STEP]: false } }],
+  ['a switch', 'device-checks', 'evidence/unsupported', { device: { 'x-nvidia-switch-arch-check': true } }],
   ['a step left out', 'device-checks', 'shape/missing-field', { device: { [STEP]: undefined } }],
   [
     'a step that is not known here, and failed',

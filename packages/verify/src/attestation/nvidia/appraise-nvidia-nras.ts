@@ -15,12 +15,12 @@ import type { AppraisalInput, Appraised } from '../appraised.ts'
 import { EvidenceChecks } from '../checks.ts'
 import type { EvidenceItem } from '../evidence-file.ts'
 import { NRAS_ISSUER } from '../issuers.ts'
+import { readable } from '../readable.ts'
+import { refused } from '../refusals.ts'
 import type { Claims } from '../token/jws.ts'
 import { hasFailed } from '../token/open-token.ts'
 import {
   checkNonce,
-  readable,
-  refused,
   requireClaim,
   requireValidAt,
   shownClaims,
@@ -227,7 +227,10 @@ function deviceIdOf(claims: Fields): string {
 }
 
 /** Every step of the service went well. A step that is not known here, and went badly, refuses as well. */
-function requireDeviceChecks({ claims, raw }: Device): void {
+function requireDeviceChecks({ name: device, claims, raw }: Device): void {
+  if (Object.keys(raw).some((name) => name.startsWith('x-nvidia-switch-'))) {
+    throw new CountersignError('evidence/unsupported', `${device} is a switch, and GPUs alone are appraised`)
+  }
   requireClaim(claims, 'oemid', NVIDIA)
   for (const name of REQUIRED) requireClaim(claims, name, true)
   for (const [chain, validated] of CHAINS) {

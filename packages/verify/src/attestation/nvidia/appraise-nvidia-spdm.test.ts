@@ -8,8 +8,10 @@ import type { ErrorCode } from '../../errors.ts'
 import { jsonBytes } from '../../fixture.testing.ts'
 import { checkProperty, expectTyped } from '../../fuzzing.testing.ts'
 import { changedBytes, changedJson } from '../../mutation.testing.ts'
+import { appraiseEvidence } from '../appraise.ts'
 import type { AppraisalInput, Appraised } from '../appraised.ts'
 import { NO_REAL_DATA, realData } from '../attestation-data.testing.ts'
+import { readPlacePolicy } from '../place-policy.ts'
 import { sweepEvidence } from '../sweep.testing.ts'
 import { sequence } from '../x509/der-writer.testing.ts'
 import { createTestKey, TEST_AT_MS, TEST_NOT_AFTER_MS } from '../x509/pki.testing.ts'
@@ -28,6 +30,8 @@ import {
 } from './nvidia-evidence.testing.ts'
 import { nvidiaItem, parseNvidiaItem } from './nvidia-item.ts'
 import { unsignedRegions } from './spdm.ts'
+
+const GPU_POLICY = { tee: 'tdx', measurements: { mrtd: ['00'.repeat(48)] } }
 
 /** What no service can be asked about here. */
 const OPEN: readonly NvidiaSpdmCheck[] = ['debug', 'rim', 'revocation']
@@ -104,7 +108,7 @@ const CHEATS: readonly (readonly [
 ])[] = [
   ['no report', 'format', 'evidence/malformed', []],
   ['another version of SPDM', 'format', 'evidence/unsupported', [{ signed: (good) => good.with(0, 0x12) }]],
-  ['hardware that is not known', 'format', 'shape/bad-value', [{ arch: 'AMPERE' }]],
+  ['hardware that is not known', 'format', 'evidence/unsupported', [{ arch: 'AMPERE' }]],
   ['a root of somebody else', 'chain', 'certificate/wrong-chain', [{ chain: { root: { serial: '02' } } }]],
   ['a device that may not issue', 'chain', 'certificate/wrong-chain', [{ chain: { device: { isCa: false } } }]],
   [
@@ -125,6 +129,8 @@ const CHEATS: readonly (readonly [
   ['r and s that are zero', 'signature', 'signature/invalid', [{ signature: () => new Uint8Array(96) }]],
   ['a bad signature behind a good one', 'signature', 'signature/invalid', twoOf({ signer: stranger })],
   ['hardware that the certificate does not name', 'device', 'evidence/mismatch', [{ arch: 'BLACKWELL' }]],
+  ['a GPU that is called a switch', 'device', 'evidence/mismatch', [{ arch: 'LS10' }]],
+  ['a switch that is called a GPU', 'device', 'evidence/mismatch', [{ isSwitch: true, arch: 'HOPPER' }]],
   ['a device without a name', 'device', 'evidence/unsupported', withLeaf()],
   ['a device of another kind', 'device', 'evidence/unsupported', withLeaf(deviceName('LS100:48B02D0000000000'))],
   ['a name that is none', 'device', 'der/malformed', withLeaf({ oid: '2.5.29.17', value: sequence() })],
@@ -233,6 +239,41 @@ test('a nonce beside the report has to be the one in it, and nothing else stands
   assert.throws(() => read([]), /no report/)
   assert.throws(() => read(entry), /expected a list/)
   assert.throws(() => read(Array.from({ length: 65 }, () => entry)), /at most 64/)
+})
+
+test('switches between GPUs are genuine devices, and count as no GPU', () => {
+  const opaque = [[6, utf8('96.10.55.00.01')]] as const
+  const result = appraise([{}, { device: 1, isSwitch: true, opaque }, { device: 2 }])
+  assert.deepEqual([result.isGenuine, result.deviceIds.length, result.switchIds?.length], [true, 3, 1])
+  assert.equal(result.measurements['gpu1.1'], '01'.repeat(48))
+  assert.equal(result.measurements['switch0.2'], '02'.repeat(48))
+  const { gpus, switches } = result.claims as { gpus: Json[]; switches: { [name: string]: Json }[] }
+  assert.deepEqual([gpus.length, switches[0]?.hwmodel, switches[0]?.vbios_version], [2, 'LS_10', '96.10.55.00.01'])
+  const policyOf = (count: number) => readPlacePolicy({ ...GPU_POLICY, gpus: count }, 'policy')
+  const place = (count: number) => {
+    const item = gpuItem(makeGpu(), makeGpu({ device: 1, isSwitch: true }))
+    const evidence = { profile: 'none', items: [item], nonce: GPU_NONCE, beside: {} } as const
+    const { checks } = appraiseEvidence(evidence, gpuInput({ policy: policyOf(count) }))
+    return checks.find(({ name }) => name === 'place/gpus')?.result
+  }
+  assert.deepEqual([place(1), place(2)], ['pass', 'fail'])
+})
+
+test('what the list says of versions has to be what the report says, where it says anything', () => {
+  const gpu = makeGpu()
+  const entry = { arch: gpu.arch, certificate: toBase64(utf8(gpu.chainPem)), evidence: toBase64(gpu.evidence) }
+  const silent = toBase64(makeGpu({ opaque: [] }).evidence)
+  const read = (more: { readonly [name: string]: Json }) => parseNvidiaItem(jsonBytes([{ ...entry, ...more }]))
+  for (const more of [
+    { version: '1.0', driver_version: '590.12', vbios_version: '96.00.A5.00.01' },
+    { vbios_version: '96.00.a5.00.01' },
+    { evidence: silent, driver_version: '1.2', vbios_version: '' },
+  ]) {
+    assert.equal(read(more).length, 1)
+  }
+  assert.throws(() => read({ version: '2.0' }), { code: 'shape/bad-value' })
+  assert.throws(() => read({ driver_version: '590.13' }), { code: 'evidence/mismatch' })
+  assert.throws(() => read({ vbios_version: '96.00.A5.00.02' }), { code: 'evidence/mismatch' })
 })
 
 test('a memory changes no result', () => {

@@ -5,7 +5,7 @@
  * What NVIDIA compares with its reference values, and which certificates it revoked, takes its services: that stays unchecked
  * here, so no more than `warning` comes of it.
  */
-import { equalBytes, parseUtf8, toHex } from '../../bytes/bytes.ts'
+import { equalBytes, toHex } from '../../bytes/bytes.ts'
 import type { Json } from '../../bytes/json.ts'
 import { CountersignError } from '../../errors.ts'
 import type { AppraisalInput, Appraised } from '../appraised.ts'
@@ -15,7 +15,8 @@ import { VENDOR_ROOTS } from '../roots.ts'
 import { type Certificate, namesInChain, parsePemCertificates } from '../x509/certificate.ts'
 import { chainCurrentUntilMs, verifyChain, verifyMessage } from '../x509/chain.ts'
 import { type GpuIdentity, parseGpuIdentity, verifyFirmwareId } from './gpu-certificate.ts'
-import { type GpuArchitecture, type NvidiaReport, parseNvidiaItem } from './nvidia-item.ts'
+import { type NvidiaArchitecture, type NvidiaReport, parseNvidiaItem } from './nvidia-item.ts'
+import { driverVersionOf, textIn, vbiosVersionOf } from './report-versions.ts'
 import { OPAQUE } from './spdm.ts'
 
 /** Every check of the kind, in the order in which they are listed. */
@@ -41,10 +42,10 @@ type Checks = EvidenceChecks<NvidiaSpdmCheck>
 const CHAIN_LENGTH = 5
 /** Twenty bytes. */
 const DEVICE_ID_DIGITS = 40
-const CHIP_OF: { readonly [arch in GpuArchitecture]: RegExp } = { HOPPER: /^GH/, BLACKWELL: /^GB/ }
+const CHIP_OF: { readonly [arch in NvidiaArchitecture]: RegExp } = { HOPPER: /^GH/, BLACKWELL: /^GB/, LS10: /^LS_10$/ }
 
 const OPEN_NOTE =
-  'The firmware of the GPU was not compared with the reference values of NVIDIA, nor its certificates with its revocations: that takes its services.'
+  'The firmware of the devices was not compared with the reference values of NVIDIA, nor their certificates with its revocations: that takes its services.'
 
 interface Gpu extends NvidiaReport {
   readonly chain: readonly Certificate[]
@@ -77,13 +78,14 @@ export function appraiseNvidiaSpdm(item: EvidenceItem, input: AppraisalInput): A
     measurements: proven ? measurementsOf(proven) : {},
     boundData: proven && commonNonce(proven),
     deviceIds: proven ? [...new Set(proven.map(deviceIdOf))] : [],
+    switchIds: proven ? proven.filter(isSwitch).map(deviceIdOf) : [],
     lastingIds: new Map(proven?.map((gpu) => [deviceIdOf(gpu), gpu.identity.pdi])),
     certificates: proven ? proven.flatMap(({ chain }) => namesInChain(chain)) : [],
     madeAtMs: undefined,
     currentUntilMs: proven && Math.min(...proven.map(({ chain }) => chainCurrentUntilMs(chain))),
     answersNonce: list.passed('nonce'),
     tier: isFailed ? 'contraindicated' : isGenuine ? 'warning' : 'none',
-    claims: proven ? { gpus: proven.map(claimsOf) } : {},
+    claims: proven ? claimsOfAll(proven) : {},
     notes: proven ? [OPEN_NOTE] : [],
   }
 }
@@ -202,23 +204,37 @@ function deviceIdOf({ chain }: Gpu): string {
   return (chain[0]?.serial ?? '').padStart(DEVICE_ID_DIGITS, '0')
 }
 
-/** Registers are `gpu<n>.<index>`, by the order of the reports. */
+/** Registers are `gpu<n>.<index>` and `switch<n>.<index>`, by the order of the reports of each. */
 function measurementsOf(gpus: readonly ProvenGpu[]): { readonly [register: string]: string } {
   return Object.fromEntries(
-    gpus.flatMap(({ report }, i) =>
-      [...report.measurements].map(([index, value]) => [`gpu${i}.${index}`, toHex(value)] as const),
+    [gpus.filter((gpu) => !isSwitch(gpu)), gpus.filter(isSwitch)].flatMap((ofKind, kind) =>
+      ofKind.flatMap(({ report }, i) =>
+        [...report.measurements].map(([index, value]) => [`${DEVICES[kind]}${i}.${index}`, toHex(value)] as const),
+      ),
     ),
   )
+}
+
+const DEVICES = ['gpu', 'switch'] as const
+
+function isSwitch({ identity }: ProvenGpu): boolean {
+  return identity.isSwitch
+}
+
+function claimsOfAll(devices: readonly ProvenGpu[]): { readonly [name: string]: Json } {
+  const switches = devices.filter(isSwitch)
+  const gpus = devices.filter((device) => !isSwitch(device)).map(claimsOf)
+  return { gpus, ...(switches.length === 0 ? {} : { switches: switches.map(claimsOf) }) }
 }
 
 function claimsOf(gpu: ProvenGpu): Json {
   const { identity, report } = gpu
   const { opaque } = report
   const claims: { [name: string]: Json } = { hwmodel: identity.chip, ueid: deviceIdOf(gpu), pdi: identity.pdi }
-  const driver = textIn(opaque.get(OPAQUE.driverVersion))
+  const driver = driverVersionOf(report)
   if (driver !== undefined) claims.driver_version = driver
-  const vbios = opaque.get(OPAQUE.vbiosVersion)
-  if (vbios !== undefined && vbios.length === 8) claims.vbios_version = vbiosText(vbios)
+  const vbios = vbiosVersionOf(report)
+  if (vbios !== undefined) claims.vbios_version = vbios
   const firmwareId = opaque.get(OPAQUE.firmwareId)
   if (firmwareId !== undefined) claims.fwid = toHex(firmwareId)
   for (const [name, type] of [
@@ -230,18 +246,4 @@ function claimsOf(gpu: ProvenGpu): Json {
     if (text !== undefined) claims[name] = text
   }
   return claims
-}
-
-/** Printable ASCII, with zeros behind it or none. */
-function textIn(bytes: Uint8Array | undefined): string | undefined {
-  if (bytes === undefined) return undefined
-  const end = bytes.indexOf(0)
-  const text = end < 0 ? bytes : bytes.subarray(0, end)
-  return text.length > 0 && text.every((byte) => byte >= 0x20 && byte < 0x7f) ? parseUtf8(text) : undefined
-}
-
-/** As the driver shows it: four bytes from the last to the first, and the fifth. */
-function vbiosText(bytes: Uint8Array): string {
-  const [a = 0, b = 0, c = 0, d = 0, e = 0] = bytes
-  return [d, c, b, a, e].map((byte) => toHex(Uint8Array.of(byte)).toUpperCase()).join('.')
 }

@@ -9,8 +9,10 @@ import { type DerValue, octetString, oidOf, parseDer, requireTag, sequenceOf, TA
 
 /** As good as the certificate is. */
 export interface GpuIdentity {
-  /** Such as `GH100`. */
+  /** Such as `GH100`, or `LS_10` for a switch. */
   readonly chip: string
+  /** Stands between GPUs, and is none. */
+  readonly isSwitch: boolean
   /** What the driver shows as PDI: 8 bytes, lower-case hexadecimal. */
   readonly pdi: string
   /** SHA-384 of firmware that the key stands for, 48 bytes each. */
@@ -19,7 +21,8 @@ export interface GpuIdentity {
   readonly isDebug: boolean | undefined
 }
 
-const SUBJECT_ALTERNATIVE_NAME = '2.5.29.17'
+/** Where the certificate of the key that signs reports says which device it is of. */
+export const SUBJECT_ALTERNATIVE_NAME = '2.5.29.17'
 const DMTF_DEVICE_INFO = '1.3.6.1.4.1.412.274.1'
 /** Hopper: a number, a public key, and one digest. */
 const DICE_COMPOSITE = '2.23.133.5.4.1'
@@ -31,7 +34,7 @@ const FWIDS = 0xa6
 const FLAGS = 0x87
 /** Bit 3, counted from the front. */
 const DEBUG_FLAG = 0x10
-const DEVICE_INFO = /^NVIDIA:(G[HB][0-9]{3}):([0-9A-F]{16})$/
+const DEVICE_INFO = /^NVIDIA:(G[HB][0-9]{3}|LS_10):([0-9A-F]{16})$/
 
 /**
  * Reads who a leaf certificate is for.
@@ -43,9 +46,12 @@ export function parseGpuIdentity({ extensions }: Certificate): GpuIdentity {
   const info = name === undefined ? '' : deviceInfoIn(parseDer(name.value))
   const [, chip, pdi] = DEVICE_INFO.exec(info) ?? []
   if (chip === undefined || pdi === undefined) {
-    throw new CountersignError('evidence/unsupported', 'the certificate does not name a GPU of Hopper or Blackwell')
+    throw new CountersignError(
+      'evidence/unsupported',
+      'the certificate names no GPU of Hopper or Blackwell, and no switch',
+    )
   }
-  return { chip, pdi: pdi.toLowerCase(), ...firmwareIn(extensions) }
+  return { chip, isSwitch: chip.startsWith('LS'), pdi: pdi.toLowerCase(), ...firmwareIn(extensions) }
 }
 
 function deviceInfoIn(names: DerValue): string {

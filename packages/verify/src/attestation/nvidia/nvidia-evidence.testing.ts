@@ -48,6 +48,7 @@ export interface GpuChanges {
   readonly device?: number
   readonly arch?: string
   readonly isBlackwell?: boolean
+  readonly isSwitch?: boolean
   readonly chain?: GpuChainChanges
   readonly signer?: TestKey
   /** Instead of name and firmware. */
@@ -88,7 +89,7 @@ const keyOf = (role: string, device: number) => createTestKey('p384', `gpu ${rol
 
 export function gpuChain(changes: GpuChanges = {}): readonly Uint8Array[] {
   const { device = 0, isBlackwell = false, chain = {} } = changes
-  const chip = isBlackwell ? 'GB100' : 'GH100'
+  const chip = changes.isSwitch === true ? 'LS_10' : isBlackwell ? 'GB100' : 'GH100'
   const serial = `5a${String(device).padStart(2, '0')}`
   const [deviceKey, leafKey] = [keyOf('device', device), keyOf('leaf', device)]
   const name = deviceName(`${chip}:48B02D000000000${device}`)
@@ -109,7 +110,7 @@ export function makeGpu(changes: GpuChanges = {}): { evidence: Uint8Array; chain
   return {
     evidence: concat(signed, changes.signature?.(signature) ?? signature),
     chainPem: pemOf(...gpuChain(changes)),
-    arch: changes.arch ?? (changes.isBlackwell === true ? 'BLACKWELL' : 'HOPPER'),
+    arch: changes.arch ?? (changes.isSwitch === true ? 'LS10' : changes.isBlackwell === true ? 'BLACKWELL' : 'HOPPER'),
   }
 }
 

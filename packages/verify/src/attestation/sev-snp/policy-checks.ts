@@ -1,8 +1,8 @@
 /** What a place policy asks of a report that is genuine. */
 import { equalBytes, toHex } from '../../bytes/bytes.ts'
-import { CountersignError } from '../../errors.ts'
 import type { EvidenceChecks } from '../checks.ts'
 import type { PlacePolicy } from '../place-policy.ts'
+import { refused } from '../refusals.ts'
 import { HOST_VMPL, type SnpReport } from './report.ts'
 import type { AcceptedKey } from './signing-chain.ts'
 import { TCB_COMPONENTS, type TcbVersion } from './tcb-version.ts'
@@ -175,8 +175,4 @@ function signerQuestion(what: string, allowed: readonly string[] | undefined, di
     if (allowed?.includes(found)) return
     throw refused(`the digest of the ${what} is ${found}, which the policy does not name`)
   })
-}
-
-function refused(why: string): CountersignError {
-  return new CountersignError('evidence/refused', why)
 }

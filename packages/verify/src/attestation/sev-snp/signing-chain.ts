@@ -6,9 +6,9 @@
  */
 import type { Memory } from '../../bytes/memory.ts'
 import type { Crypto } from '../../crypto/crypto.ts'
-import { CountersignError, codeOf } from '../../errors.ts'
 import type { AppraisalInput } from '../appraised.ts'
 import { itemsOf } from '../collateral.ts'
+import { firstThat, readable, readItems } from '../readable.ts'
 import { VENDOR_ROOTS } from '../roots.ts'
 import { type Certificate, parseCertificate } from '../x509/certificate.ts'
 import { requireNotRevoked, verifyChain, verifyCrl } from '../x509/chain.ts'
@@ -34,9 +34,8 @@ export function readCertificates({ collateral, memory }: AppraisalInput): {
   readonly unreadable: number
 } {
   const read = () => {
-    const items = itemsOf(collateral, 'certificate')
-    const certificates = readable(items, (der) => parseCertificate(der, memory))
-    return { certificates, unreadable: items.length - certificates.length }
+    const { items, unreadable } = readItems(itemsOf(collateral, 'certificate'), (der) => parseCertificate(der, memory))
+    return { certificates: items, unreadable: unreadable.length }
   }
   return memory === undefined ? read() : memory.recallOf('sev-snp/certificates', collateral, collateral, read)
 }
@@ -80,7 +79,10 @@ export function verifySigningChain(
     atMs,
     names: [[LEAF_NAMES[key]], [intermediateName], [rootName]],
   }
-  return firstThatHolds(chains, (chain) => verifyChain(crypto, chain, rules, memory))
+  return firstThat(chains, (chain) => {
+    verifyChain(crypto, chain, rules, memory)
+    return chain
+  })
 }
 
 /**
@@ -90,10 +92,9 @@ export function listsOf(
   root: Certificate,
   { collateral, memory }: AppraisalInput,
 ): { readonly lists: readonly Crl[]; readonly hasUnreadable: boolean } {
-  const items = itemsOf(collateral, 'crl')
-  const read = () => readable(items, (der) => parseCrl(der, memory))
+  const read = () => readItems(itemsOf(collateral, 'crl'), (der) => parseCrl(der, memory))
   const all = memory === undefined ? read() : memory.recallOf('sev-snp/crls', collateral, collateral, read)
-  return { lists: all.filter(({ issuer }) => issuer === root.subject), hasUnreadable: all.length < items.length }
+  return { lists: all.items.filter(({ issuer }) => issuer === root.subject), hasUnreadable: all.unreadable.length > 0 }
 }
 
 /**
@@ -107,47 +108,16 @@ export function verifyNotRevoked(
   [, intermediate, root]: SigningChain,
   lists: readonly Crl[],
 ): number {
-  firstThatHolds(lists, (list) => verifyCrl(crypto, list, root, atMs, memory))
+  firstThat(lists, (list) => verifyCrl(crypto, list, root, atMs, memory))
   let currentUntilMs = Number.MAX_SAFE_INTEGER
   for (const list of lists) {
-    if (!holds(() => verifyCrl(crypto, list, root, atMs, memory))) continue
+    const isCurrent = readable(() => {
+      verifyCrl(crypto, list, root, atMs, memory)
+      return true
+    })
+    if (isCurrent !== true) continue
     requireNotRevoked(intermediate, list)
     currentUntilMs = Math.min(currentUntilMs, list.nextUpdateMs ?? 0)
   }
   return currentUntilMs
-}
-
-function readable<T>(items: readonly Uint8Array[], read: (der: Uint8Array) => T): readonly T[] {
-  return items.flatMap((der) => {
-    let value: T | undefined
-    holds(() => {
-      value = read(der)
-    })
-    return value === undefined ? [] : [value]
-  })
-}
-
-function firstThatHolds<T>(choices: readonly T[], prove: (choice: T) => void): T {
-  let first: unknown
-  for (const choice of choices) {
-    try {
-      prove(choice)
-      return choice
-    } catch (thrown) {
-      if (codeOf(thrown) === undefined) throw thrown
-      first ??= thrown
-    }
-  }
-  throw first ?? new CountersignError('collateral/missing', 'there is nothing to choose from')
-}
-
-/** Whether `prove` throws none of our errors. */
-function holds(prove: () => void): boolean {
-  try {
-    prove()
-    return true
-  } catch (thrown) {
-    if (codeOf(thrown) === undefined) throw thrown
-    return false
-  }
 }

@@ -49,7 +49,7 @@ export function appraiseTdx(item: EvidenceItem, input: AppraisalInput): Appraise
   const policy = input.policy?.tee === 'tdx' ? input.policy : undefined
   checkPolicy(checks, policy, domain)
   const isGenuine = checks.passed(...TDX_GENUINE_CHECKS)
-  const isKnownCode = policy !== undefined && domain !== undefined && meetsPolicy(checks)
+  const isKnownCode = isGenuine && policy !== undefined && domain !== undefined && meetsPolicy(checks)
   const weaknesses = domain === undefined ? [] : weaknessesOf(domain, policy)
   return {
     kind: 'tdx',
@@ -62,7 +62,7 @@ export function appraiseTdx(item: EvidenceItem, input: AppraisalInput): Appraise
     madeAtMs: undefined,
     currentUntilMs: isGenuine ? Math.min(pck.currentUntilMs, lists.currentUntilMs) : undefined,
     answersNonce: false,
-    tier: tierOf(checks.list(), isGenuine && isKnownCode, weaknesses.length > 0),
+    tier: tierOf(checks.list(), isKnownCode, weaknesses.length > 0),
     claims: isSigned ? claimsOf(quote, domain, pck) : {},
     notes: [...(quote === undefined ? [] : notesOf(quote, log)), ...weaknesses],
   }

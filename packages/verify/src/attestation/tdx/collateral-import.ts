@@ -17,7 +17,7 @@ const MAX_TEXT = 1024 * 1024
 /**
  * Makes a bundle of such a file. Texts and signatures are joined to the answers that Intel's service gives, byte for byte as
  * they were signed; nothing is verified. Of the platform's certificate, if the file has it, nothing is taken: a quote brings
- * its own.
+ * its own. Files of older tools have no revocation lists, and then the bundle has none.
  *
  * @throws {CountersignError} `collateral/malformed`, `json/*`, `bytes/*`, `shape/*`
  */
@@ -25,12 +25,15 @@ export function importDcapCollateral(json: Uint8Array): CollateralBundle {
   const fields = new Fields(parseJson(json, FILE_LIMITS), 'collateral')
   const text = (name: string) => fields.text(name, { maxLength: MAX_TEXT, isMultiline: true })
   const certificates = CHAINS.flatMap((name) =>
-    asCollateral(name, () => parsePemCertificates(text(name), MAX_CHAIN)).map(({ bytes }) => bytes),
+    (fields.optional(name, () => asCollateral(name, () => parsePemCertificates(text(name), MAX_CHAIN))) ?? []).map(
+      ({ bytes }) => bytes,
+    ),
   )
+  const list = (name: string) => fields.optional(name, () => [itemOf('crl', parseHex(text(name)))]) ?? []
   const items: readonly CollateralItem[] = [
     ...distinct(certificates).map((content) => itemOf('certificate', content)),
-    itemOf('crl', parseHex(text('root_ca_crl'))),
-    itemOf('crl', parseHex(text('pck_crl'))),
+    ...list('root_ca_crl'),
+    ...list('pck_crl'),
     itemOf('intel-tcb-info', joined('tcbInfo', text('tcb_info'), text('tcb_info_signature'))),
     itemOf('intel-qe-identity', joined('enclaveIdentity', text('qe_identity'), text('qe_identity_signature'))),
   ]

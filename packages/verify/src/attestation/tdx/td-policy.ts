@@ -2,6 +2,7 @@
 import { CountersignError } from '../../errors.ts'
 import { isZero } from '../byte-reader.ts'
 import type { PlacePolicy } from '../place-policy.ts'
+import { refused } from '../refusals.ts'
 import type { ListProof } from './list-proof.ts'
 import type { TdReport } from './quote.ts'
 import type { TcbEvaluation } from './tcb-level.ts'
@@ -103,8 +104,4 @@ function requireMeasurements(measurements: ProvenDomain['measurements'], policy:
     if (value === undefined) throw refused(`${register} is not shown`)
     if (!allowed.includes(value)) throw refused(`${register} is ${value}, which the policy does not name`)
   }
-}
-
-function refused(why: string): CountersignError {
-  return new CountersignError('evidence/refused', why)
 }

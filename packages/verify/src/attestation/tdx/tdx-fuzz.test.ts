@@ -72,6 +72,20 @@ test('imports: changes to good collateral give a value or an error of ours', (t)
   })
 })
 
+test('imports: files of older tools have no revocation lists, and leave the checks of them open', () => {
+  const { root_ca_crl, pck_crl, pck_crl_issuer_chain, ...older } = oracleCollateral(sound, sound.input.collateral)
+  const { items } = importDcapCollateral(utf8(JSON.stringify(older)))
+  assert.deepEqual(
+    items.filter(({ kind }) => kind === 'crl'),
+    [],
+  )
+  const { checks, isGenuine } = appraiseTdx(sound.item, { ...sound.input, collateral: { items } })
+  const open = checks.filter(({ result }) => result === 'not-checked').map(({ name }) => name)
+  assert.ok(open.includes('tdx/root-crl') && open.includes('tdx/pck-crl') && !isGenuine)
+  assert.ok(!checks.some(({ result }) => result === 'fail'))
+  assert.ok(root_ca_crl && pck_crl && pck_crl_issuer_chain)
+})
+
 test('imports: a text that would read otherwise among others is refused', () => {
   const collateral = oracleCollateral(sound, sound.input.collateral)
   const replaced = (more: { readonly [name: string]: Json }) => utf8(JSON.stringify({ ...collateral, ...more }))

@@ -15,6 +15,7 @@ import { EvidenceChecks } from '../checks.ts'
 import type { EvidenceItem } from '../evidence-file.ts'
 import { CONFIDENTIAL_SPACE_ISSUER } from '../issuers.ts'
 import type { PlacePolicy } from '../place-policy.ts'
+import { refused } from '../refusals.ts'
 import { tierOf } from '../trust-tier.ts'
 import { hasFailed, openToken, type SignedToken, TOKEN_CHECKS, timesShown } from './open-token.ts'
 import {
@@ -23,7 +24,6 @@ import {
   memberOf,
   NO_POLICY,
   objectOf,
-  refused,
   requireClaim,
   shownClaims,
   textsOf,
@@ -79,6 +79,7 @@ export function appraiseConfidentialSpace({ content }: EvidenceItem, input: Appr
   const weaknesses = token === undefined ? [] : checkClaims(list, token.claims, input)
   const isGenuine = list.passed(...TOKEN_CHECKS, ...GENUINE_CHECKS)
   const isKnownCode =
+    isGenuine &&
     token?.isVouched === true &&
     (list.passed('image-digest') || list.passed('image-signature')) &&
     list.passed('memory-integrity', 'support', 'overrides') &&
@@ -92,7 +93,7 @@ export function appraiseConfidentialSpace({ content }: EvidenceItem, input: Appr
     ...timesShown(token),
     deviceIds: [],
     answersNonce: token?.isVouched === true && list.passed('nonce'),
-    tier: tierOf(list.list(), isGenuine && isKnownCode, weaknesses.length > 0),
+    tier: tierOf(list.list(), isKnownCode, weaknesses.length > 0),
     notes: weaknesses,
   }
 }

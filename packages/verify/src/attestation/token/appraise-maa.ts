@@ -17,6 +17,8 @@ import type { AppraisalInput, Appraised } from '../appraised.ts'
 import { EvidenceChecks } from '../checks.ts'
 import type { EvidenceItem } from '../evidence-file.ts'
 import type { PlacePolicy } from '../place-policy.ts'
+import { readable } from '../readable.ts'
+import { refused } from '../refusals.ts'
 import { tierOf } from '../trust-tier.ts'
 import type { Claims } from './jws.ts'
 import { hasFailed, openToken, type SignedToken, TOKEN_CHECKS, timesShown } from './open-token.ts'
@@ -27,8 +29,6 @@ import {
   memberOf,
   NO_POLICY,
   objectOf,
-  readable,
-  refused,
   requireClaim,
   shownClaims,
 } from './token-claims.ts'
@@ -87,7 +87,10 @@ export function appraiseMaa({ content }: EvidenceItem, input: AppraisalInput): A
   if (hardware !== undefined) checkPolicy(list, token?.claims ?? hardware.fields, hardware, input.policy)
   const isGenuine = list.passed(...TOKEN_CHECKS, ...GENUINE_CHECKS)
   const isKnownCode =
-    token?.isVouched === true && list.passed('measurements', 'tcb-status') && !hasFailed(list, ...POLICY_CHECKS)
+    isGenuine &&
+    token?.isVouched === true &&
+    list.passed('measurements', 'tcb-status') &&
+    !hasFailed(list, ...POLICY_CHECKS)
   return {
     kind: 'maa',
     checks: list.list(),
@@ -96,7 +99,7 @@ export function appraiseMaa({ content }: EvidenceItem, input: AppraisalInput): A
     ...partsShown(token, hardware),
     ...timesShown(token),
     answersNonce: token?.isVouched === true && list.passed('nonce'),
-    tier: tierOf(list.list(), isGenuine && isKnownCode, false),
+    tier: tierOf(list.list(), isKnownCode, false),
     notes: notesOf(token),
   }
 }

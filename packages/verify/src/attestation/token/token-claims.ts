@@ -6,6 +6,7 @@ import { Fields, type Path, readText, ShapeError } from '../../bytes/shape.ts'
 import { CountersignError, quote } from '../../errors.ts'
 import type { EvidenceChecks } from '../checks.ts'
 import type { PlacePolicy } from '../place-policy.ts'
+import { refused } from '../refusals.ts'
 import type { Claims } from './jws.ts'
 
 const MS_PER_SECOND = 1000
@@ -99,11 +100,6 @@ export function checkListed<Name extends string>(
   })
 }
 
-/** Sound evidence of what the policy does not accept. */
-export function refused(why: string): CountersignError {
-  return new CountersignError('evidence/refused', why)
-}
-
 /**
  * Refuses a claim that is not the one value that it must be.
  *
@@ -139,14 +135,4 @@ export function shownClaims(claims: Claims, names: readonly string[]): Claims {
 export function memberOf(claims: Claims, name: string): Claims {
   const value = Object.hasOwn(claims, name) ? claims[name] : undefined
   return value === null || typeof value !== 'object' || Array.isArray(value) ? {} : (value as Claims)
-}
-
-/** For what is shown and is no check: `undefined` where it has another form. */
-export function readable<T>(read: () => T): T | undefined {
-  try {
-    return read()
-  } catch (thrown) {
-    if (thrown instanceof CountersignError) return undefined
-    throw thrown
-  }
 }

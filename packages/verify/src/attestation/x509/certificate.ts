@@ -1,5 +1,5 @@
 /** X.509 certificates of version 3, as makers of hardware issue them. Parsed only: nothing here is proven. @spec RFC 5280 §4.1 */
-import { parseBase64 } from '../../bytes/base64.ts'
+import { parseBase64, toBase64 } from '../../bytes/base64.ts'
 import { toHex } from '../../bytes/bytes.ts'
 import type { Memory } from '../../bytes/memory.ts'
 import { CountersignError } from '../../errors.ts'
@@ -203,6 +203,12 @@ function skipWhiteSpace(text: string, from: number): number {
   let at = from
   while (at < text.length && ' \t\r\n'.includes(text.charAt(at))) at++
   return at
+}
+
+/** Certificates in PEM, in their order, in lines of 64 characters. @spec RFC 7468 §5 */
+export function formatPem(certificates: readonly Uint8Array[]): string {
+  const blocks = certificates.map((der) => [PEM_BEGIN, ...(toBase64(der).match(/.{1,64}/g) ?? []), PEM_END])
+  return blocks.map((lines) => `${lines.join('\n')}\n`).join('')
 }
 
 /** What a certificate can be revoked by: the names of each, in the order of the chain. */
