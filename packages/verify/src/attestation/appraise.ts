@@ -9,7 +9,7 @@ import type { BindingResult, BoundKey } from './binding/binding-profile.ts'
 import { BINDING_PROFILES } from './binding/binding-profiles.ts'
 import { type EvidenceCheck, EvidenceChecks } from './checks.ts'
 import type { EvidenceItem, UnverifiedEvidence } from './evidence-file.ts'
-import { decideFacts, decidePhysicalTrust, type PhysicalTrust } from './fact-decisions.ts'
+import { decideFacts, decidePhysicalTrust, type FactBasis, type PhysicalTrust } from './fact-decisions.ts'
 import type { Fact } from './facts.ts'
 import type { PlacePolicy } from './place-policy.ts'
 import type { ProfileName } from './profile-names.ts'
@@ -88,7 +88,9 @@ export function appraiseEvidence(evidence: UnverifiedEvidence, given: AppraisalI
     keys,
     facts,
     physicalTrust,
-    freshness: decideFreshness(main, binding, isGenuine, ownNonce !== undefined && list.passed('nonce')),
+    freshness: isGenuine
+      ? decideFreshness({ items, main }, binding, ownNonce !== undefined && list.passed('nonce'))
+      : 'none',
     tier: worstTier(items),
     currentUntilMs: earliest(items.map((item) => item.currentUntilMs)),
     doesNotProve: [...ALWAYS_OPEN, ...binding.doesNotProve],
@@ -199,16 +201,17 @@ function isNeeded(name: string): boolean {
   return name === 'genuine-hardware' || name === 'known-code'
 }
 
-/** A challenge counts when it is the caller's own: one that the file alone names is the word of whoever made the file. */
+/**
+ * A challenge counts when it is the caller's own: one that the file alone names is the word of whoever made the file. A GPU that
+ * answers another has failed its own check; where nobody was challenged, a report of it without a time may be of any age.
+ */
 function decideFreshness(
-  main: readonly Appraised[],
+  { items, main }: Pick<FactBasis, 'items' | 'main'>,
   binding: BindingResult,
-  isGenuine: boolean,
   isForCaller: boolean,
 ): Freshness {
-  if (!isGenuine) return 'none'
   if (isForCaller && (binding.answersNonce || main.every((item) => item.answersNonce))) return 'nonce'
-  return main.every((item) => item.madeAtMs !== undefined) ? 'signed-time' : 'none'
+  return items.every((item) => item.madeAtMs !== undefined) ? 'signed-time' : 'none'
 }
 
 const TIERS: readonly TrustTier[] = ['affirming', 'warning', 'none', 'contraindicated']
