@@ -4,6 +4,7 @@ import type { Crypto } from '../crypto/crypto.ts'
 import type { UnverifiedDossier } from '../dossier/dossier.ts'
 import { CountersignError } from '../errors.ts'
 import { type Confirmation, confirmationsAsOf, MAX_CLOCK_SKEW_MS, meetsQuorum } from '../independence/confirmation.ts'
+import { quorumMetBy } from '../independence/time-interval.ts'
 import { type Checkpoint, parseCheckpoint } from '../log/checkpoint.ts'
 import { isProofFrom } from '../log/consistency-proof.ts'
 import { verifyLeaf } from '../log/leaf.ts'
@@ -63,7 +64,7 @@ export function decideRecord(dossier: UnverifiedDossier, input: VerdictInput): R
   const confirmations = list.attempt('quorum', () => checkQuorum(prover, input, receipt.checkpoint)) ?? []
   const standing = new Standing(prover, dossier, input.misbehaviour)
   checkMisbehaviour(list, input, standing, head, receipt.index)
-  if (inference !== undefined) checkAge(list, input, inference)
+  if (inference !== undefined) checkAge(list, input, inference, confirmations)
 
   const row = list.row(held(trust, logKey, confirmations), {
     basis: [`statement ${statement}`, ...headBasis(head)],
@@ -230,11 +231,19 @@ function checkMisbehaviour(
   list.attempt('misbehaviour', () => head && standing.require(head, index))
 }
 
-function checkAge(list: Checklist, { trust, atMs }: VerdictInput, { endedAtMs }: Inference): void {
+/** An answer is at least as old as its record: that its operator says a later time makes it no younger. */
+function checkAge(
+  list: Checklist,
+  { trust, atMs }: VerdictInput,
+  { endedAtMs }: Inference,
+  confirmations: readonly Confirmation[],
+): void {
+  const seen = trust && quorumMetBy(trust.policy, confirmations)
+  const youngestMs = seen === undefined ? endedAtMs : Math.min(endedAtMs, seen.timeSeconds * 1000 + 999)
   if (endedAtMs > atMs + MAX_CLOCK_SKEW_MS) {
     list.missing('age', 'the answer says that it ended after the time that this verdict is for')
-  } else if (trust?.maximumAgeMs !== undefined && atMs - endedAtMs > trust.maximumAgeMs) {
-    const days = ((atMs - endedAtMs) / MS_PER_DAY).toFixed(1)
+  } else if (trust?.maximumAgeMs !== undefined && atMs - youngestMs > trust.maximumAgeMs) {
+    const days = ((atMs - youngestMs) / MS_PER_DAY).toFixed(1)
     list.missing('age', `the answer is ${days} days old, older than the trust file allows`)
   }
 }
