@@ -53,6 +53,11 @@ export function findCoalitions(policy: TlogPolicy, control: WitnessControl): Coa
   return { stop: { ...stop, atLeast: stop.atLeast === null ? null : Math.max(stop.atLeast, 1) }, equivocate }
 }
 
+/** Whether the operator needs no dishonest witness to have two histories confirmed: each is shown one, and either set is a quorum. */
+export function canMeetTwice(policy: TlogPolicy): boolean {
+  return findCoalitions(policy, { controllers: new Map(), operators: new Set() }).equivocate.atMost === 0
+}
+
 /**
  * How many members have to confirm both histories, so that a group has its threshold in either. An honest witness confirms one
  * head of a size, and whichever it is shown: so the others may be shown one history to one half, and the other to the rest.

@@ -3,6 +3,7 @@ import { equalBytes, parseHex, toHex } from '../bytes/bytes.ts'
 import type { Crypto } from '../crypto/crypto.ts'
 import type { UnverifiedDossier } from '../dossier/dossier.ts'
 import { CountersignError } from '../errors.ts'
+import { canMeetTwice } from '../independence/coalition.ts'
 import { type Confirmation, confirmationsAsOf, MAX_CLOCK_SKEW_MS, meetsQuorum } from '../independence/confirmation.ts'
 import { quorumMetBy } from '../independence/time-interval.ts'
 import { type Checkpoint, parseCheckpoint } from '../log/checkpoint.ts'
@@ -27,6 +28,9 @@ const DOES_NOT_PROVE = [
 const MS_PER_DAY = 86_400_000
 
 const NOBODY_ELSE = 'that anyone but the operator was shown this log: no witness confirmed a single history'
+
+const TWO_QUORUMS =
+  'that the log has one history: witnesses who are each shown another can meet this quorum twice, all of them honest'
 
 /** The row, and what it opened when the record holds. */
 export interface RecordDecision {
@@ -71,7 +75,7 @@ export function decideRecord(dossier: UnverifiedDossier, input: VerdictInput): R
     trusts: logKey === undefined ? [] : [`the operator of log ${logKey.name}`, ...names(confirmations)],
     doesNotProve: [
       ...DOES_NOT_PROVE,
-      ...(confirmations.length > 0 ? [] : [NOBODY_ELSE]),
+      ...(confirmations.length === 0 ? [NOBODY_ELSE] : trust && canMeetTwice(trust.policy) ? [TWO_QUORUMS] : []),
       ...(head === undefined || list.failed !== undefined ? [] : standing.caveats(head.origin)),
     ],
   })
