@@ -108,6 +108,6 @@ export function formatMisbehaviour({ kind, log, key, summary, commonSize, common
 /** What else could have made such a proof. */
 function looksTheSame(kind: MisbehaviourKind): string {
   return kind === 'promise-not-covered'
-    ? 'witnesses that the log could not reach look the same'
+    ? 'a lost key, and witnesses that the log could not reach, look the same'
     : 'a lost key looks the same'
 }

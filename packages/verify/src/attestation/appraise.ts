@@ -30,6 +30,8 @@ export interface Appraisal {
   readonly checks: readonly EvidenceCheck[]
   /** Keys that genuine hardware bound to the evidence. */
   readonly keys: readonly BoundKey[]
+  /** The first moment at which nothing may be accepted under these keys any more; `undefined` where nothing says. */
+  readonly keysUntilMs: number | undefined
   /** Every fact of `FACTS`, in that order. */
   readonly facts: readonly Fact[]
   readonly physicalTrust: PhysicalTrust
@@ -86,13 +88,14 @@ export function appraiseEvidence(evidence: UnverifiedEvidence, given: AppraisalI
     items,
     checks,
     keys,
+    keysUntilMs: isGenuine ? binding.keysUntilMs : undefined,
     facts,
     physicalTrust,
     freshness: isGenuine
       ? decideFreshness({ items, main }, binding, ownNonce !== undefined && list.passed('nonce'))
       : 'none',
     tier: worstTier(items),
-    currentUntilMs: earliest(items.map((item) => item.currentUntilMs)),
+    currentUntilMs: earliest([...items.map((item) => item.currentUntilMs), lastMoment(binding.keysUntilMs)]),
     doesNotProve: [...ALWAYS_OPEN, ...binding.doesNotProve],
     notes: items.flatMap((item) => item.notes),
   }
@@ -219,6 +222,10 @@ const TIERS: readonly TrustTier[] = ['affirming', 'warning', 'none', 'contraindi
 function worstTier(items: readonly Appraised[]): TrustTier {
   const worst = Math.max(-1, ...items.map(({ tier }) => TIERS.indexOf(tier)))
   return TIERS[worst] ?? 'none'
+}
+
+function lastMoment(untilMs: number | undefined): number | undefined {
+  return untilMs === undefined ? undefined : untilMs - 1
 }
 
 function earliest(times: readonly (number | undefined)[]): number | undefined {

@@ -154,6 +154,26 @@ test('evidence is as old as the answer, whenever the attempt says that it began'
   assert.equal(resultOf(rowOf(buildPlaceScene({ logged: later, attempt: ahead })), 'freshness'), 'missing')
 })
 
+test('an answer that ended when its key set had run out is not covered, whatever the appraisal says', () => {
+  const resultUntil = (keysUntilMs: number | undefined) => {
+    const basis = {
+      repeated: { freshness: 'nonce', items: [{ kind: 'tdx' }], keysUntilMs },
+      logged: { gatheredAtMs: NOW_MS, validUntilMs: NOW_MS + 60_000 },
+      chosen: { policy: { allow: [], maxAgeMs: 60_000 } },
+      place: { attempt: { startedAtMs: NOW_MS } },
+      time: { notBeforeMs: null },
+      answer: { inference: { startedAtMs: NOW_MS, endedAtMs: NOW_MS + 1000 } },
+    }
+    const list = new Checklist('place')
+    checkFreshness(list, basis as unknown as PlaceBasis)
+    return list.checks[0]?.result
+  }
+  assert.equal(resultUntil(undefined), 'pass')
+  assert.equal(resultUntil(NOW_MS + 1001), 'pass')
+  assert.equal(resultUntil(NOW_MS + 1000), 'missing')
+  assert.equal(resultUntil(Number.MAX_SAFE_INTEGER * 1000), 'pass')
+})
+
 test('registers of which a policy names no value are said: it may name the firmware alone', () => {
   const open = (policy: Json) =>
     rowOf(buildPlaceScene({ nitro: {}, ...(policy === null ? {} : { policy }) })).doesNotProve.join('\n')

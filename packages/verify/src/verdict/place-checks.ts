@@ -256,6 +256,9 @@ export function checkFreshness(list: Checklist, basis: PlaceBasis): readonly str
     (ageMs > chosen.policy.maxAgeMs &&
       `it was ${minutes(ageMs)} old, the policy allows ${minutes(chosen.policy.maxAgeMs)}`) ||
     (startedAtMs > logged.validUntilMs && `the appraisal was good until ${isoTime(logged.validUntilMs)}`) ||
+    (repeated.keysUntilMs !== undefined &&
+      endedAtMs >= repeated.keysUntilMs &&
+      `nothing may be accepted under its keys from ${isoTime(repeated.keysUntilMs)} on`) ||
     (endedAtMs - startedAtMs > MAX_ANSWER_MS && 'the answer took more than a day, by the operator’s own word') ||
     (ageMs < -MAX_CLOCK_SKEW_MS && 'the evidence was made after the answer began') ||
     (time.notBeforeMs !== null &&
