@@ -138,6 +138,8 @@ test('a time that a GPU states does not show that the challenge of its processor
   assert.match(notesOf([{ kind: 'sev-snp' }]), open)
   assert.match(notesOf([{ kind: 'sev-snp' }, gpu]), open)
   assert.doesNotMatch(notesOf([{ kind: 'nitro', madeAtMs: NOW_MS }, { kind: 'nvidia-spdm' }]), open)
+  // A service may give a new token for a report that somebody kept.
+  assert.match(notesOf([{ kind: 'maa', madeAtMs: NOW_MS }]), /that the report behind the token was new/)
 })
 
 test('evidence is as old as the answer, whenever the attempt says that it began', () => {
