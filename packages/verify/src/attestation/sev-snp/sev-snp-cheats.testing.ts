@@ -24,6 +24,7 @@ const EXTENSION_VALUES = {
   milanB9: der(TAG.ia5String, utf8('Milan-B9')),
   venice: der(TAG.ia5String, utf8('Venice')),
   genoa: der(TAG.ia5String, utf8('Genoa')),
+  siena: der(TAG.ia5String, utf8('Siena-B1')),
 } as const
 
 const edited = (edit: (report: Uint8Array) => void): SnpOptions => ({ edit })
@@ -230,6 +231,7 @@ export const SNP_SOUND: readonly (readonly [what: string, options: SnpOptions])[
   ],
   ['vectors of mitigations', { version: 5, edit: (report) => report.fill(1, 0x1f8, 0x208) }],
   ['a VLEK', { key: 'vlek' }],
+  ['Siena by its certificate', { product: 'genoa', ...extension('2', EXTENSION_VALUES.siena) }],
   ['another stepping', extension('2', EXTENSION_VALUES.milanB9)],
   ['a chip named as DER wants it', extension('4', octets(hardwareId('milan')))],
   ['a masked chip', edited((report) => report.fill(0, AT.chipId, AT.chipId + 64))],
