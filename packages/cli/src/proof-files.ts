@@ -101,6 +101,13 @@ export function formatMisbehaviour({ kind, log, key, summary, commonSize, common
     `  ${wrap(summary, '  ')}`,
     `  ${wrap(common, '  ')}`,
     ...(commonRoot === null ? [] : [`  ${paint('dim', `root ${commonRoot}`)}`]),
-    `  ${paint('dim', 'does not prove: intent, or anything about other logs; a lost key looks the same')}\n`,
+    `  ${paint('dim', `does not prove: intent, or anything about other logs; ${looksTheSame(kind)}`)}\n`,
   ].join('\n')
+}
+
+/** What else could have made such a proof. */
+function looksTheSame(kind: MisbehaviourKind): string {
+  return kind === 'promise-not-covered'
+    ? 'a lost key, and witnesses that the log could not reach, look the same'
+    : 'a lost key looks the same'
 }

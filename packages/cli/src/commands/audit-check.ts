@@ -40,10 +40,13 @@ Example:
   countersign audit check countersign-audit/audits/0123456789abcdef --trust trust.yaml
 
 Exit codes: 0 the audit looked at what its seed selects, and adds up; 1 it did not; 2 bad usage, or files that cannot be read;
-3 unproven: the trust file does not know the auditor or the log, or its witnesses did not confirm it.`
+3 unproven: the trust file does not know the auditor or the log, its witnesses did not confirm it, or the file that the result
+names is not there.`
 
 /** What is missing, and shows nothing to be false. */
-const MISSING: ReadonlySet<string> = new Set(['policy/unknown-log', 'policy/quorum-unmet', 'signature/unknown-key'])
+const MISSING: ReadonlySet<string> = new Set([
+  ...['policy/unknown-log', 'policy/quorum-unmet', 'signature/unknown-key', 'opening/missing'],
+])
 const UNREADABLE = /^(file|json|bytes|shape|usage)\//
 
 export function addAuditCheck(audit: Command): void {

@@ -113,7 +113,8 @@ function describeEquivocation(coalition: SmallestCoalition, quorum: string): str
   if (quorum === 'none')
     return 'the operator alone, for the policy asks for no witness: it can show two people two histories'
   if (coalition.atMost === null) return 'nobody'
-  if (coalition.atMost === 0) return 'the operator alone: its own witnesses meet the quorum'
+  if (coalition.atMost === 0)
+    return 'the operator alone: its own witnesses, or honest ones that are shown one history each, meet the quorum twice'
   const alone = coalition.atLeast === 0 ? ', or alone, if the witnesses that nobody knows the owner of are its own' : ''
   return `the operator, together with ${count(coalition)}${membersOf(coalition)}${alone}`
 }

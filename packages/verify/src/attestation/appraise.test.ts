@@ -1,14 +1,18 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { concat, toHex } from '../bytes/bytes.ts'
+import type { Json } from '../bytes/json.ts'
 import { createMemory, type Memory } from '../bytes/memory.ts'
 import { type Appraisal, appraiseEvidence } from './appraise.ts'
+import type { AppraisalInput } from './appraised.ts'
 import { azureEvidence } from './azure-vtpm/azure-evidence.testing.ts'
 import type { EvidenceItem, UnverifiedEvidence } from './evidence-file.ts'
 import { gpuInput, gpuItem, makeGpu } from './nvidia/nvidia-evidence.testing.ts'
 import { readPlacePolicy } from './place-policy.ts'
-import { snpEvidence } from './sev-snp/sev-snp-evidence.testing.ts'
+import { VENDOR_ROOTS } from './roots.ts'
+import { MEASUREMENT, snpEvidence } from './sev-snp/sev-snp-evidence.testing.ts'
 import { buildTdx, planTdx, TDX_TEST_POLICY } from './tdx/tdx-evidence.testing.ts'
+import { MAA_POLICY, tokenEvidence } from './token/token-scenes.testing.ts'
 
 const ADDRESS = new Uint8Array(20).fill(0xab)
 const nonceOf = (fill: number, length = 32) => new Uint8Array(length).fill(fill)
@@ -38,6 +42,43 @@ test('freshness: an empty challenge is none, and answered by nothing', () => {
   const appraisal = appraiseEvidence(fileOf([item]), { ...input, nonce: empty })
   assert.deepEqual([appraisal.status, appraisal.freshness], ['accepted', 'none'])
   for (const name of ['azure-vtpm/nonce', 'place/nonce']) assert.equal(resultOf(appraisal, name), 'not-checked')
+})
+
+test('freshness: the time of a token says nothing of the report of a GPU beside it', () => {
+  const { item, input } = tokenEvidence('maa', { input: { nonce: undefined } })
+  const roots = { ...VENDOR_ROOTS, nvidia: gpuInput().roots?.nvidia ?? [] }
+  const given = { ...input, policy: readPlacePolicy({ ...MAA_POLICY, gpus: 1 }, 'policy'), roots }
+  const alone = appraiseEvidence(fileOf([item]), { ...input, roots })
+  assert.deepEqual([alone.status, alone.freshness], ['accepted', 'signed-time'])
+  const beside = appraiseEvidence(fileOf([item, gpuItem(makeGpu())]), given)
+  assert.deepEqual([resultOf(beside, 'place/gpus'), beside.freshness], ['pass', 'none'])
+})
+
+test('genuine hardware: what nobody pins, knows or asked for refutes nothing', () => {
+  const factWith = (signers: Json, more: Partial<AppraisalInput> = {}) => {
+    const { item, input } = tokenEvidence('maa')
+    const policy = readPlacePolicy({ ...MAA_POLICY, signers }, 'policy')
+    return factOf(appraiseEvidence(fileOf([item]), { ...input, policy, ...more }), 'genuine-hardware')
+  }
+  const { token_key: key, issuer } = MAA_POLICY.signers
+  assert.equal(factWith({ issuer, token_key: key }), 'shown')
+  assert.equal(factWith({ issuer, token_key: ['another'] }), 'not-shown')
+  assert.equal(factWith({ issuer, token_ca: ['ab'.repeat(32)] }), 'not-shown')
+  assert.equal(factWith({ issuer }, { nonce: nonceOf(9) }), 'not-shown')
+
+  const { item, input } = snpEvidence()
+  const policy = readPlacePolicy(
+    { tee: 'sev-snp', measurements: { measurement: [MEASUREMENT] }, forbid: ['unchecked-revocation'] },
+    'policy',
+  )
+  const collateral = { items: input.collateral.items.filter(({ kind }) => kind !== 'crl') }
+  const unlisted = appraiseEvidence(fileOf([item]), { ...input, policy, collateral })
+  assert.deepEqual([unlisted.status, factOf(unlisted, 'genuine-hardware')], ['refused', 'not-shown'])
+
+  const tdx = buildTdx(planTdx())
+  const eventLog = { format: 'ccel', content: new Uint8Array(8) } as const
+  const other = appraiseEvidence(fileOf([{ ...tdx.item, eventLog }]), { ...tdx.input, collateral: { items: [] } })
+  assert.deepEqual([resultOf(other, 'tdx/event-log'), factOf(other, 'genuine-hardware')], ['fail', 'not-shown'])
 })
 
 test('known code: a policy that was not read, and names no code, shows none', () => {

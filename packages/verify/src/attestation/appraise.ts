@@ -9,7 +9,7 @@ import type { BindingResult, BoundKey } from './binding/binding-profile.ts'
 import { BINDING_PROFILES } from './binding/binding-profiles.ts'
 import { type EvidenceCheck, EvidenceChecks } from './checks.ts'
 import type { EvidenceItem, UnverifiedEvidence } from './evidence-file.ts'
-import { decideFacts, decidePhysicalTrust, type PhysicalTrust } from './fact-decisions.ts'
+import { decideFacts, decidePhysicalTrust, type FactBasis, type PhysicalTrust } from './fact-decisions.ts'
 import type { Fact } from './facts.ts'
 import type { PlacePolicy } from './place-policy.ts'
 import type { ProfileName } from './profile-names.ts'
@@ -30,6 +30,8 @@ export interface Appraisal {
   readonly checks: readonly EvidenceCheck[]
   /** Keys that genuine hardware bound to the evidence. */
   readonly keys: readonly BoundKey[]
+  /** The first moment at which nothing may be accepted under these keys any more; `undefined` where nothing says. */
+  readonly keysUntilMs: number | undefined
   /** Every fact of `FACTS`, in that order. */
   readonly facts: readonly Fact[]
   readonly physicalTrust: PhysicalTrust
@@ -86,11 +88,14 @@ export function appraiseEvidence(evidence: UnverifiedEvidence, given: AppraisalI
     items,
     checks,
     keys,
+    keysUntilMs: isGenuine ? binding.keysUntilMs : undefined,
     facts,
     physicalTrust,
-    freshness: decideFreshness(main, binding, isGenuine, ownNonce !== undefined && list.passed('nonce')),
+    freshness: isGenuine
+      ? decideFreshness({ items, main }, binding, ownNonce !== undefined && list.passed('nonce'))
+      : 'none',
     tier: worstTier(items),
-    currentUntilMs: earliest(items.map((item) => item.currentUntilMs)),
+    currentUntilMs: earliest([...items.map((item) => item.currentUntilMs), lastMoment(binding.keysUntilMs)]),
     doesNotProve: [...ALWAYS_OPEN, ...binding.doesNotProve],
     notes: items.flatMap((item) => item.notes),
   }
@@ -200,16 +205,17 @@ function isNeeded(name: string): boolean {
   return name === 'genuine-hardware' || name === 'known-code'
 }
 
-/** A challenge counts when it is the caller's own: one that the file alone names is the word of whoever made the file. */
+/**
+ * A challenge counts when it is the caller's own: one that the file alone names is the word of whoever made the file. A GPU that
+ * answers another has failed its own check; where nobody was challenged, a report of it without a time may be of any age.
+ */
 function decideFreshness(
-  main: readonly Appraised[],
+  { items, main }: Pick<FactBasis, 'items' | 'main'>,
   binding: BindingResult,
-  isGenuine: boolean,
   isForCaller: boolean,
 ): Freshness {
-  if (!isGenuine) return 'none'
   if (isForCaller && (binding.answersNonce || main.every((item) => item.answersNonce))) return 'nonce'
-  return main.every((item) => item.madeAtMs !== undefined) ? 'signed-time' : 'none'
+  return items.every((item) => item.madeAtMs !== undefined) ? 'signed-time' : 'none'
 }
 
 const TIERS: readonly TrustTier[] = ['affirming', 'warning', 'none', 'contraindicated']
@@ -217,6 +223,10 @@ const TIERS: readonly TrustTier[] = ['affirming', 'warning', 'none', 'contraindi
 function worstTier(items: readonly Appraised[]): TrustTier {
   const worst = Math.max(-1, ...items.map(({ tier }) => TIERS.indexOf(tier)))
   return TIERS[worst] ?? 'none'
+}
+
+function lastMoment(untilMs: number | undefined): number | undefined {
+  return untilMs === undefined ? undefined : untilMs - 1
 }
 
 function earliest(times: readonly (number | undefined)[]): number | undefined {

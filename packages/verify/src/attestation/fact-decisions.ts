@@ -1,5 +1,5 @@
 /** What the appraised items show, fact by fact. */
-import { CountersignError } from '../errors.ts'
+import { CountersignError, type ErrorCode } from '../errors.ts'
 import type { Appraised } from './appraised.ts'
 import type { BindingResult, BoundKey } from './binding/binding-profile.ts'
 import type { EvidenceCheck } from './checks.ts'
@@ -52,9 +52,10 @@ const DECISIONS: { readonly [name in FactName]: (basis: FactBasis) => Fact } = {
     if (main.every(({ isGenuine }) => isGenuine)) {
       return { name, status: 'shown', reason: `genuine: ${main.map(({ kind }) => kind).join(', ')}` }
     }
-    const failed = failureOf(main, isAboutGenuineness)
+    const failed = failureOf(main, refutesGenuineness)
     if (failed !== undefined) return { name, status: 'refuted', reason: failed }
-    return { name, status: 'not-shown', reason: openCheckOf(main) ?? 'not every check could be made' }
+    const open = failureOf(main, (check) => !isOfPolicy(check)) ?? openCheckOf(main)
+    return { name, status: 'not-shown', reason: open ?? 'not every check could be made' }
   },
 
   'known-code': ({ main, policy }) => {
@@ -66,10 +67,9 @@ const DECISIONS: { readonly [name in FactName]: (basis: FactBasis) => Fact } = {
     if (!namesCode(policy)) return { name, status: 'not-shown', reason: 'the policy names no code' }
     const isKnown = main.length > 0 && main.every((item) => item.isGenuine && item.isKnownCode)
     if (isKnown) return { name, status: 'shown', reason: 'the measurements are those that the policy names' }
-    const isOther = (check: EvidenceCheck) => !isAboutGenuineness(check)
     // What fails on genuine hardware is not about the hardware, whatever its code.
     const genuine = main.filter(({ isGenuine }) => isGenuine)
-    const failed = failureOf(main, isOther) ?? failureOf(genuine, () => true)
+    const failed = failureOf(main, isOfPolicy) ?? failureOf(genuine, (check) => !isOfChallenge(check))
     if (failed !== undefined) return { name, status: 'refuted', reason: failed }
     return { name, status: 'not-shown', reason: 'the measurements do not rest on genuine hardware' }
   },
@@ -77,7 +77,10 @@ const DECISIONS: { readonly [name in FactName]: (basis: FactBasis) => Fact } = {
   'serving-key-bound': ({ keys, binding, main }) => {
     const name = 'serving-key-bound'
     const failed = binding.checks.find(({ result }) => result === 'fail')
-    if (failed !== undefined) return { name, status: 'refuted', reason: `${failed.name}: ${failed.detail}` }
+    if (failed !== undefined) {
+      const status = NOT_SHOWN.includes(failed.code) ? 'not-shown' : 'refuted'
+      return { name, status, reason: `${failed.name}: ${failed.detail}` }
+    }
     if (keys.length > 0) return { name, status: 'shown', reason: `bound: ${keys.map(({ use }) => use).join(', ')}` }
     const isGenuine = main.length > 0 && main.every((item) => item.isGenuine)
     const reason = isGenuine ? 'no key of the server is in signed bytes' : 'nothing genuine binds a key'
@@ -88,7 +91,7 @@ const DECISIONS: { readonly [name in FactName]: (basis: FactBasis) => Fact } = {
     const name = 'gpu-same-session'
     const gpus = items.filter(({ kind }) => !isTeeKind(kind))
     if (gpus.length === 0) return { name, status: 'not-shown', reason: 'there is no evidence of a GPU' }
-    const failed = failureOf(gpus, () => true)
+    const failed = failureOf(gpus, ({ code }) => !NOT_SHOWN.includes(code))
     if (failed !== undefined) return { name, status: 'refuted', reason: failed }
     return addedBy(
       binding,
@@ -136,8 +139,30 @@ function addedBy({ shown }: BindingResult, name: FactName, isSound: boolean, oth
 }
 
 /** Policies refuse sound evidence with one code; what hardware for debugging says is sound, and no proof. */
-function isAboutGenuineness({ name, code }: EvidenceCheck): boolean {
-  return code !== 'evidence/refused' || name.endsWith('/debug')
+function isOfPolicy({ name, code }: EvidenceCheck): boolean {
+  return code === 'evidence/refused' && !name.endsWith('/debug')
+}
+
+/** Genuine hardware may answer another challenge. */
+function isOfChallenge({ name }: EvidenceCheck): boolean {
+  return name.endsWith('/nonce')
+}
+
+/** Codes that say that something was not shown, as against shown to be false: what is missing, a key that nobody pins. */
+const NOT_SHOWN: readonly (ErrorCode | undefined)[] = [
+  'signature/unknown-key',
+  'evidence/unsupported',
+  'collateral/missing',
+  'shape/missing-field',
+]
+
+/** Checks beside the hardware's own that end in other codes than a policy's. */
+const BESIDE_HARDWARE: readonly string[] = ['tdx/event-log', 'tdx/tcb-evaluation-number']
+
+/** Whether a failed check shows that the hardware is not what it says: neither a challenge nor a policy, nor what is only missing. */
+function refutesGenuineness(check: EvidenceCheck): boolean {
+  const isBeside = BESIDE_HARDWARE.some((name) => check.name.endsWith(name))
+  return !isOfPolicy(check) && !isOfChallenge(check) && !isBeside && !NOT_SHOWN.includes(check.code)
 }
 
 function failureOf(items: readonly Appraised[], isMeant: (check: EvidenceCheck) => boolean): string | undefined {

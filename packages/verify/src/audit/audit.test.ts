@@ -129,8 +129,8 @@ test('entries in a file count when the file is the one that was named', () => {
   }
   const evidence = buildAudit({ change })
   assert.ok(verifyAudit(crypto, { ...evidence, resultsFile: file }).entries.length > 2)
-  assert.throws(() => verifyAudit(crypto, evidence), { code: 'statement/mismatch' })
-  assert.throws(() => verifyAudit(crypto, { ...evidence, resultsFile: utf8('{}') }), { code: 'statement/mismatch' })
+  assert.throws(() => verifyAudit(crypto, evidence), { code: 'opening/missing' })
+  assert.throws(() => verifyAudit(crypto, { ...evidence, resultsFile: utf8('{}') }), { code: 'opening/missing' })
 })
 
 test('any change of a leaf draws anew, and the index counts', () => {

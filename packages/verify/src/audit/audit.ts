@@ -46,7 +46,7 @@ export interface VerifiedAudit {
  * Does not prove that the outcomes are true: `agreed` and the like are the auditor's word. Nor that it told nobody its
  * seed, nor that it left no other commitment without a result.
  *
- * @throws {CountersignError} `audit/*`, `proof/*`, `statement/mismatch`, `statement/wrong-type`, `shape/*`, `json/*`
+ * @throws {CountersignError} `audit/*`, `proof/*`, `opening/missing`, `statement/mismatch`, `statement/wrong-type`, `shape/*`, `json/*`
  */
 export function verifyAudit(crypto: Crypto, evidence: AuditEvidence): VerifiedAudit {
   const commitment = parseAuditCommitment(parseStatement(evidence.commitment.payload))
@@ -132,8 +132,9 @@ function readLeaves(
 
 function readEntries(crypto: Crypto, { resultsFile }: AuditEvidence, result: AuditResult): readonly AuditedEntry[] {
   if (result.resultsFile === undefined) return result.entries
+  // Nobody signs what was handed over: another file than the named one shows nothing of the audit.
   if (resultsFile === undefined || toHex(crypto.sha256(resultsFile)) !== result.resultsFile) {
-    throw new CountersignError('statement/mismatch', 'this is not the results file that the result names')
+    throw new CountersignError('opening/missing', 'the results file that the result names was not given')
   }
   return parseAuditEntries(resultsFile)
 }

@@ -26,7 +26,7 @@ export type Member = { readonly controller: string } | { readonly witness: strin
 export interface Coalitions {
   /** Those whose witnesses, by not cosigning, keep every head from its quorum. */
   readonly stop: SmallestCoalition
-  /** Those who, together with the operator and its witnesses, can give two heads a quorum each. */
+  /** Those with whom the operator and its witnesses can give two heads a quorum each. Honest witnesses sign one of the two. */
   readonly equivocate: SmallestCoalition
 }
 
@@ -48,13 +48,22 @@ export function findCoalitions(policy: TlogPolicy, control: WitnessControl): Coa
     control,
     new Set(),
   )
-  const equivocate = find(
-    treeOf(policy, (threshold) => threshold),
-    control,
-    control.operators,
-  )
+  const equivocate = find(treeOf(policy, neededTwice), control, control.operators)
   // Whoever the unknown ones belong to, it is somebody: stopping takes at least one.
   return { stop: { ...stop, atLeast: stop.atLeast === null ? null : Math.max(stop.atLeast, 1) }, equivocate }
+}
+
+/** Whether the operator needs no dishonest witness to have two histories confirmed: each is shown one, and either set is a quorum. */
+export function canMeetTwice(policy: TlogPolicy): boolean {
+  return findCoalitions(policy, { controllers: new Map(), operators: new Set() }).equivocate.atMost === 0
+}
+
+/**
+ * How many members have to confirm both histories, so that a group has its threshold in either. An honest witness confirms one
+ * head of a size, and whichever it is shown: so the others may be shown one history to one half, and the other to the rest.
+ */
+function neededTwice(threshold: number, members: number): number {
+  return Math.max(2 * threshold - members, 0)
 }
 
 /** What is below the quorum: nothing else has a say. Nodes are leaves, by name of witness, then groups, the quorum last. */

@@ -138,6 +138,8 @@ test('a time that a GPU states does not show that the challenge of its processor
   assert.match(notesOf([{ kind: 'sev-snp' }]), open)
   assert.match(notesOf([{ kind: 'sev-snp' }, gpu]), open)
   assert.doesNotMatch(notesOf([{ kind: 'nitro', madeAtMs: NOW_MS }, { kind: 'nvidia-spdm' }]), open)
+  // A service may give a new token for a report that somebody kept.
+  assert.match(notesOf([{ kind: 'maa', madeAtMs: NOW_MS }]), /that the report behind the token was new/)
 })
 
 test('evidence is as old as the answer, whenever the attempt says that it began', () => {
@@ -152,6 +154,26 @@ test('evidence is as old as the answer, whenever the attempt says that it began'
   const later = { gatheredAtMs: NOW_MS + DAY_MS, appraisedAtMs: NOW_MS + DAY_MS, validUntilMs: NOW_MS + 2 * DAY_MS }
   const ahead = { startedAtMs: NOW_MS + DAY_MS, endedAtMs: NOW_MS + DAY_MS }
   assert.equal(resultOf(rowOf(buildPlaceScene({ logged: later, attempt: ahead })), 'freshness'), 'missing')
+})
+
+test('an answer that ended when its key set had run out is not covered, whatever the appraisal says', () => {
+  const resultUntil = (keysUntilMs: number | undefined) => {
+    const basis = {
+      repeated: { freshness: 'nonce', items: [{ kind: 'tdx' }], keysUntilMs },
+      logged: { gatheredAtMs: NOW_MS, validUntilMs: NOW_MS + 60_000 },
+      chosen: { policy: { allow: [], maxAgeMs: 60_000 } },
+      place: { attempt: { startedAtMs: NOW_MS } },
+      time: { notBeforeMs: null },
+      answer: { inference: { startedAtMs: NOW_MS, endedAtMs: NOW_MS + 1000 } },
+    }
+    const list = new Checklist('place')
+    checkFreshness(list, basis as unknown as PlaceBasis)
+    return list.checks[0]?.result
+  }
+  assert.equal(resultUntil(undefined), 'pass')
+  assert.equal(resultUntil(NOW_MS + 1001), 'pass')
+  assert.equal(resultUntil(NOW_MS + 1000), 'missing')
+  assert.equal(resultUntil(Number.MAX_SAFE_INTEGER * 1000), 'pass')
 })
 
 test('registers of which a policy names no value are said: it may name the firmware alone', () => {

@@ -256,6 +256,9 @@ export function checkFreshness(list: Checklist, basis: PlaceBasis): readonly str
     (ageMs > chosen.policy.maxAgeMs &&
       `it was ${minutes(ageMs)} old, the policy allows ${minutes(chosen.policy.maxAgeMs)}`) ||
     (startedAtMs > logged.validUntilMs && `the appraisal was good until ${isoTime(logged.validUntilMs)}`) ||
+    (repeated.keysUntilMs !== undefined &&
+      endedAtMs >= repeated.keysUntilMs &&
+      `nothing may be accepted under its keys from ${isoTime(repeated.keysUntilMs)} on`) ||
     (endedAtMs - startedAtMs > MAX_ANSWER_MS && 'the answer took more than a day, by the operator’s own word') ||
     (ageMs < -MAX_CLOCK_SKEW_MS && 'the evidence was made after the answer began') ||
     (time.notBeforeMs !== null &&
@@ -264,8 +267,15 @@ export function checkFreshness(list: Checklist, basis: PlaceBasis): readonly str
   if (why) list.missing('freshness', why, 'place/not-shown')
   else list.pass('freshness', `it was ${minutes(Math.max(ageMs, 0))} old`)
   if (isOld) return ['that the evidence is not an old one: it answers no challenge and has no time of its own']
-  return isSigned ? [] : ['that the challenge was new: the operator chose it, and says when']
+  return [
+    ...(isSigned ? [] : ['that the challenge was new: the operator chose it, and says when']),
+    ...(repeated.items.some(({ kind }) => kind === 'maa') ? [REPORT_OF_ANY_AGE] : []),
+  ]
 }
+
+/** Its time and challenge are those of the token: it passes a challenge through, and asks a report for none. */
+const REPORT_OF_ANY_AGE =
+  'that the report behind the token was new when Azure’s service looked at it: it takes old ones, too'
 
 /** Revocations that were supplied, or that the dossier carries, against what the evidence rests on. */
 export function checkRevocations(list: Checklist, basis: PlaceBasis): readonly string[] {

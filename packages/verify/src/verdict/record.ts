@@ -3,7 +3,9 @@ import { equalBytes, parseHex, toHex } from '../bytes/bytes.ts'
 import type { Crypto } from '../crypto/crypto.ts'
 import type { UnverifiedDossier } from '../dossier/dossier.ts'
 import { CountersignError } from '../errors.ts'
+import { canMeetTwice } from '../independence/coalition.ts'
 import { type Confirmation, confirmationsAsOf, MAX_CLOCK_SKEW_MS, meetsQuorum } from '../independence/confirmation.ts'
+import { quorumMetBy } from '../independence/time-interval.ts'
 import { type Checkpoint, parseCheckpoint } from '../log/checkpoint.ts'
 import { isProofFrom } from '../log/consistency-proof.ts'
 import { verifyLeaf } from '../log/leaf.ts'
@@ -26,6 +28,9 @@ const DOES_NOT_PROVE = [
 const MS_PER_DAY = 86_400_000
 
 const NOBODY_ELSE = 'that anyone but the operator was shown this log: no witness confirmed a single history'
+
+const TWO_QUORUMS =
+  'that the log has one history: witnesses who are each shown another can meet this quorum twice, all of them honest'
 
 /** The row, and what it opened when the record holds. */
 export interface RecordDecision {
@@ -63,14 +68,14 @@ export function decideRecord(dossier: UnverifiedDossier, input: VerdictInput): R
   const confirmations = list.attempt('quorum', () => checkQuorum(prover, input, receipt.checkpoint)) ?? []
   const standing = new Standing(prover, dossier, input.misbehaviour)
   checkMisbehaviour(list, input, standing, head, receipt.index)
-  if (inference !== undefined) checkAge(list, input, inference)
+  if (inference !== undefined) checkAge(list, input, inference, confirmations)
 
   const row = list.row(held(trust, logKey, confirmations), {
     basis: [`statement ${statement}`, ...headBasis(head)],
     trusts: logKey === undefined ? [] : [`the operator of log ${logKey.name}`, ...names(confirmations)],
     doesNotProve: [
       ...DOES_NOT_PROVE,
-      ...(confirmations.length > 0 ? [] : [NOBODY_ELSE]),
+      ...(confirmations.length === 0 ? [NOBODY_ELSE] : trust && canMeetTwice(trust.policy) ? [TWO_QUORUMS] : []),
       ...(head === undefined || list.failed !== undefined ? [] : standing.caveats(head.origin)),
     ],
   })
@@ -230,11 +235,19 @@ function checkMisbehaviour(
   list.attempt('misbehaviour', () => head && standing.require(head, index))
 }
 
-function checkAge(list: Checklist, { trust, atMs }: VerdictInput, { endedAtMs }: Inference): void {
+/** An answer is at least as old as its record: that its operator says a later time makes it no younger. */
+function checkAge(
+  list: Checklist,
+  { trust, atMs }: VerdictInput,
+  { endedAtMs }: Inference,
+  confirmations: readonly Confirmation[],
+): void {
+  const seen = trust && quorumMetBy(trust.policy, confirmations)
+  const youngestMs = seen === undefined ? endedAtMs : Math.min(endedAtMs, seen.timeSeconds * 1000 + 999)
   if (endedAtMs > atMs + MAX_CLOCK_SKEW_MS) {
     list.missing('age', 'the answer says that it ended after the time that this verdict is for')
-  } else if (trust?.maximumAgeMs !== undefined && atMs - endedAtMs > trust.maximumAgeMs) {
-    const days = ((atMs - endedAtMs) / MS_PER_DAY).toFixed(1)
+  } else if (trust?.maximumAgeMs !== undefined && atMs - youngestMs > trust.maximumAgeMs) {
+    const days = ((atMs - youngestMs) / MS_PER_DAY).toFixed(1)
     list.missing('age', `the answer is ${days} days old, older than the trust file allows`)
   }
 }

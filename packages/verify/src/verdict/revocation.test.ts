@@ -65,6 +65,13 @@ test('measurements are of one kind of hardware, devices and certificates of any'
   assert.ok(!isAbout({ kind: 'certificate', issuer: '3000', serial: '01' }, without))
 })
 
+test('a GPU is the one that was revoked after its firmware was changed, too', () => {
+  const gpu: Appraised = { ...item, kind: 'nvidia-spdm', deviceIds: ['77'], lastingIds: new Map([['77', '0badf00d']]) }
+  assert.ok(isAbout({ kind: 'device', ids: ['77'] }, gpu))
+  assert.ok(isAbout({ kind: 'device', ids: ['0badf00d'] }, gpu))
+  assert.ok(!isAbout({ kind: 'device', ids: ['0badf00e'] }, gpu))
+})
+
 test('a token says its state in its issuer’s words', () => {
   const token: Appraised = { ...item, kind: 'maa', claims: { attester_tcb_status: 'OutOfDate' } }
   assert.ok(isAbout({ kind: 'tcb', tee: 'maa', states: ['OutOfDate'] }, token))

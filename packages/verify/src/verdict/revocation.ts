@@ -61,7 +61,7 @@ export function concerns({ what, role, by }: Revocation, operator: Party, { appr
 function isAbout(item: Appraised, what: Exclude<Revoked, { kind: 'key' }>): boolean {
   switch (what.kind) {
     case 'device':
-      return item.deviceIds.some((id) => what.ids.includes(id))
+      return [...item.deviceIds, ...(item.lastingIds?.values() ?? [])].some((id) => what.ids.includes(id))
     case 'certificate':
       return (item.certificates ?? []).some(({ issuer, serial }) => issuer === what.issuer && serial === what.serial)
     case 'measurement':

@@ -77,7 +77,35 @@ function bounded(notBefore: number | null, notAfter: number) {
 }
 
 export function timeCases(): readonly VerdictCase[] {
-  return [...boundCases(), ...withoutStart(), ...futureCases()]
+  return [...boundCases(), ...withoutStart(), ...futureCases(), ...ageCases()]
+}
+
+/** The operator's clock says that the answer is new, and witnesses had seen it long before. */
+function ageCases(): readonly VerdictCase[] {
+  const seen = NOW - 31 * 86_400
+  const shown = { at: { a: seen, b: seen } }
+  const aged = (days: number) => ({ trust: `${trust('two')}maximumAgeDays: ${days}\n` })
+  const tooOld = expectRows({ record: 'unproven' }, ['record/age'])
+  return [
+    {
+      ...build(
+        'older-than-its-operator-says',
+        'Witnesses had seen it before the oldest time that counts.',
+        shown,
+        tooOld,
+      ),
+      ...aged(30),
+    },
+    {
+      ...build(
+        'as-old-as-witnesses-say',
+        'By the word of witnesses it is young enough.',
+        shown,
+        bounded(null, seen - NOW),
+      ),
+      ...aged(32),
+    },
+  ]
 }
 
 function boundCases(): readonly VerdictCase[] {

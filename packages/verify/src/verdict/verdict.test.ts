@@ -48,6 +48,17 @@ test('a verdict states all seven claims, and a grade exactly where one holds', (
   }
 })
 
+test('a quorum that honest witnesses can meet twice shows no single history, and the row says so', () => {
+  const met = cases.find(({ name }) => name === 'quorum-met')
+  assert.ok(met?.trust)
+  const open = /that the log has one history: witnesses who are each shown another/
+  const recordOf = (each: VerdictCase) => findRow(runVerdictCase(each, nodeCrypto).verdict, 'record')
+  assert.doesNotMatch(recordOf(met).doesNotProve.join('\n'), open)
+  const either = recordOf({ ...met, trust: met.trust.replace('group both all', 'group both any') })
+  assert.equal(either.grade, 'witnessed')
+  assert.match(either.doesNotProve.join('\n'), open)
+})
+
 function reasonOf(name: string, claim: ClaimName): string {
   const found = cases.find((each) => each.name === name)
   assert.ok(found, name)

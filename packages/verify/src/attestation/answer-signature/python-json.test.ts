@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { utf8 } from '../../bytes/bytes.ts'
 import { FILE_LIMITS } from '../../bytes/json.ts'
 import { CountersignError } from '../../errors.ts'
-import { SEED } from '../../fuzzing.testing.ts'
+import { checkProperty, SEED } from '../../fuzzing.testing.ts'
 import { jsonTexts, numberTexts } from './json-texts.testing.ts'
 import { parseJsonTree } from './json-tree.ts'
 import { pythonFloat, pythonJson } from './python-json.ts'
@@ -33,6 +33,22 @@ test('what Python writes, for what others write otherwise', () => {
     assert.equal(dumps(text), expected)
   }
   assert.equal(pythonFloat('1'), '1.0')
+})
+
+test('keys go by code points, halves of pairs too, and long ones cost no more than their length', (t) => {
+  const points = (text: string) =>
+    Array.from(text, (each) => (each.codePointAt(0) ?? 0).toString(16).padStart(6, '0')).join()
+  const unit = fc.constantFrom('a', 'b', '\ud83d', '\ud83e', '\ude00', '\ude01', '\uff5e')
+  const key = fc.array(unit, { maxLength: 4 }).map((units) => units.join(''))
+  checkProperty(t, [fc.uniqueArray(key, { maxLength: 6 })], 500, (keys) => {
+    const tree = new Map(keys.map((each) => [each, null] as const))
+    const sorted = [...keys].sort((a, b) => (points(a) < points(b) ? -1 : 1))
+    assert.equal(pythonJson(tree), `{${sorted.map((each) => `${pythonJson(each)}: null`).join(', ')}}`)
+  })
+  const long = new Map(Array.from({ length: 200 }, (_, i) => ['a'.repeat(50_000) + i, null] as const))
+  const start = performance.now()
+  pythonJson(long)
+  assert.ok(performance.now() - start < 2000)
 })
 
 test('numbers that Python refuses or takes for infinite are refused', () => {

@@ -77,12 +77,16 @@ function pythonString(text: string): string {
   return `"${escaped}"`
 }
 
-/** JavaScript compares UTF-16 units, which is another order beyond U+FFFF. */
+/** JavaScript compares UTF-16 units, which is another order beyond U+FFFF. Halves of a pair that stand alone are code points of their own. */
 function compareCodePoints(a: string, b: string): number {
-  const [left, right] = [[...a], [...b]]
-  for (let i = 0; i < Math.min(left.length, right.length); i++) {
-    const difference = (left[i]?.codePointAt(0) ?? 0) - (right[i]?.codePointAt(0) ?? 0)
-    if (difference !== 0) return difference
-  }
-  return left.length - right.length
+  let at = 0
+  while (at < a.length && at < b.length && a.charCodeAt(at) === b.charCodeAt(at)) at++
+  if (at === a.length || at === b.length) return a.length - b.length
+  // What differs may be the second half of a pair.
+  if (at > 0 && isFirstHalf(a.charCodeAt(at - 1))) at--
+  return (a.codePointAt(at) ?? 0) - (b.codePointAt(at) ?? 0) || a.charCodeAt(at + 1) - b.charCodeAt(at + 1)
+}
+
+function isFirstHalf(unit: number): boolean {
+  return unit >= 0xd800 && unit < 0xdc00
 }

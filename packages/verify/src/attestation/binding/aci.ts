@@ -60,6 +60,7 @@ export const ACI: BindingProfile = {
     return {
       checks: list.list(),
       keys: isBound && set !== undefined ? boundKeysOf(set) : [],
+      ...(isBound && set !== undefined ? { keysUntilMs: set.notAfterSeconds * MS_PER_SECOND } : {}),
       shown: [],
       answersNonce,
       doesNotProve: [

@@ -26,6 +26,8 @@ export interface BindingResult {
   readonly checks: readonly EvidenceCheck[]
   /** Keys in bytes that the hardware signed; empty unless every check that they rest on passed. */
   readonly keys: readonly BoundKey[]
+  /** The first moment at which nothing may be accepted under these keys any more, milliseconds since 1970, where the provider says so. */
+  readonly keysUntilMs?: number
   /** Facts that the profile adds beyond those of the items, with the reason. Never genuine hardware or known code. */
   readonly shown: readonly { readonly name: FactName; readonly reason: string }[]
   /** Whether the caller's nonce is in the bound bytes. */

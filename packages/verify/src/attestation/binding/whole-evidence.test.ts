@@ -109,6 +109,8 @@ test('a Private AI Gateway in TDX: its key set, until it runs out', () => {
     const set = keySet(seconds)
     const appraisal = appraise({ ...tdx('aci', aciReport(set, toHex(nonce))), nonce, beside: aciBeside(set) })
     assert.deepEqual([appraisal.status, appraisal.keys.length], [status, keys], appraisal.reason)
+    const untilMs = (Math.floor(atMs / 1000) + seconds) * 1000
+    if (keys > 0) assert.deepEqual([appraisal.keysUntilMs, appraisal.currentUntilMs], [untilMs, untilMs - 1])
   }
 })
 

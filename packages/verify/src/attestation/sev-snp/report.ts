@@ -1,5 +1,5 @@
 /**
- * SEV-SNP attestation reports of versions 2, 3 and 5: 1,184 bytes, of which the firmware signs the first 672. The rest is
+ * SEV-SNP attestation reports of versions 2 to 5: 1,184 bytes, of which the firmware signs the first 672. The rest is
  * the signature and bytes that must be zero, so that no byte of a report is open; what follows the report is unsigned.
  *
  * @spec AMD 56860 (SEV Secure Nested Paging Firmware ABI), "ATTESTATION_REPORT"
@@ -64,6 +64,9 @@ export interface SnpReport {
   readonly trailingBytes: number
 }
 
+const MIN_VERSION = 2
+const MAX_VERSION = 5
+
 export const HOST_VMPL = 0xffff_ffff
 const MAX_VMPL = 3
 
@@ -79,8 +82,8 @@ const POLICY_KNOWN_BITS = 26n
 
 const PLATFORM_SMT = 1n << 0n
 const PLATFORM_ALIAS_CHECK = 1n << 5n
-/** SMT, TSME, ECC, RAPL, hiding of ciphertext, alias check, trusted input and output; bit 6 is reserved. */
-const PLATFORM_KNOWN = 0b1011_1111n
+/** SMT, TSME, ECC, RAPL, hiding of ciphertext, alias check, safe writes of the IOMMU (Turin), trusted input and output. */
+const PLATFORM_KNOWN = 0b1111_1111n
 
 /** Bytes that must be zero in every version. Signed, but whatever stood there would not be known here. */
 const ZERO_ALWAYS = [
@@ -93,7 +96,7 @@ const ZERO_ALWAYS = [
   [SIGNED_BYTES + SCALAR_FIELD_BYTES + SCALAR_BYTES, REPORT_BYTES],
 ] as const
 
-/** Those that a later version gave a meaning: processor identity from 3, vectors of mitigations from 5. */
+/** Those that a later version gave a meaning: processor identity from 3, vectors of mitigations from 5. Version 4 has the fields of 3. */
 const ZERO_BEFORE = [
   { version: 3, from: 0x188, to: 0x18b },
   { version: 5, from: 0x1f8, to: 0x208 },
@@ -111,7 +114,7 @@ export function parseSnpReport(bytes: Uint8Array): SnpReport {
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, REPORT_BYTES)
   const version = view.getUint32(0, true)
-  if (version !== 2 && version !== 3 && version !== 5) throw unsupported(`version ${version} of a report`)
+  if (version < MIN_VERSION || version > MAX_VERSION) throw unsupported(`version ${version} of a report`)
   requireZeros(bytes, version)
   const algorithm = view.getUint32(0x34, true)
   if (algorithm !== ECDSA_P384_SHA384) throw unsupported(`signature algorithm ${algorithm} of a report`)

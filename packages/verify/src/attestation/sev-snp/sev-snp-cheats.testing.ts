@@ -24,6 +24,7 @@ const EXTENSION_VALUES = {
   milanB9: der(TAG.ia5String, utf8('Milan-B9')),
   venice: der(TAG.ia5String, utf8('Venice')),
   genoa: der(TAG.ia5String, utf8('Genoa')),
+  siena: der(TAG.ia5String, utf8('Siena-B1')),
 } as const
 
 const edited = (edit: (report: Uint8Array) => void): SnpOptions => ({ edit })
@@ -35,19 +36,20 @@ const extension = (suffix: string, value: Uint8Array | undefined): SnpOptions =>
 const FORMAT: readonly Cheat[] = [
   ['format', 'one byte short', { forge: (report) => report.subarray(0, 1183) }],
   ['format', 'empty', { forge: () => new Uint8Array(0) }],
-  ['format', 'version 4', edited((report) => writeUint32(report, AT.version, 4))],
+  ['format', 'version 1', edited((report) => writeUint32(report, AT.version, 1))],
   ['format', 'version 6', edited((report) => writeUint32(report, AT.version, 6))],
   ['format', 'another signature algorithm', edited((report) => writeUint32(report, AT.algorithm, 2))],
   ['format', 'no such privilege level', edited((report) => writeUint32(report, AT.vmpl, 4))],
   ['format', 'reserved bits of the key', edited((report) => flip(report, AT.key, 0x20))],
   ['format', 'bit 17 of the policy is zero', policyBits(0x1_0000n)],
   ['format', 'an unknown bit of the policy', policyBits(0x3_0000n | (1n << 26n))],
-  ['format', 'an unknown bit of the platform', edited((report) => flip(report, AT.platform, 0x40))],
+  ['format', 'an unknown bit of the platform', edited((report) => flip(report, AT.platform + 1, 1))],
   ['format', 'a processor of no product line', edited((report) => flip(report, AT.cpuid, 0x40))],
   ['format', 'a processor of another group of models', edited((report) => flip(report, AT.cpuid + 1, 0x20))],
   ...[0x4c, 0x18b, 0x19f, 0x1eb, 0x1ef, 0x1f8, 0x200, 0x208, 0x29f].map(
     (at): Cheat => ['format', `byte ${at} is not zero in version 3`, edited((report) => flip(report, at))],
   ),
+  ['format', 'vectors of mitigations in version 4', { version: 4, edit: (report) => report.fill(1, 0x1f8, 0x208) }],
   ['format', 'a processor in version 2', { version: 2, edit: (report) => flip(report, AT.cpuid) }],
   ...[48, 71, 120, 143, 144, 511].map(
     (at): Cheat => [
@@ -219,11 +221,17 @@ export const SNP_CHEATS: readonly Cheat[] = [...FORMAT, ...SIGNER, ...CHAIN, ...
 export const SNP_SOUND: readonly (readonly [what: string, options: SnpOptions])[] = [
   ['Milan, version 2', { version: 2 }],
   ['Milan, version 3', {}],
+  ['Milan, version 4, as clouds have it', { version: 4 }],
   ['Genoa, version 5', { version: 5, product: 'genoa' }],
   ['Siena', { product: 'genoa', edit: (report) => report.set([0x19, 0xa0], AT.cpuid) }],
   ['Turin, version 5', { version: 5, product: 'turin' }],
+  [
+    'Turin, with safe writes of the IOMMU',
+    { version: 5, product: 'turin', edit: (report) => flip(report, AT.platform, 0x40) },
+  ],
   ['vectors of mitigations', { version: 5, edit: (report) => report.fill(1, 0x1f8, 0x208) }],
   ['a VLEK', { key: 'vlek' }],
+  ['Siena by its certificate', { product: 'genoa', ...extension('2', EXTENSION_VALUES.siena) }],
   ['another stepping', extension('2', EXTENSION_VALUES.milanB9)],
   ['a chip named as DER wants it', extension('4', octets(hardwareId('milan')))],
   ['a masked chip', edited((report) => report.fill(0, AT.chipId, AT.chipId + 64))],

@@ -75,7 +75,10 @@ function productOf(name: string): SnpProduct {
   switch (line) {
     case 'Milan':
       return 'milan'
+    // Their keys are issued in the line of Genoa.
     case 'Genoa':
+    case 'Bergamo':
+    case 'Siena':
       return 'genoa'
     case 'Turin':
       return 'turin'

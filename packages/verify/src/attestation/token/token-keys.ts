@@ -161,13 +161,13 @@ export function checkPins<Name extends string>(
  * Proves that a pinned certificate issued the key's own, by itself or by those between, all of them valid at the time. Until when
  * they are.
  *
- * @throws {CountersignError} `certificate/*`, `der/malformed`
+ * @throws {CountersignError} `signature/unknown-key` where none is pinned, `certificate/*`, `der/malformed`
  */
 function verifyIssuedKey({ crypto, atMs, memory }: AppraisalInput, key: TokenKey, issuers: readonly string[]): number {
   const pinned = key.certificates.findIndex((der, i) => i > 0 && issuers.includes(toHex(crypto.sha256(der))))
   if (pinned < 0) {
     throw new CountersignError(
-      'certificate/wrong-chain',
+      'signature/unknown-key',
       `no certificate that the policy pins issued that of the key ${key.thumbprint}`,
     )
   }
