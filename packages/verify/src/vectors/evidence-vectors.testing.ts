@@ -144,7 +144,7 @@ function snpCases(): readonly FormatVector[] {
   }
   return [
     ...['Milan, version 2', 'Genoa, version 5', 'Turin, version 5', 'a VLEK', 'bytes after the report'].map(sound),
-    wrong('version 4', forged, 'evidence/unsupported'),
+    wrong('version 1', forged, 'evidence/unsupported'),
     wrong('a root that is not pinned', forged, 'certificate/wrong-chain'),
     wrong('the intermediate is revoked', forged, 'certificate/revoked'),
     wrong('a report of older firmware', forged, 'evidence/mismatch'),
