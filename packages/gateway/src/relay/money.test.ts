@@ -187,3 +187,15 @@ async function startBreaking(context: TestContext): Promise<string> {
   })
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
+
+test('no count, however it is written, takes a key out of its rate', async (context) => {
+  const stage = await startRelay(context, { config: { access: 'keys' } })
+  const { headers } = makeKey(stage, { tokensPerMinute: 3000 })
+  const ask = async (body: string) => (await send(stage.gateway, PATH, body, { headers })).status
+  const message = '"model":"m","messages":[]'
+  for (const counts of ['"max_tokens":0,"n":1e999', '"max_tokens":"0","best_of":"Infinity"', '"max_tokens":-1e999']) {
+    assert.notEqual(await ask(`{${message},${counts}}`), 500, counts)
+  }
+  const statuses = [await ask(chat('m', { max_tokens: 3000 })), await ask(chat('m', { max_tokens: 3000 }))]
+  assert.equal(statuses.at(-1), 429)
+})
