@@ -254,7 +254,7 @@ function keptBytes(maxBytes: number, holding: Holding): KeptBytes {
       if (gathered === undefined) return holding.release()
       try {
         holding.add(bytes.length)
-        gathered.add(bytes)
+        gathered.hold(bytes)
       } catch {
         // There is no room to keep it. The answer itself goes on.
         gathered = undefined
