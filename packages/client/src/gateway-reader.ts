@@ -1,9 +1,9 @@
 /** Asks a gateway for what belongs to an answer: promise, statement, receipt, dossier. @spec spec/http.md */
 import {
   CountersignError,
-  concat,
   FILE_LIMITS,
   Fields,
+  GatheredBytes,
   type Json,
   parseBundle,
   parseEnvelope,
@@ -112,20 +112,20 @@ async function readJson(response: Response): Promise<Json> {
 /** A body of at most so many bytes. */
 async function readBody(response: Response, maxBytes: number): Promise<Uint8Array> {
   const reader = response.body?.getReader()
-  const chunks: Uint8Array[] = []
-  let length = 0
+  const gathered = new GatheredBytes()
+  let isTooLarge = false
   try {
     for (let next = await reader?.read(); next?.value !== undefined; next = await reader?.read()) {
-      length += next.value.length
-      if (length > maxBytes) break
-      chunks.push(next.value)
+      isTooLarge = gathered.length + next.value.length > maxBytes
+      if (isTooLarge) break
+      gathered.add(next.value)
     }
-    if (length > maxBytes) await reader?.cancel()
+    if (isTooLarge) await reader?.cancel()
   } catch {
     throw unreachable()
   }
-  if (length > maxBytes) throw refused(`its reply has more than ${maxBytes} bytes`)
-  return concat(...chunks)
+  if (isTooLarge) throw refused(`its reply has more than ${maxBytes} bytes`)
+  return gathered.bytes()
 }
 
 /** What cannot be read shows nothing, neither for the answer nor against it. */

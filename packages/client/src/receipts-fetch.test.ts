@@ -349,3 +349,27 @@ test('what is pinned must be readable', () => {
   const key = new LogDouble().verifierKey
   assert.throws(() => receiptsFetch({ trust: key.replace(/\+[0-9a-f]{8}\+/, '+00000000+') }), { code: 'key/malformed' })
 })
+
+test('a reply in very many pieces is read like any other', async () => {
+  const pieces = 200_000
+  const crumbs = () => {
+    let left = pieces
+    const pull = (controller: ReadableStreamDefaultController<Uint8Array>) => {
+      if (left-- > 0) controller.enqueue(Uint8Array.of(0x20))
+      else controller.close()
+    }
+    return new Response(new ReadableStream({ pull }))
+  }
+  await inSetting(
+    {},
+    {
+      fetch: (input, init) =>
+        String(input).includes('/statements/') ? Promise.resolve(crumbs()) : globalThis.fetch(input, init),
+    },
+    async (setting) => {
+      await (await post(setting)).text()
+      await setting.fetch.idle()
+      assert.deepEqual(setting.outcomes.map(failing)[0]?.[0], 'statement unproven gateway/refused')
+    },
+  )
+})

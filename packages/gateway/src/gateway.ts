@@ -88,6 +88,7 @@ export class Gateway implements Services {
   #diskTimer: NodeJS.Timeout | undefined
   #listening: ListeningServer | undefined
   #retired: (() => Promise<void>)[] = []
+  #reloading: Promise<unknown> = Promise.resolve()
 
   private constructor(options: GatewayOptions, parts: Parts) {
     this.config = options.config
@@ -140,9 +141,17 @@ export class Gateway implements Services {
    * Takes over deployments with their quorums, upstreams and writers of a configuration that was read again, and logs the manifests that
    * changed. What is under way ends as it began. When it cannot be taken over, everything stays as it was.
    *
+   * One after the other: what came last counts.
+   *
    * @throws {CountersignError} `config/*`, `execution/*`, `key/malformed`, and what appending throws
    */
-  async reload(next: Config): Promise<void> {
+  reload(next: Config): Promise<void> {
+    const reloaded = this.#reloading.then(() => this.#reload(next))
+    this.#reloading = reloaded.catch(() => undefined)
+    return reloaded
+  }
+
+  async #reload(next: Config): Promise<void> {
     const restart = settingsForRestart(this.config, next)
     if (restart.length > 0) this.#notices.error(`these settings need a restart: ${restart.join(', ')}`)
     const { deployments, upstreams, writers } = next

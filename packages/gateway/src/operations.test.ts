@@ -109,3 +109,18 @@ test('told to stop, the gateway lets a stream end, and refuses what is new', asy
   assert.match(got.bytes.toString(), /countersign-promise .*\n\ndata: \[DONE\]\n\n$/)
   await stopped
 })
+
+test('of two configurations that are taken over at once, the one that came last counts', async (context) => {
+  const stage = await startRelay(context)
+  const { config } = stage.gateway
+  const [sum, mock] = config.deployments
+  assert.ok(sum !== undefined && mock !== undefined)
+  const many = Array.from({ length: 12 }, (_, i) => ({ ...mock, name: `mock-${i}`, answersTo: [`mock-${i}`] }))
+  const names = () => stage.gateway.deployments.map(({ name }) => name)
+  const last = { ...mock, name: 'last', answersTo: ['last'] }
+  await Promise.all([
+    stage.gateway.reload({ ...config, deployments: [sum, ...many] }),
+    stage.gateway.reload({ ...config, deployments: [last] }),
+  ])
+  assert.deepEqual(names(), ['last'])
+})

@@ -16,6 +16,7 @@ export { type ConfirmedHead, openConfirmedHead } from './audit/confirmed-head.ts
 export { createDraw, type Draw, type DrawnEntry, drawEntries, SEED_BYTES } from './audit/selection.ts'
 export { parseBase64, parseBase64Url, toBase64, toBase64Url } from './bytes/base64.ts'
 export { concat, equalBytes, parseHex, parseUtf8, toHex, uint64BigEndian, utf8 } from './bytes/bytes.ts'
+export { GatheredBytes } from './bytes/gathered-bytes.ts'
 export { FILE_LIMITS, type Json, type JsonLimits, PAYLOAD_LIMITS, parseJson } from './bytes/json.ts'
 export { isEventStream } from './bytes/media-type.ts'
 export { createMemory, type Memory } from './bytes/memory.ts'

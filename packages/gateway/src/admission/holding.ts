@@ -10,25 +10,19 @@ export interface Holding {
 
 /** @param takeBytes Counts bytes until what it returns is called; throws when there are too many. */
 export function createHolding({ takeBytes }: { takeBytes(count: number): () => void }): Holding {
-  let releases: (() => void)[] = []
   let held = 0
-  const add = (count: number) => {
-    releases.push(takeBytes(count))
-    held += count
+  let giveBack = () => {}
+  const set = (count: number) => {
+    if (count === held) return
+    // One entry, however often something is added. What was counted before fits again where more does not.
+    giveBack()
+    try {
+      giveBack = takeBytes(count)
+      held = count
+    } catch (thrown) {
+      giveBack = takeBytes(held)
+      throw thrown
+    }
   }
-  const release = () => {
-    for (const each of releases) each()
-    releases = []
-    held = 0
-  }
-  return {
-    add,
-    set(count) {
-      if (count > held) return add(count - held)
-      if (count === held) return
-      release()
-      if (count > 0) add(count)
-    },
-    release,
-  }
+  return { add: (count) => set(held + count), set, release: () => set(0) }
 }

@@ -1,6 +1,6 @@
 /** Reads a request's body within its limit. */
 import type { IncomingMessage } from 'node:http'
-import { CountersignError } from '@countersign/verify'
+import { CountersignError, GatheredBytes } from '@countersign/verify'
 import type { Holding } from '../admission/holding.ts'
 
 /** How long a refused client may go on sending, so that it gets to read why. */
@@ -23,32 +23,22 @@ export function readBody(
   }
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge(maxBytes)
   return new Promise((resolve, reject) => {
-    let chunks: Buffer[] = []
-    let length = 0
+    const gathered = new GatheredBytes()
     const onData = (chunk: Buffer) => {
-      length += chunk.length
       try {
-        if (length > maxBytes) throw tooLarge(maxBytes)
+        if (gathered.length + chunk.length > maxBytes) throw tooLarge(maxBytes)
         holding.add(chunk.length)
-        chunks.push(chunk)
+        gathered.add(chunk)
       } catch (thrown) {
         // What came is let go at once, and what still comes is not kept.
-        chunks = []
+        gathered.clear()
         request.off('data', onData).off('end', onEnd)
         reject(thrown)
       }
     }
-    const onEnd = () => {
-      // Bytes of their own: a chunk is a window on the 64 KiB that came off the socket, all of which would go to other
-      // threads with it.
-      const body = new Uint8Array(length)
-      let offset = 0
-      for (const chunk of chunks) {
-        body.set(chunk, offset)
-        offset += chunk.length
-      }
-      resolve(body)
-    }
+    // Bytes of their own: a chunk is a window on the 64 KiB that came off the socket, all of which would go to other
+    // threads with it.
+    const onEnd = () => resolve(gathered.bytes())
     request.on('data', onData)
     request.on('end', onEnd)
     request.on('error', () => reject(new CountersignError('request/malformed', 'the request ended before its body')))

@@ -3,7 +3,7 @@
  * no receipt.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { CountersignError } from '@countersign/verify'
+import { CountersignError, GatheredBytes } from '@countersign/verify'
 import { requireRight } from '../access/api-key.ts'
 import { createHolding } from '../admission/holding.ts'
 import type { RouteTarget } from '../config/config.ts'
@@ -64,14 +64,14 @@ export async function handleFarModel(
       if (key !== undefined) requireRight(key, 'infer', far.deployment.name)
       tolerateQuiet(response)
       const { status, headers, body } = await askInTurn(far, headersFor(request), abort.signal)
-      const chunks: Uint8Array[] = []
-      const isWhole = await readUpTo(body, MAX_MODEL_INFO_BYTES, holding, chunks)
+      const gathered = new GatheredBytes()
+      const isWhole = await readUpTo(body, MAX_MODEL_INFO_BYTES, holding, gathered)
       body.destroy()
       if (!isWhole) {
         const message = `the upstream says more than ${MAX_MODEL_INFO_BYTES} bytes of the model`
         throw new CountersignError('upstream/too-large', message)
       }
-      const bytes = Buffer.concat(chunks)
+      const bytes = gathered.bytes()
       writeHead(response, status, headers, [], bytes.length)
       response.end(bytes)
     } finally {

@@ -46,10 +46,11 @@ export async function handleInfer(
       const deployment = gateway.tensorDeployment(decodeName(name))
       if (key !== undefined) requireRight(key, 'infer', deployment.name)
       gateway.witnessing.admit(deployment.name)
-      const covering = gateway.places.coverOwn()
       const nonce = readNonce(request)
       const subject = readSubject(request)
       const body = await readBody(request, gateway.config.limits.bodyBytes, holding)
+      // Not before: whoever sends slowly could outlast what was shown.
+      const covering = gateway.places.coverOwn()
       const payer = key && { key, access: gateway.access }
       const startMs = performance.now()
       const answer = await infer(gateway.recording, deployment, { body, nonce, subject, payer, covering })

@@ -21,7 +21,8 @@ export function addModelRoutes(app: Hono, gateway: Services, respond: (reply: Re
     return respond(reply(200, isAnthropic(c.req.raw.headers) ? anthropicList(models) : openaiList(models)))
   })
   app.get('/v1/models/:id{.+}', (c) => {
-    const id = decodeURIComponent(c.req.param('id'))
+    // Decoded already, where it is percent-encoded as it should be.
+    const id = c.req.param('id')
     const key = gateway.authenticate(keyFromHeaders(c.req.raw.headers))
     const deployment = gateway.relayDeployment(id)
     if (key !== undefined) requireRight(key, 'infer', deployment.name)

@@ -17,6 +17,9 @@ test('models are listed in the shape that the caller’s library expects', async
   assert.deepEqual([anthropic.first_id, anthropic.has_more], ['mock-small', false])
   assert.equal(JSON.parse((await call(gateway, 'GET', '/v1/models/mock-tools')).text).id, 'mock-tools')
   assert.equal((await call(gateway, 'GET', '/v1/models/nobody')).status, 404)
+  for (const path of ['%25', '%E0%A4', 'a%2525']) {
+    assert.equal((await call(gateway, 'GET', `/v1/models/${path}`)).status, 404, path)
+  }
 })
 
 test('an answer that its upstream keeps is asked for where it was given, and by nobody else', async (context) => {

@@ -14,7 +14,7 @@ import { OPERATION_OF } from '../telemetry/answer-event.ts'
 import { linger, readBody } from './body.ts'
 import { tolerateQuiet, whenItsTurn } from './client-connection.ts'
 import { sendRefusal } from './dialect-error.ts'
-import { headerOf, presentedKey, readNonce } from './request-headers.ts'
+import { headerOf, presentedKey, readContentType, readNonce } from './request-headers.ts'
 import { readSubject } from './subject-header.ts'
 
 /** The dialect of a request that asks a model for an answer, else `undefined`. */
@@ -40,11 +40,11 @@ export async function handleRelay(
       const key = gateway.authenticate(presentedKey(request))
       const nonce = readNonce(request)
       const subject = readSubject(request)
+      const contentType = readContentType(request)
       const holding = createHolding(gateway)
       try {
         const body = await readBody(request, gateway.config.limits.bodyBytes, holding)
         tolerateQuiet(response)
-        const contentType = request.headers['content-type']
         const admitted = await admitRequest(gateway, { dialect, body, key, nonce, subject, contentType, model })
         await answer(gateway, admitted, request, response)
       } finally {

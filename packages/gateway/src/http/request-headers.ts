@@ -11,6 +11,17 @@ export function headerOf({ headers }: { readonly headers: IncomingHttpHeaders },
   return Array.isArray(value) ? value.join(', ') : value
 }
 
+/**
+ * What the body is. All that a client sends of it goes on to the upstream, and servers differ in which of several they take.
+ *
+ * @throws {CountersignError} `request/malformed` for several
+ */
+export function readContentType({ headers, rawHeaders }: IncomingMessage): string | undefined {
+  const isOne = rawHeaders.filter((name, i) => i % 2 === 0 && name.toLowerCase() === 'content-type').length < 2
+  if (isOne) return headers['content-type']
+  throw new CountersignError('request/malformed', 'Content-Type: expected once')
+}
+
 /** The client's nonce. @throws {CountersignError} `request/malformed` */
 export function readNonce(request: IncomingMessage): string | undefined {
   const nonce = request.headers['countersign-nonce']

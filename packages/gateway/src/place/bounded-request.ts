@@ -1,5 +1,5 @@
 /** One request to a server that nobody trusts: bounded in time and size, without redirects, on a connection of its own. */
-import { CountersignError } from '@countersign/verify'
+import { CountersignError, GatheredBytes } from '@countersign/verify'
 import { buildConnector, Client } from 'undici'
 import { failureOf } from '../request-failure.ts'
 import { type ShownCertificate, shownOn } from '../upstreams/shown-certificate.ts'
@@ -71,7 +71,9 @@ export async function requestBounded(request: BoundedRequest): Promise<BoundedAn
     if (answer.statusCode !== 200) {
       throw new RequestFailed(`${host} answered ${answer.statusCode}`, retryAfterOf(answer.headers['retry-after']))
     }
-    return { headers: single(answer.headers), body: await answer.body.bytes(), shown }
+    const gathered = new GatheredBytes()
+    for await (const chunk of answer.body as AsyncIterable<Uint8Array>) gathered.add(chunk)
+    return { headers: single(answer.headers), body: gathered.bytes(), shown }
   } catch (thrown) {
     throw thrown instanceof RequestFailed ? thrown : new RequestFailed(`${host}: ${failureOf(thrown)}`)
   } finally {

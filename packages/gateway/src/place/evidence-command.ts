@@ -1,6 +1,6 @@
 /** A command of the operator's that gets evidence where the gateway cannot ask the hardware itself. */
 import { spawn } from 'node:child_process'
-import { CountersignError, toHex } from '@countersign/verify'
+import { CountersignError, GatheredBytes, toHex } from '@countersign/verify'
 
 /** What evidence is to have in it. */
 export interface Bound {
@@ -35,12 +35,11 @@ export function runForEvidence(
     // Secrets of the gateway may be in its environment, and are none of the command's business.
     const env = process.env.PATH === undefined ? {} : { PATH: process.env.PATH }
     const child = spawn(program, arguments_, { stdio: ['pipe', 'pipe', 'ignore'], shell: false, env })
-    const chunks: Buffer[] = []
-    let length = 0
+    const gathered = new GatheredBytes()
     const settle = (why: string | undefined) => {
       clearTimeout(timer)
       signal?.removeEventListener('abort', onAbort)
-      if (why === undefined) return resolve(Uint8Array.from(Buffer.concat(chunks)))
+      if (why === undefined) return resolve(gathered.bytes())
       child.kill('SIGKILL')
       child.stdout.destroy()
       reject(new CountersignError('place/unreachable', `the command for evidence ${why}`))
@@ -51,13 +50,12 @@ export function runForEvidence(
     signal?.addEventListener('abort', onAbort, { once: true })
     child.once('error', ({ code }: NodeJS.ErrnoException) => settle(`cannot be run (${code})`))
     child.stdout.on('data', (chunk: Buffer) => {
-      chunks.push(chunk)
-      length += chunk.length
-      if (length > MAX_COMMAND_BYTES) settle('wrote more than any evidence has')
+      gathered.add(chunk)
+      if (gathered.length > MAX_COMMAND_BYTES) settle('wrote more than any evidence has')
     })
     child.once('close', (status) => {
       if (status !== 0) settle(`failed with status ${status}`)
-      else settle(length === 0 ? 'wrote nothing' : undefined)
+      else settle(gathered.length === 0 ? 'wrote nothing' : undefined)
     })
     // One that does not read what it is told may still give evidence.
     child.stdin.on('error', () => undefined)

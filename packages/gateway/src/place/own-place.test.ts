@@ -24,7 +24,9 @@ import {
   testConfig,
   waitFor,
 } from '../gateway.testing.ts'
-import type { Gateway } from '../gateway.ts'
+import type { Gateway, GatewayOptions } from '../gateway.ts'
+import { arithmeticRequest } from '../model.testing.ts'
+import { connected, head, readToEnd } from '../relay/raw-client.testing.ts'
 import { eventually } from '../relay/settled.testing.ts'
 import { inferenceIn, trustIn } from '../verdict.testing.ts'
 import { startWitnessed } from '../witnesses/witnessed-gateway.testing.ts'
@@ -45,13 +47,17 @@ const SOURCE: OwnPlaceConfig['source'] = {
   gives: 'sev-snp',
 }
 
-async function createStage(context: TestContext, changes: Partial<OwnPlaceConfig> = {}) {
+async function createStage(
+  context: TestContext,
+  changes: Partial<OwnPlaceConfig> = {},
+  options: Partial<GatewayOptions> = {},
+) {
   const rig = await startRig(context)
   const folder = temporaryFolder(context)
   const ownPlace: OwnPlaceConfig = { source: SOURCE, place: placeOf(rigPolicy('countersign')), ...changes }
   const collateral = { ...DEFAULT_COLLATERAL, addresses: rig.addresses }
   const config = testConfig(folder, { ownPlace, collateral })
-  return { ...(await startGateway(context, config, { evidenceRoots: rig.roots })), rig }
+  return { ...(await startGateway(context, config, { evidenceRoots: rig.roots, ...options })), rig }
 }
 
 function isShown(gateway: Gateway): boolean {
@@ -165,4 +171,19 @@ test('a gateway without evidence says so, and who asks too often is told', async
   const statuses: number[] = []
   for (let i = 0; i < 12; i++) statuses.push((await call(gateway, 'GET', '/attestation?nonce=00')).status)
   assert.ok(statuses.includes(429))
+})
+
+test('a client that sends slowly does not outlast what was shown', async (context) => {
+  let laterMs = 0
+  const { gateway } = await createStage(context, {}, { now: () => Date.now() + laterMs })
+  await eventually(() => isShown(gateway), 'its own place is accepted', 20_000)
+  const body = arithmeticRequest()
+  const socket = await connected(gateway)
+  socket.write(head('/v2/models/sum/infer', { 'content-length': body.length }))
+  const isUnderWay = async () => (await call(gateway, 'GET', '/healthz')).text.includes('"inFlight":1')
+  while (!(await isUnderWay())) await new Promise((resolve) => setTimeout(resolve, 20))
+  laterMs = 365 * 24 * 60 * 60 * 1000
+  socket.write(body)
+  const reply = (await readToEnd(socket)).toString('latin1')
+  assert.match(reply, /^HTTP\/1\.1 503 .*place\/not-shown/s)
 })

@@ -133,7 +133,9 @@ test('other code is refused: nothing is sent, nothing is recorded but the apprai
   const [appraisal] = appraisalsOf(gateway)
   assert.equal(appraisal?.outcome, 'refused')
   assert.deepEqual(appraisal?.failed, ['sev-snp/measurement'])
-  assert.ok(errors.some((error) => error.startsWith('place shown: refused')))
+  // Said once the log has answered, which may be after the statement can be read.
+  const isSaid = () => errors.some((error) => error.startsWith('place shown: refused'))
+  await eventually(isSaid, 'the operator is told', 20_000)
   const got = await ask(gateway)
   assert.deepEqual([got.status, codeOf(got)], [503, 'place/not-shown'])
   assert.equal(got.headers['countersign-receipt'], undefined)

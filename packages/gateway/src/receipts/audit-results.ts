@@ -44,7 +44,9 @@ export class AuditResults {
   /** Takes note of a result that was logged just now. */
   add(index: number, name: string): void {
     const range = readRange(index, name)
-    if (range !== undefined) this.#ranges?.push(range)
+    if (range === undefined) return
+    // They may have been read from the store since it was logged.
+    if (this.#ranges?.every((each) => each.index !== index)) this.#ranges.push(range)
   }
 
   #all(): readonly Range[] {

@@ -95,5 +95,6 @@ function countIn(scanned: ScannedObject | undefined, name: string): number | und
   const text = kind === 'number' ? scanned?.numberTextOf(name) : kind === 'text' ? scanned?.textOf(name) : undefined
   if (text === undefined || text.trim() === '') return undefined
   const count = Math.ceil(Number(text))
-  return count >= 0 ? count : undefined
+  // `1e999` is infinite to us, and nothing times that would be no number at all.
+  return count >= 0 ? Math.min(count, Number.MAX_SAFE_INTEGER) : undefined
 }

@@ -1,7 +1,7 @@
 /** Delivers an answer that is not a stream: held whole until its statement is durable, or all but its end when it is large. */
 import type { ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
-import { CountersignError, codeOf, type InferencePredicate } from '@countersign/verify'
+import { CountersignError, codeOf, GatheredBytes, type InferencePredicate } from '@countersign/verify'
 import { createHolding, type Holding } from '../admission/holding.ts'
 import type { AnswerFacts } from '../dialects/answer-facts.ts'
 import { commitmentTo, growingCommitment, promiseLine, receiptHeaders, whenDurable } from '../recording/recording.ts'
@@ -14,16 +14,16 @@ export async function deliverHeld(exchange: Exchange, answered: Answered): Promi
   const { services, response } = exchange
   const { body } = answered.answer
   const held = createHolding(services)
-  const chunks: Uint8Array[] = []
+  const gathered = new GatheredBytes()
   try {
-    const isWhole = await readUpTo(body, services.config.limits.heldBytes, held, chunks).catch((thrown: unknown) => {
-      noteReceivedPart(exchange, chunks)
+    const isWhole = await readUpTo(body, services.config.limits.heldBytes, held, gathered).catch((thrown: unknown) => {
+      noteReceivedPart(exchange, gathered)
       throw thrown
     })
-    const bytes = joined(chunks)
+    const bytes = gathered.bytes()
     if (isWhole) await deliverWhole(exchange, answered, bytes)
     else if (mayBeStream(exchange, answered)) {
-      noteReceivedPart(exchange, chunks)
+      noteReceivedPart(exchange, gathered)
       throw new CountersignError('upstream/malformed', 'the answer is no event stream, and too large to be held')
     } else await deliverLarge(exchange, answered, bytes, held)
   } finally {
@@ -37,9 +37,9 @@ function mayBeStream({ admitted }: Exchange, { answer }: Answered): boolean {
 }
 
 /** What came before an answer broke off, of which nothing left. */
-function noteReceivedPart(exchange: Exchange, chunks: readonly Uint8Array[]): void {
+function noteReceivedPart(exchange: Exchange, gathered: GatheredBytes): void {
   const received = growingCommitment(exchange.services.recording, exchange.recording, 'response-received')
-  for (const chunk of chunks) received.update(chunk)
+  received.update(gathered.bytes())
   exchange.receivedPart = received.digest()
 }
 
@@ -164,31 +164,20 @@ export function whoLeft({ services }: Exchange): 'client' | 'gateway' {
   return services.isDraining ? 'gateway' : 'client'
 }
 
-function joined(chunks: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(chunks.reduce((length, chunk) => length + chunk.length, 0))
-  let offset = 0
-  for (const chunk of chunks) {
-    bytes.set(chunk, offset)
-    offset += chunk.length
-  }
-  return bytes
-}
-
-/** Reads a body into `chunks`: whole, or as far as `maxBytes`, and then the rest is still to come. Whether it is whole. */
+/** Reads a body into `gathered`: whole, or as far as `maxBytes`, and then the rest is still to come. Whether it is whole. */
 export async function readUpTo(
   body: Readable,
   maxBytes: number,
   held: Holding,
-  chunks: Uint8Array[],
+  gathered: GatheredBytes,
 ): Promise<boolean> {
-  let length = 0
   return await new Promise((resolve, reject) => {
     const settle = (isWhole: boolean) => {
       body.off('data', onData).off('end', onEnd).off('error', onError).off('close', onClose)
       resolve(isWhole)
     }
     const onData = (chunk: Uint8Array) => {
-      chunks.push(chunk)
+      gathered.add(chunk)
       try {
         held.add(chunk.length)
       } catch (thrown) {
@@ -196,8 +185,7 @@ export async function readUpTo(
         reject(thrown)
         return
       }
-      length += chunk.length
-      if (length > maxBytes) {
+      if (gathered.length > maxBytes) {
         body.pause()
         settle(false)
       }

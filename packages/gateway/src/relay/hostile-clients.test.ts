@@ -84,6 +84,16 @@ const BAD: readonly Bad[] = [
     code: 'request/unsupported-encoding',
   },
   {
+    what: 'two types of content',
+    bytes: (path) =>
+      Buffer.from(
+        requestText(path, `{${MODEL}}`)
+          .toString('latin1')
+          .replace('\r\n', '\r\nContent-Type: a/b\r\ncontent-type: c/d\r\n'),
+      ),
+    code: 'request/malformed',
+  },
+  {
     what: 'a nonce that is none',
     bytes: body(`{${MODEL}}`, { 'countersign-nonce': 'x y' }),
     code: 'request/malformed',

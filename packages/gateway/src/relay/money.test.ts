@@ -187,3 +187,15 @@ async function startBreaking(context: TestContext): Promise<string> {
   })
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
+
+test('no count, however it is written, takes a key out of its rate', async (context) => {
+  const stage = await startRelay(context, { config: { access: 'keys' } })
+  for (const counts of ['"max_tokens":0,"n":1e999', '"max_tokens":"0","best_of":"Infinity"', '"max_tokens":-1e999']) {
+    // One answer takes all of it, and a minute passes before it is there again.
+    const { headers } = makeKey(stage, { tokensPerMinute: 20 })
+    const ask = async (body: string) => (await send(stage.gateway, PATH, body, { headers })).status
+    await ask(`{"model":"mock-small","messages":[{"role":"user","content":"x"}],${counts}}`)
+    await ask(chat('mock-small'))
+    assert.equal(await ask(chat('mock-small')), 429, counts)
+  }
+})

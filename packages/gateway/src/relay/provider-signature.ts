@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import {
   Fields,
   formatProviderSignature,
+  GatheredBytes,
   type Json,
   PAYLOAD_LIMITS,
   type ProviderSignature,
@@ -132,14 +133,12 @@ async function ask({ abort, request }: Exchange, { upstream }: Answered, path: s
 }
 
 async function readBounded(body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = []
-  let length = 0
+  const gathered = new GatheredBytes()
   for await (const chunk of body) {
-    length += chunk.length
-    if (length > MAX_BYTES) throw new RangeError('the signature is too large')
-    chunks.push(chunk)
+    if (gathered.length + chunk.length > MAX_BYTES) throw new RangeError('the signature is too large')
+    gathered.add(chunk)
   }
-  return new Uint8Array(Buffer.concat(chunks))
+  return gathered.bytes()
 }
 
 /** Providers write `0x` before it, or capitals, or neither. */

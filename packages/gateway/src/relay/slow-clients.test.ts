@@ -247,3 +247,25 @@ test('a body that ends early leaves no trace', async (context) => {
   await assertSettled(stage, [])
   assert.equal(recordedInferences(stage.gateway).size, 0)
 })
+
+/** A chunk of one byte, as the client cut it. */
+const CRUMB = '1\r\n \r\n'
+const CRUMBS = 256 * 1024
+/** Lists of so many pieces took ten times as much. */
+const MAX_CRUMB_BYTES = 40 * MIB
+
+test('a body in pieces of one byte takes hardly more memory than it has bytes', async (context) => {
+  const { gateway } = await startRelay(context)
+  const isHeld = async () => {
+    const metrics = await (await fetch(`${gateway.url}/metrics`)).text()
+    return metrics.includes(`countersign_bytes_in_flight ${CRUMBS}\n`)
+  }
+  const heapBytes = () => process.memoryUsage().heapUsed
+  const before = heapBytes()
+  const socket = await connected(gateway)
+  socket.write(head(CHAT, { 'transfer-encoding': 'chunked' }))
+  socket.write(CRUMB.repeat(CRUMBS))
+  while (!(await isHeld())) await sleep(20)
+  assert.ok(heapBytes() - before < MAX_CRUMB_BYTES, `${Math.round((heapBytes() - before) / MIB)} MiB`)
+  socket.destroy()
+})

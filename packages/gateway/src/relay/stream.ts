@@ -2,7 +2,7 @@
  * Delivers a stream, frame by frame as it comes. The last frame waits until the statement is durable; the promise goes
  * out as one comment right before it.
  */
-import { CountersignError, codeOf, type InferencePredicate, utf8 } from '@countersign/verify'
+import { CountersignError, codeOf, GatheredBytes, type InferencePredicate, utf8 } from '@countersign/verify'
 import { createHolding, type Holding } from '../admission/holding.ts'
 import { emptyFacts, type GrowingFacts } from '../dialects/answer-facts.ts'
 import { errorFrame } from '../dialects/error-body.ts'
@@ -46,8 +46,7 @@ interface Streaming {
   /** Bytes on their way: came and did not leave. */
   readonly onTheWay: Holding
   /** Frames from the terminal one on, not yet delivered. */
-  readonly tail: Uint8Array[]
-  tailBytes: number
+  readonly tail: GatheredBytes
   deliveredBytes: number
   hasEnded: boolean
   /** Whether what is delivered is not what was received. */
@@ -69,8 +68,7 @@ export async function deliverStream(exchange: Exchange, answered: Answered): Pro
     delivered: growingCommitment(services.recording, recording, 'response'),
     kept: keptBytes(keptLimit(exchange, answered), holding),
     onTheWay,
-    tail: [],
-    tailBytes: 0,
+    tail: new GatheredBytes(),
     deliveredBytes: 0,
     hasEnded: false,
     hasDiverged: false,
@@ -94,8 +92,8 @@ export async function deliverStream(exchange: Exchange, answered: Answered): Pro
 }
 
 /** Counts what is in memory of a stream beyond what every one may have. @throws {CountersignError} `queue/full` */
-function countOnTheWay({ exchange, splitter, onTheWay, tailBytes }: Streaming): void {
-  const bytes = splitter.bufferBytes + tailBytes + exchange.response.writableLength
+function countOnTheWay({ exchange, splitter, onTheWay, tail }: Streaming): void {
+  const bytes = splitter.bufferBytes + tail.length + exchange.response.writableLength
   onTheWay.set(Math.max(0, bytes - UNCOUNTED_BYTES))
 }
 
@@ -117,7 +115,7 @@ async function pump(streaming: Streaming): Promise<void> {
       passOn(streaming, streaming.splitter.push(chunk))
       countOnTheWay(streaming)
       if (streaming.hasEnded) {
-        if (streaming.tailBytes > MAX_TAIL_BYTES) break
+        if (streaming.tail.length > MAX_TAIL_BYTES) break
         timer ??= setTimeout(() => answered.answer.body.destroy(), TAIL_MS)
       }
       const wait = writable(response)
@@ -186,10 +184,8 @@ function cleaned(streaming: Streaming, bytes: Uint8Array): Uint8Array {
   return frame
 }
 
-function hold(streaming: Streaming, bytes: Uint8Array): void {
-  if (bytes.length === 0) return
-  streaming.tail.push(bytes)
-  streaming.tailBytes += bytes.length
+function hold({ tail }: Streaming, bytes: Uint8Array): void {
+  tail.add(bytes)
 }
 
 function deliver(streaming: Streaming, bytes: Uint8Array): void {
@@ -211,9 +207,10 @@ async function finish(streaming: Streaming, broken: unknown): Promise<void> {
     const code = codeOf(broken) ?? 'upstream/reset'
     const message = broken instanceof CountersignError ? broken.message : 'the upstream broke off'
     const error = { status: STATUS[code], code, message, receipt: recording.id }
-    tail.splice(0, tail.length, errorFrame(admitted.dialect, error))
+    tail.clear()
+    tail.add(errorFrame(admitted.dialect, error))
   }
-  const end = isGone ? new Uint8Array(0) : Buffer.concat(tail)
+  const end = isGone ? new Uint8Array(0) : tail.bytes()
   delivered.update(end)
   kept.add(end)
   const digest = delivered.digest()
@@ -250,22 +247,20 @@ interface KeptBytes {
 }
 
 function keptBytes(maxBytes: number, holding: Holding): KeptBytes {
-  let chunks: Uint8Array[] | undefined = []
-  let length = 0
+  let gathered: GatheredBytes | undefined = new GatheredBytes()
   return {
     add(bytes) {
-      length += bytes.length
-      if (length > maxBytes) chunks = undefined
-      if (chunks === undefined) return holding.release()
+      if (gathered !== undefined && gathered.length + bytes.length > maxBytes) gathered = undefined
+      if (gathered === undefined) return holding.release()
       try {
         holding.add(bytes.length)
-        chunks.push(bytes)
+        gathered.hold(bytes)
       } catch {
         // There is no room to keep it. The answer itself goes on.
-        chunks = undefined
+        gathered = undefined
         holding.release()
       }
     },
-    bytes: () => (chunks === undefined ? undefined : new Uint8Array(Buffer.concat(chunks))),
+    bytes: () => gathered?.bytes(),
   }
 }

@@ -5,6 +5,7 @@ import {
   FILE_LIMITS,
   Fields,
   formatEnvelope,
+  GatheredBytes,
   type Json,
   meetsQuorum,
   openConfirmations,
@@ -122,17 +123,15 @@ export function refusalOf({ status, code }: GatewayReply, what: string): Counter
 }
 
 async function readWithin(reply: Dispatcher.ResponseData, maxBytes: number, path: string): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = []
-  let length = 0
+  const gathered = new GatheredBytes()
   for await (const chunk of reply.body as AsyncIterable<Uint8Array>) {
-    length += chunk.length
-    if (length > maxBytes) {
+    if (gathered.length + chunk.length > maxBytes) {
       reply.body.on('error', () => undefined).destroy()
       throw new CountersignError('watch/bad-answer', `${path}: has more than ${maxBytes} bytes`)
     }
-    chunks.push(chunk)
+    gathered.add(chunk)
   }
-  return new Uint8Array(Buffer.concat(chunks))
+  return gathered.bytes()
 }
 
 /** The code of an error reply. It ends up in a statement, so it must look like one. */

@@ -122,8 +122,7 @@ async function judgeDossier(judging: Judging, asked: SampledEntry, dossier: Unve
     return settle(asked, 'evidence-missing', 'bad', 'leaf/mismatch')
   }
   verifyLeaf(crypto, receipt.leaf, receipt.envelope, receipt.leaf.spki)
-  // How old an answer may be is for those who rely on it.
-  const input = { crypto, trust: { ...trust, maximumAgeMs: undefined }, atMs: judging.now(), memory }
+  const input = { crypto, trust: withoutOthers(trust), atMs: judging.now(), memory }
   const { row, answer } = decideRecord(dossier, input)
   if (answer === undefined) {
     const decisive =
@@ -132,6 +131,15 @@ async function judgeDossier(judging: Judging, asked: SampledEntry, dossier: Unve
     return settle(asked, 'evidence-missing', isEarly ? 'again' : 'bad', decisive?.code ?? 'opening/missing')
   }
   return await judgeAnswer(judging, asked, answer, (executions) => decideVerdict(dossier, { ...input, executions }))
+}
+
+/**
+ * The trust file without what is no business of an auditor's: how old an answer may be is for those who rely on it, and what other
+ * auditors say of it, whose results come along in dossiers, must not become our own word.
+ */
+function withoutOthers(trust: Trust): Trust {
+  const parties = trust.parties.map((party) => ({ ...party, roles: party.roles.filter((role) => role !== 'auditor') }))
+  return { ...trust, parties, maximumAgeMs: undefined }
 }
 
 async function judgeAnswer(

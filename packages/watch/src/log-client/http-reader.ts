@@ -1,5 +1,5 @@
 /** Reads over HTTP from servers that need not be honest: within a time, within a size, following no redirect. */
-import { CountersignError } from '@countersign/verify'
+import { CountersignError, GatheredBytes } from '@countersign/verify'
 import { type Dispatcher, Pool } from 'undici'
 import { MAX_CONNECTIONS, MAX_HEADER_BYTES, MAX_RETRY_AFTER_MS, MAX_TRIES, REQUEST_TIMEOUT_MS } from './limits.ts'
 import { pause } from './pause.ts'
@@ -121,21 +121,12 @@ async function readBody(path: string, reply: Dispatcher.ResponseData, maxBytes: 
     return badAnswer(path, `has more than ${maxBytes} bytes`)
   }
   if (Number(textOf(reply.headers['content-length'])) > maxBytes) throw tooLarge()
-  const chunks: Uint8Array[] = []
-  let length = 0
+  const gathered = new GatheredBytes()
   for await (const chunk of reply.body as AsyncIterable<Uint8Array>) {
-    length += chunk.length
-    if (length > maxBytes) throw tooLarge()
-    chunks.push(chunk)
+    if (gathered.length + chunk.length > maxBytes) throw tooLarge()
+    gathered.add(chunk)
   }
-  // A copy, always: a piece of a connection's buffer would keep all of it.
-  const body = new Uint8Array(length)
-  let offset = 0
-  for (const chunk of chunks) {
-    body.set(chunk, offset)
-    offset += chunk.length
-  }
-  return body
+  return gathered.bytes()
 }
 
 /** Ends an answer with its connection, unread. */

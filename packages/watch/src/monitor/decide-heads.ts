@@ -19,14 +19,16 @@ const FIRST_STUCK_MS = 1000
 /** Someone showed a head. */
 export function decideHead(decision: Decision, observed: Of<'head'>): void {
   const { source, head, rivals, isSettled, quorumSeconds, atMs } = observed
-  for (const rival of rivals) {
+  const { verified } = decision.state
+  // Of those that were seen, the oldest are forgotten; the verified one never is.
+  const isForgotten = head.size === verified.size && head.size > 0 && rivals.every((each) => !isSame(each, verified))
+  for (const rival of isForgotten && !isSame(head, verified) ? [...rivals, verified] : rivals) {
     const [first, second] = rival.root < head.root ? [rival, head] : [head, rival]
     const subject = `${head.size} ${first.root.slice(0, 16)} ${second.root.slice(0, 16)}`
     decision.prove({ kind: 'two-heads-of-one-size', subject, notes: [first.note, second.note] })
   }
   if (source === LOG_SOURCE) noteServed(decision, head, atMs)
   if (quorumSeconds !== undefined) noteCosigned(decision, { ...head, quorumSeconds })
-  const { verified } = decision.state
   if (head.size === 0 || isSettled || isSame(head, verified)) return
   if (head.size > verified.size) wait(decision, source, head, atMs)
   else if (head.size < verified.size) decision.do({ kind: 'compare', older: head, newer: verified })

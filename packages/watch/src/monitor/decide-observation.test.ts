@@ -241,3 +241,38 @@ test('limits hold, and say when they are reached', () => {
   const log = play([seen(headOf(5000, 'ee'))], state)
   assert.equal(log.state.waiting.at(-1)?.root, 'ee'.repeat(32), 'the log’s own head is never turned away')
 })
+
+test('warnings, which anybody can cause, take no place from what counts', () => {
+  const warn = (i: number): Observation => ({
+    ...{ kind: 'trouble', finding: 'evidence-unreadable', subject: `${i}.json`, summary: 's', atMs: 0 },
+  })
+  const silent: Observation = { kind: 'trouble', finding: 'log-silent', subject: 'log', summary: 's', atMs: 0 }
+  const { missing, state } = play([...Array.from({ length: 2 * MAX_OPEN_FINDINGS }, (_, i) => warn(i)), silent])
+  assert.deepEqual([missing.at(-1), missing.includes('limit-reached')], ['log-silent', true])
+  const { alerts } = play([{ kind: 'tick', atMs: 9000, terms: TERMS }], state).state
+  assert.deepEqual(
+    alerts.map(({ kind }) => kind),
+    ['log-silent'],
+  )
+})
+
+test('promises of a far future keep no other from being looked up', () => {
+  const promise = (index: number, coverBySeconds: number): Observation => ({
+    ...{ kind: 'promise', promise: promiseOf(index, coverBySeconds), atMs: 0 },
+  })
+  const far = Array.from({ length: MAX_WAITING_PROMISES + 5 }, (_, i) => promise(10 ** 9 + i, 10 ** 10))
+  const { state, missing } = play([...far, promise(3, 60), promise(4, 60)])
+  assert.deepEqual(missing, ['limit-reached'])
+  assert.equal(state.promises.length, MAX_WAITING_PROMISES)
+  assert.deepEqual(
+    state.promises.slice(-2).map(({ index }) => index),
+    [3, 4],
+  )
+})
+
+test('another head of the verified size is a contradiction, also when the verified one was forgotten', () => {
+  const verified = { ...initialState('00'.repeat(32)), verified: headOf(5) }
+  assert.deepEqual(play([seen(headOf(5, 'ff'))], verified).proven, ['two-heads-of-one-size'])
+  assert.deepEqual(play([seen(headOf(5, 'ff'), { rivals: [headOf(5)] })], verified).proven, ['two-heads-of-one-size'])
+  assert.deepEqual(play([seen(headOf(5)), seen(headOf(0))], verified).proven, [])
+})

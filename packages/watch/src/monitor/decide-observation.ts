@@ -81,11 +81,19 @@ function decidePromise(decision: Decision, { promise, atMs }: Of<'promise'>): vo
     decision.prove({ kind: 'promise-not-covered', subject: promise.receipt, ...notes })
   }
   const more = [...promises, promise]
-  if (newestWithin(more, MAX_WAITING_PROMISES).length < more.length) {
-    decision.open('limit-reached', 'promises', `more than ${MAX_WAITING_PROMISES} promises wait to be kept`, atMs)
+  if (isWithinLimits(more)) {
+    decision.set({ promises: more })
     return
   }
-  decision.set({ promises: more })
+  decision.open('limit-reached', 'promises', `more than ${MAX_WAITING_PROMISES} promises wait to be kept`, atMs)
+  // Those of a far future could wait for ever, and keep others from being looked up.
+  const latest = more.reduce((a, b) => (b.coverBySeconds >= a.coverBySeconds ? b : a))
+  const others = more.filter((each) => each !== latest)
+  if (latest !== promise && isWithinLimits(others)) decision.set({ promises: others })
+}
+
+function isWithinLimits(promises: readonly WaitingPromise[]): boolean {
+  return newestWithin(promises, MAX_WAITING_PROMISES).length === promises.length
 }
 
 function decidePromiseChecked(decision: Decision, { promise, check, atMs }: Of<'promise-checked'>): void {

@@ -1,7 +1,7 @@
 /** One step of a decision: the state as it becomes, and what is to be done. */
 import type { Finding, MissingKind, WarningKind } from './finding.ts'
 import { isLasting, isMissing } from './finding.ts'
-import { MAX_OPEN_FINDINGS, MAX_PROOFS_PER_KIND, MAX_WAITING_ALERTS } from './limits.ts'
+import { MAX_OPEN_FINDINGS, MAX_OPEN_WARNINGS, MAX_PROOFS_PER_KIND, MAX_WAITING_ALERTS } from './limits.ts'
 import type { Alert, MonitorState } from './monitor-state.ts'
 import type { Effect, ProofDraft } from './observation.ts'
 
@@ -26,15 +26,24 @@ export class Decision {
   open(kind: MissingKind | WarningKind, subject: string, summary: string, atMs: number, expected?: string): void {
     const { findings } = this.state
     if (findings.some((each) => each.kind === kind && each.subject === subject)) return
-    // One place is left to say that there are no more.
-    if (findings.length >= MAX_OPEN_FINDINGS - 1 && kind !== 'limit-reached') {
-      this.open('limit-reached', 'findings', `more than ${MAX_OPEN_FINDINGS} findings are open`, atMs)
+    if (kind !== 'limit-reached' && this.#isFull(kind)) {
+      this.open('limit-reached', 'findings', 'more findings are open than are kept', atMs)
       return
     }
     const base = { kind, subject, summary, sinceMs: atMs, isDue: false }
     const finding: Finding = expected === undefined ? base : { ...base, expected }
     this.set({ findings: [...findings, finding] })
     this.do({ kind: 'report', report: { event: 'opened', finding, atMs } })
+  }
+
+  /**
+   * One place is left to say that there are no more. What says nothing against the log takes no place from what does: anyone
+   * may give a monitor files that cannot be read.
+   */
+  #isFull(kind: MissingKind | WarningKind): boolean {
+    const { findings } = this.state
+    const warnings = isMissing({ kind }) ? 0 : findings.filter((each) => !isMissing(each)).length
+    return findings.length >= MAX_OPEN_FINDINGS - 1 || warnings >= MAX_OPEN_WARNINGS
   }
 
   /** Closes a finding, or with no subject all of that kind. What is about the past stays. */

@@ -61,6 +61,7 @@ export class EvidenceDesk {
   readonly #gateway: HttpReader | undefined
   /** Set while the gateway does not answer. */
   #isBlocked = false
+  #hasMoreFiles = false
 
   /** @throws {CountersignError} `file/unreadable` for evidence that is not there, `usage/invalid` for an address that is none */
   constructor(options: EvidenceDeskOptions) {
@@ -85,11 +86,24 @@ export class EvidenceDesk {
     return this.#gateway !== undefined && !this.#isBlocked && this.#table.next < size
   }
 
-  /** Reads files that are new or changed. @throws {CountersignError} `file/unreadable` when a path is gone */
-  *readFiles(): Generator<EvidenceBatch> {
+  /** Whether there are files that there was no room for. */
+  get hasMoreFiles(): boolean {
+    return this.#hasMoreFiles
+  }
+
+  /**
+   * Reads files that are new or changed, as long as there is room for the promises of so many more; the others come later.
+   *
+   * @throws {CountersignError} `file/unreadable` when a path is gone
+   */
+  *readFiles(hasRoomFor: (promises: number) => boolean): Generator<EvidenceBatch> {
     const { store, evidence } = this.#options
     const fresh = listEvidence(evidence).filter(({ path, stamp }) => store.stampOf(path) !== stamp)
-    for (let i = 0; i < fresh.length; i += FILES_PER_BATCH) yield this.#readSome(fresh.slice(i, i + FILES_PER_BATCH))
+    let read = 0
+    for (; read < fresh.length && hasRoomFor(FILES_PER_BATCH); read += FILES_PER_BATCH) {
+      yield this.#readSome(fresh.slice(read, read + FILES_PER_BATCH))
+    }
+    this.#hasMoreFiles = read < fresh.length
   }
 
   /** One transaction for all that is put into tables. */
@@ -144,7 +158,10 @@ export class EvidenceDesk {
   #readPromise(note: UnverifiedNote): Observation {
     const { crypto, logKey, nowMs } = this.#options
     const { receipt, index, leafHash, coverBySeconds } = openPromise(crypto, note, logKey)
-    const promise = { note: formatNote(note), receipt, index, leafHash: toHex(leafHash), coverBySeconds }
+    // Lines of others would make another note of it, and a longer one.
+    const own = note.signatures.filter(({ name, id }) => name === logKey.name && equalBytes(id, logKey.id))
+    const text = formatNote({ text: note.text, signatures: own.slice(0, 1) })
+    const promise = { note: text, receipt, index, leafHash: toHex(leafHash), coverBySeconds }
     return { kind: 'promise', promise, atMs: nowMs() }
   }
 

@@ -1,5 +1,5 @@
 /** Receipts, dossiers and promises that someone gives to the monitor: what was shown to others than it. */
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   CountersignError,
@@ -42,7 +42,8 @@ export function listEvidence(paths: readonly string[]): readonly EvidenceFile[] 
       if (!statSync(path).isDirectory()) files.push(stamped(path))
       else {
         const names = readdirSync(path).filter((name) => /\.(json|promise)$/.test(name))
-        for (const name of names.slice(0, MAX_EVIDENCE_FILES - files.length)) files.push(stamped(join(path, name)))
+        const room = Math.max(0, MAX_EVIDENCE_FILES - files.length)
+        for (const name of names.slice(0, room)) files.push(stampedOrNot(join(path, name)))
       }
     } catch (thrown) {
       const { code } = thrown as { readonly code?: string }
@@ -55,6 +56,15 @@ export function listEvidence(paths: readonly string[]): readonly EvidenceFile[] 
 function stamped(path: string): EvidenceFile {
   const { mtimeMs, size, ino } = statSync(path)
   return { path, stamp: `${mtimeMs} ${size} ${ino}` }
+}
+
+/** What others put into a folder may be gone by now, or lead nowhere: that is said of it when it is read. */
+function stampedOrNot(path: string): EvidenceFile {
+  try {
+    return stamped(path)
+  } catch {
+    return { path, stamp: 'unreadable' }
+  }
 }
 
 /**
@@ -84,14 +94,21 @@ export function parseEvidence(bytes: Uint8Array): Evidence {
   }
 }
 
+/** Of files alone: a pipe would be waited for, and a device has no end. */
 function readBounded(path: string): Uint8Array {
+  let descriptor: number | undefined
   try {
-    if (statSync(path).size > FILE_LIMITS.maxBytes) {
+    descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+    const stat = fstatSync(descriptor)
+    if (!stat.isFile()) throw new CountersignError('file/unreadable', `${path}: this is no file`)
+    if (stat.size > FILE_LIMITS.maxBytes) {
       throw new CountersignError('file/unreadable', `${path}: the file has more than ${FILE_LIMITS.maxBytes} bytes`)
     }
-    return readFileSync(path)
+    return readFileSync(descriptor)
   } catch (thrown) {
     if (thrown instanceof CountersignError) throw thrown
     throw new CountersignError('file/unreadable', `${path}: cannot be read (${(thrown as { code?: string }).code})`)
+  } finally {
+    if (descriptor !== undefined) closeSync(descriptor)
   }
 }

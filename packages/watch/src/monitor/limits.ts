@@ -21,6 +21,9 @@ export const MAX_PROMISES_PER_ROUND = 256
 /** Findings that are open at a time. */
 export const MAX_OPEN_FINDINGS = 256
 
+/** Those among them that say nothing against the log. */
+export const MAX_OPEN_WARNINGS = 128
+
 /** Proofs of one kind; the first ones are as good as any. */
 export const MAX_PROOFS_PER_KIND = 16
 

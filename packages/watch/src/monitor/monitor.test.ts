@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { hashLeaf, NOTE_COSIGNATURE } from '@countersign/verify'
@@ -341,4 +344,33 @@ test('a monitor that is told to stop stops at once, in the middle of a slow log,
   })
   scene.server.misdeed = () => undefined
   assert.deepEqual(await scene.look(), { ...NOTHING, size: 4000 })
+})
+
+test('one look is at all promises, more than a round takes and more than wait at a time', async () => {
+  const { server } = scene
+  server.log.grow(10)
+  const coverBySeconds = Math.floor(scene.nowMs / 1000)
+  const give = (name: number, leafHash: Uint8Array) =>
+    scene.give(
+      `${name}.promise`,
+      promiseNote(server.log, { index: name % 10, leafHash, coverBySeconds: coverBySeconds + name }),
+    )
+  for (let name = 10_000; name < 12_200; name++) give(name, leafHashAt(server.log.tree, name % 10))
+  give(99_999, hashLeaf(crypto, inventedLeaf('promised')))
+  const { proven, missing, warnings } = await scene.look()
+  assert.deepEqual([proven, missing, warnings], [['promise-other-leaf'], [], []])
+})
+
+test('a pipe, a device and a link that leads nowhere among the evidence stop nothing', async () => {
+  const { server, evidence } = scene
+  server.log.grow(10)
+  execFileSync('mkfifo', [join(evidence, 'a.json')])
+  symlinkSync('/dev/zero', join(evidence, 'b.json'))
+  symlinkSync(join(evidence, 'nowhere'), join(evidence, 'c.json'))
+  mkdirSync(join(evidence, 'd.json'))
+  const leafHash = hashLeaf(crypto, inventedLeaf('promised'))
+  scene.give('e.promise', promiseNote(server.log, { index: 3, leafHash, coverBySeconds: 1 }))
+  const { proven, missing, warnings } = await scene.look()
+  assert.deepEqual([proven, missing], [['promise-other-leaf'], []])
+  assert.deepEqual(warnings, new Array(4).fill('evidence-unreadable'))
 })

@@ -20,6 +20,7 @@ import { isMissing } from './finding.ts'
 import { treeHeadOf } from './head-comparison.ts'
 import { openAnswer, openHeadNote, quorumTimeOf, WitnessReader } from './head-reader.ts'
 import { KeptTree } from './kept-tree.ts'
+import { MAX_WAITING_PROMISES } from './limits.ts'
 import { findLogKey, type MonitorOptions } from './monitor-options.ts'
 import type { MonitorState, SignedHead, WaitingHead } from './monitor-state.ts'
 import { MonitorStore } from './monitor-store.ts'
@@ -121,10 +122,14 @@ export class Monitor {
 
   /** Looks once; while something is missing, again and again until the grace is over. */
   async once(): Promise<void> {
+    let leftBefore = Number.POSITIVE_INFINITY
     for (;;) {
       await this.round()
       const isOpen = this.#state.findings.some((finding) => !finding.isDue && isMissing(finding))
-      const hasMore = this.#desk.hasMoreStatements(this.#edge.size)
+      const left = this.#coveredPromises(this.#state.verified.size)
+      const hasMorePromises = (left > 0 || this.#desk.hasMoreFiles) && left !== leftBefore
+      leftBefore = left
+      const hasMore = this.#desk.hasMoreStatements(this.#edge.size) || hasMorePromises
       if (this.#over.signal.aborted || (!isOpen && !hasMore)) return
       if (!hasMore) await pause(Math.min(LOOK_AGAIN_MS, this.#options.intervalMs), this.#over.signal)
     }
@@ -159,7 +164,8 @@ export class Monitor {
   async round(): Promise<void> {
     await this.#askLog()
     await this.#askWitnesses()
-    for (const batch of this.#desk.readFiles()) await this.#take(batch)
+    const hasRoomFor = (more: number) => this.#coveredPromises(this.#state.servedSize) + more <= MAX_WAITING_PROMISES
+    for (const batch of this.#desk.readFiles(hasRoomFor)) await this.#take(batch)
     await this.#observe({ kind: 'looked', atMs: this.#now() })
     await this.#observe({ kind: 'followed', atMs: this.#now() })
     for (const seen of await recheckTiles(this.#crypto, this.#client, this.#state.findings, this.#now())) {
@@ -175,6 +181,11 @@ export class Monitor {
 
   #now(): number {
     return this.#options.nowMs()
+  }
+
+  /** Promises that wait, and that a tree of that size covers. */
+  #coveredPromises(size: number): number {
+    return this.#state.promises.filter(({ index }) => index < size).length
   }
 
   async #askLog(): Promise<void> {

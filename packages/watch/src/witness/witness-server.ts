@@ -7,7 +7,7 @@ import {
   type ServerResponse,
 } from 'node:http'
 import type { Socket } from 'node:net'
-import { CountersignError, codeOf, type ErrorCode, MAX_ADD_CHECKPOINT_BYTES } from '@countersign/verify'
+import { CountersignError, codeOf, type ErrorCode, GatheredBytes, MAX_ADD_CHECKPOINT_BYTES } from '@countersign/verify'
 import type { Cosigner } from './cosigner.ts'
 import type { Reply } from './decision.ts'
 import type { WitnessConfig } from './witness-config.ts'
@@ -139,17 +139,15 @@ function readBody(request: IncomingMessage): Promise<Uint8Array> {
   }
   if (Number(length ?? 0) > MAX_ADD_CHECKPOINT_BYTES) throw tooLarge()
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = []
-    let bytes = 0
+    const gathered = new GatheredBytes()
     const onData = (chunk: Buffer) => {
-      bytes += chunk.length
-      chunks.push(chunk)
-      if (bytes <= MAX_ADD_CHECKPOINT_BYTES) return
-      chunks.length = 0
+      gathered.add(chunk)
+      if (gathered.length <= MAX_ADD_CHECKPOINT_BYTES) return
+      gathered.clear()
       request.off('data', onData).off('end', onEnd)
       reject(tooLarge())
     }
-    const onEnd = () => resolve(Buffer.concat(chunks))
+    const onEnd = () => resolve(gathered.bytes())
     const onGone = () => reject(new CountersignError('request/malformed', 'the request ended before its body'))
     request.on('data', onData).on('end', onEnd).on('error', onGone).on('close', onGone)
   })
