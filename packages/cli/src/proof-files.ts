@@ -2,6 +2,7 @@
 import {
   CountersignError,
   type Crypto,
+  contestsEntries,
   FILE_LIMITS,
   formatNoteKey,
   MISBEHAVIOUR_FORMAT,
@@ -89,20 +90,23 @@ function reportOf(trust: Trust, { kind, log, summary, commonSize, commonRoot }: 
 }
 
 /** A proof as people read it. */
-export function formatMisbehaviour({ kind, log, key, summary, commonSize, commonRoot }: MisbehaviourReport): string {
-  const common =
-    commonRoot === null
-      ? 'common: not shown, so no answer of this log stands against this proof'
-      : `common: the first ${commonSize} entries; answers shown to be among them stand`
+export function formatMisbehaviour(report: MisbehaviourReport): string {
+  const { kind, log, key, summary, commonRoot } = report
   return [
-    `${paint('red', 'misbehaviour proven')}  ${kind}`,
+    `${paint('red', contestsEntries(kind) ? 'misbehaviour proven' : 'promise not kept in time')}  ${kind}`,
     `  against: whoever holds the key of log ${log}`,
     `  ${paint('dim', key)}`,
     `  ${wrap(summary, '  ')}`,
-    `  ${wrap(common, '  ')}`,
+    `  ${wrap(whatStands(report), '  ')}`,
     ...(commonRoot === null ? [] : [`  ${paint('dim', `root ${commonRoot}`)}`]),
     `  ${paint('dim', `does not prove: intent, or anything about other logs; ${looksTheSame(kind)}`)}\n`,
   ].join('\n')
+}
+
+function whatStands({ kind, commonSize, commonRoot }: MisbehaviourReport): string {
+  if (!contestsEntries(kind)) return 'answers of this log stand: no second history is shown'
+  if (commonRoot === null) return 'common: not shown, so no answer of this log stands against this proof'
+  return `common: the first ${commonSize} entries; answers shown to be among them stand`
 }
 
 /** What else could have made such a proof. */

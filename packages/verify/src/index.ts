@@ -166,6 +166,7 @@ export {
 } from './log/witness-protocol.ts'
 export type { CommonHistory, UnverifiedCommon } from './misbehaviour/common-history.ts'
 export {
+  contestsEntries,
   MISBEHAVIOUR_KINDS,
   type Misbehaviour,
   type MisbehaviourKind,

@@ -57,6 +57,15 @@ type UnverifiedHistories = { readonly common: UnverifiedCommon | undefined } & (
   | { readonly kind: 'promise-not-covered'; readonly promise: UnverifiedNote; readonly head: UnverifiedNote }
 )
 
+/**
+ * Whether a proof of that kind contests entries. A promise that a quorum did not see kept in time contests none: no two
+ * histories are shown, a log that could not reach its witnesses looks the same, and whatever head comes to cover the index
+ * either holds what was promised, or proves that it does not.
+ */
+export function contestsEntries(kind: MisbehaviourKind): boolean {
+  return kind !== 'promise-not-covered'
+}
+
 /** A proof file as read; nothing in it is checked yet. */
 export type UnverifiedMisbehaviour =
   | UnverifiedHistories
@@ -65,7 +74,7 @@ export type UnverifiedMisbehaviour =
       readonly receipts: Pair<UnverifiedReceipt>
     }
 
-/** Proven misbehaviour of a log's operator, and what of its log the proof leaves standing. */
+/** Proven misbehaviour of a log's operator, and what of its log the proof leaves standing, see {@link contestsEntries}. */
 export interface Misbehaviour extends CommonHistory {
   readonly kind: MisbehaviourKind
   /** Origin of the log. */

@@ -1,11 +1,11 @@
 /** Proofs of misbehaviour beside an honest dossier. */
-import { logSigner, ORIGIN } from '../fixture.testing.ts'
+import { logSigner, NOW_MS, ORIGIN } from '../fixture.testing.ts'
 import { formatNoteKey } from '../log/note.ts'
-import { misbehaviourCases } from '../misbehaviour/misbehaviour-cases.testing.ts'
+import { misbehaviourCases, misbehaviourTrust, witness } from '../misbehaviour/misbehaviour-cases.testing.ts'
 import { buildScene, logLine, sceneDossier, trustText } from '../scene.testing.ts'
 import { expectRows, PLAIN_FAILING, type VerdictCase, verdictCase } from './verdict-case.testing.ts'
 
-/** A proof against the log refutes the record; one against another log changes nothing. */
+/** A proof against the log refutes the record; one against another log changes nothing, nor does a promise that was late. */
 export function knownMisbehaviourCases(): readonly VerdictCase[] {
   const scene = buildScene()
   const dossier = sceneDossier(scene)
@@ -36,5 +36,18 @@ export function knownMisbehaviourCases(): readonly VerdictCase[] {
       misbehaviour: [otherProof],
       expect: expectRows({}, PLAIN_FAILING),
     }),
+    verdictCase(
+      'promise-not-kept-in-time',
+      'A quorum did not see what another answer was promised: that contests none.',
+      {
+        trust: misbehaviourTrust(),
+        dossier: sceneDossier(
+          scene,
+          scene.log.checkpoint(scene.log.size, [(text) => witness.cosign(text, NOW_MS / 1000)]),
+        ),
+        misbehaviour: misbehaviourCases().flatMap(({ name, proof }) => (name === 'promise-not-covered' ? [proof] : [])),
+        expect: expectRows({ record: 'witnessed' }, PLAIN_FAILING),
+      },
+    ),
   ]
 }

@@ -11,8 +11,8 @@ import { type Hash, verifyConsistency } from '../log/merkle.ts'
 import { consistencyRanges, hashRange } from '../log/merkle-ranges.ts'
 import { treeOf } from '../log/tree.testing.ts'
 import { commonCases } from '../misbehaviour/common-cases.testing.ts'
-import { verifyMisbehaviour } from '../misbehaviour/misbehaviour.ts'
-import { misbehaviourTrust } from '../misbehaviour/misbehaviour-cases.testing.ts'
+import { type Misbehaviour, verifyMisbehaviour } from '../misbehaviour/misbehaviour.ts'
+import { misbehaviourCases, misbehaviourTrust } from '../misbehaviour/misbehaviour-cases.testing.ts'
 import { parseMisbehaviour } from '../misbehaviour/proof-file.ts'
 import { buildScene, sceneDossier } from '../scene.testing.ts'
 import { parseTrustFile } from '../trust/trust-file.ts'
@@ -101,4 +101,29 @@ test('a record that stands in a log that misbehaved says so', () => {
   assert.deepEqual([before.status, after.status], ['holds', 'holds'])
   assert.equal(after.doesNotProve.length, before.doesNotProve.length + 1)
   assert.match(after.doesNotProve.at(-1) ?? '', /misbehaved \(two-heads-of-one-size\).*first 5/)
+})
+
+test('a promise that a quorum did not see kept in time contests no entry, and is said beside each', () => {
+  const scene = buildScene()
+  const witnessed = parseTrustFile(crypto, utf8(misbehaviourTrust()))
+  const trust = parseTrustFile(crypto, utf8(misbehaviourTrust().replace('quorum a', 'quorum none')))
+  const proven = (name: string) => {
+    const found = [...misbehaviourCases(), ...commonCases()].find((each) => each.name === name)
+    assert.ok(found !== undefined)
+    return verifyMisbehaviour(crypto, witnessed, parseMisbehaviour(jsonBytes(found.proof)))
+  }
+  const decide = (misbehaviour: readonly Misbehaviour[]) =>
+    findRow(
+      decideVerdict(parseDossier(jsonBytes(sceneDossier(scene))), { crypto, trust, atMs: NOW_MS, misbehaviour }),
+      'record',
+    )
+  const late = proven('promise-not-covered')
+  const [before, beside] = [decide([]), decide([late])]
+  assert.deepEqual([before.status, beside.status], ['holds', 'holds'])
+  assert.match(
+    beside.doesNotProve.at(-1) ?? '',
+    /keeps its promises: .*does not reach index.*could not reach its witnesses/,
+  )
+  assert.equal(decide([late, proven('two-heads-of-one-size')]).status, 'refuted')
+  assert.equal(decide([proven('promise-other-leaf')]).status, 'refuted', 'as against one that it broke')
 })

@@ -4,7 +4,7 @@ import type { UnverifiedDossier } from '../dossier/dossier.ts'
 import { CountersignError } from '../errors.ts'
 import type { Checkpoint } from '../log/checkpoint.ts'
 import type { Hash, TreeHead } from '../log/merkle.ts'
-import type { Misbehaviour } from '../misbehaviour/misbehaviour.ts'
+import { contestsEntries, type Misbehaviour } from '../misbehaviour/misbehaviour.ts'
 
 /** Proves that one head continues another, or throws. */
 export interface ConsistencyProver {
@@ -24,13 +24,14 @@ export class Standing {
   }
 
   /**
-   * Refuses entry `index` under `head` where a proof is about that log, unless each such proof shows that the entry stands
-   * in the common beginning of all histories in it. That the head holds the entry is for an inclusion proof to show.
+   * Refuses entry `index` under `head` where a proof contests entries of that log, unless each such proof shows that the
+   * entry stands in the common beginning of all histories in it. That the head holds the entry is for an inclusion proof to show.
    *
    * @throws {CountersignError} `misbehaviour/proven`
    */
   require(head: Checkpoint, index: number): void {
-    const proven = this.#about(head.origin).find((each) => !this.#isCommon(each, head, index))
+    const contesting = this.#about(head.origin).filter(({ kind }) => contestsEntries(kind))
+    const proven = contesting.find((each) => !this.#isCommon(each, head, index))
     if (proven === undefined) return
     const { kind, summary, commonSize } = proven
     const beyond =
@@ -40,9 +41,10 @@ export class Standing {
 
   /** What must be said beside an entry that stands although its log misbehaved. */
   caveats(origin: string): readonly string[] {
-    return this.#about(origin).map(
-      ({ kind, commonSize }) =>
-        `that the log is honest: it is proven to have misbehaved (${kind}); this entry is among the first ${commonSize}, which all histories in the proof share`,
+    return this.#about(origin).map(({ kind, commonSize, summary }) =>
+      contestsEntries(kind)
+        ? `that the log is honest: it is proven to have misbehaved (${kind}); this entry is among the first ${commonSize}, which all histories in the proof share`
+        : `that the log keeps its promises: ${summary} (${kind}); a log that could not reach its witnesses looks the same`,
     )
   }
 
