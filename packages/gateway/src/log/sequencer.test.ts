@@ -215,3 +215,17 @@ test('sums of spend end at a bound: nothing that an upstream says of its usage k
   log.sequencer.commit([draft(2 ** 62), draft(Number.POSITIVE_INFINITY), draft(0.5)], TEST_TIME_MS)
   assert.deepEqual(spent.get(), [max, 1105, max, max])
 })
+
+test('the first answer to an idempotency key is known until its time, and goes with the first answer after it', (context) => {
+  const log = createTestLog(context)
+  const answer = (receipt: number, expiresAtMs: number) => {
+    const row = { scope: new Uint8Array(32).fill(receipt), request: new Uint8Array(32), status: 200 }
+    return { ...answerDraft(receipt), first: { ...row, contentType: 'application/json', expiresAtMs } }
+  }
+  const known = () => countRows(log.database, 'first_answers')
+  log.sequencer.commit([answer(1, TEST_TIME_MS + 1000)], TEST_TIME_MS)
+  log.sequencer.commit([answer(2, TEST_TIME_MS + 90_000)], TEST_TIME_MS + 1000)
+  assert.equal(known(), 2)
+  log.sequencer.commit([answer(3, TEST_TIME_MS + 90_000)], TEST_TIME_MS + 1001)
+  assert.equal(known(), 2)
+})

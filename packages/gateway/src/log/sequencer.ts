@@ -134,6 +134,11 @@ interface Ready {
   readonly index: number
 }
 
+interface BatchTimes {
+  readonly coverBySeconds: number
+  readonly timeMs: number
+}
+
 export interface SequencerOptions {
   readonly crypto: Crypto
   readonly database: Sqlite
@@ -176,7 +181,7 @@ export class Sequencer {
     const coverBySeconds = Math.ceil(timeMs / 1000) + PROMISE_SECONDS
     const next = new Map<string, number>()
     const ready = drafts.map((draft, i) => this.#makeReady(draft, this.size + i, next))
-    this.#store(ready, next, coverBySeconds)
+    this.#store(ready, next, { coverBySeconds, timeMs })
     for (const [deployment, value] of next) this.#sequences.set(deployment, value)
     for (const { leafHash } of ready) this.#options.tree.append(leafHash)
     return ready.map((each) => ({
@@ -242,7 +247,7 @@ export class Sequencer {
     return utf8(`${draft.beforeSequence}${sequence}${draft.afterSequence}`)
   }
 
-  #store(ready: readonly Ready[], next: ReadonlyMap<string, number>, coverBySeconds: number): void {
+  #store(ready: readonly Ready[], next: ReadonlyMap<string, number>, { coverBySeconds, timeMs }: BatchTimes): void {
     const sql = this.#sql
     try {
       sql.begin.run()
@@ -261,7 +266,7 @@ export class Sequencer {
           coverBySeconds,
         )
         if (isAnswer && draft.vault !== null) sql.vault.run(index, draft.vault.keyId, draft.vault.record)
-        if (isAnswer) this.#storeBooks(draft, coverBySeconds)
+        if (isAnswer) this.#storeBooks(draft, timeMs)
       }
       for (const [deployment, value] of next) sql.sequence.run(deployment, value)
       this.#storeSpend(ready)
@@ -297,13 +302,13 @@ export class Sequencer {
     }
   }
 
-  #storeBooks({ receipt, objects = [], first }: Extract<Draft, { kind: 'inference' }>, nowSeconds: number) {
+  #storeBooks({ receipt, objects = [], first }: Extract<Draft, { kind: 'inference' }>, nowMs: number): void {
     for (const { kind, id, keyId, upstream } of objects) {
       if (kind === 'answer') this.#sql.object.run(id, keyId, upstream)
       else this.#sql.conversation.run({ name: conversationName(id), keyId, upstream })
     }
     if (first !== undefined) {
-      this.#sql.forgetFirst.run(nowSeconds * 1000)
+      this.#sql.forgetFirst.run(nowMs)
       const { scope, request, status, contentType, expiresAtMs } = first
       this.#sql.first.run(scope, request, receipt, status, contentType, expiresAtMs)
     }
