@@ -20,6 +20,7 @@ import { archivedCheckpoint, archivedTile } from '../recovery/archive.ts'
 import type { Services } from '../services.ts'
 import { METRICS_TYPE } from '../telemetry/exposition.ts'
 import { addAuditRoutes } from './audit-routes.ts'
+import { networkOf } from './client-address.ts'
 import { errorFacts } from './dialect-error.ts'
 import { addModelRoutes } from './model-routes.ts'
 import { createRateLimit, type RateLimit } from './rate-limit.ts'
@@ -172,7 +173,7 @@ function addStatementRoutes(app: App, gateway: Services): void {
 function limitRate(app: App, paths: readonly string[], limit: RateLimit): void {
   for (const path of paths) {
     app.use(path, async (c, next) => {
-      if (!limit.admit((c.env as Peer).address, Date.now())) {
+      if (!limit.admit(networkOf((c.env as Peer).address), Date.now())) {
         throw new CountersignError('rate/limited', 'too many requests of this kind from this address')
       }
       await next()

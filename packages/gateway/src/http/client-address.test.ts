@@ -3,7 +3,7 @@ import { isIP } from 'node:net'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { Subnet } from '../config/config.ts'
-import { canonicalAddress, clientAddress, type ForwardingHeaders, trustIn } from './client-address.ts'
+import { canonicalAddress, clientAddress, type ForwardingHeaders, networkOf, trustIn } from './client-address.ts'
 
 const PROXIES: readonly Subnet[] = [
   { address: '10.0.0.0', prefix: 8, family: 'ipv4' },
@@ -119,4 +119,32 @@ test('any headers give an address, in canonical form', () => {
       assert.equal(canonicalAddress(address), address)
     }),
   )
+})
+
+test('limits count an IPv6 address with all others of its network, and an IPv4 address by itself', () => {
+  for (const [address, network] of [
+    ['192.0.2.1', '192.0.2.1'],
+    ['2001:db8::1', '2001:db8:0:0::/64'],
+    ['2001:db8:0:0:ffff:ffff:ffff:ffff', '2001:db8:0:0::/64'],
+    ['2001:db8:0:1::', '2001:db8:0:1::/64'],
+    ['::1', '0:0:0:0::/64'],
+    ['::', '0:0:0:0::/64'],
+    ['1:2:3:4:5:6:7:8', '1:2:3:4::/64'],
+    ['unknown', 'unknown'],
+  ] as const) {
+    assert.equal(networkOf(address), network)
+  }
+  const group = fc.integer({ min: 0, max: 0xffff })
+  const groups = (length: number) => fc.array(group, { minLength: length, maxLength: length })
+  const property = fc.property(groups(4), groups(4), groups(4), (network, one, other) => {
+    const of = (rest: readonly number[]) => {
+      const text = [...network, ...rest].map((each) => each.toString(16)).join(':')
+      return networkOf(canonicalAddress(text) ?? '')
+    }
+    // The network of IPv4 addresses in IPv6 is no network.
+    if (network.every((each) => each === 0)) return
+    assert.equal(of(one), of(other))
+    assert.equal(of(one), `${network.map((each) => each.toString(16)).join(':')}::/64`)
+  })
+  fc.assert(property, { seed: 20_261_128, numRuns: 300 })
 })

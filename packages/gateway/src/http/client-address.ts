@@ -69,6 +69,19 @@ export function canonicalAddress(text: string): string | undefined {
   return MAPPED.exec(address)?.[1] ?? address
 }
 
+/**
+ * Whom a limit on addresses counts as one: an IPv4 address, or the network of 64 bits that an IPv6 address is in, since whoever has
+ * one address of it has them all.
+ *
+ * @param address As {@link canonicalAddress} gives it.
+ */
+export function networkOf(address: string): string {
+  if (isIP(address) !== 6) return address
+  const [start = [], end = []] = address.split('::').map((part) => (part === '' ? [] : part.split(':')))
+  const zeros = Array.from({ length: Math.max(0, 8 - start.length - end.length) }, () => '0')
+  return `${[...start, ...zeros, ...end].slice(0, 4).join(':')}::/64`
+}
+
 function nearestUntrusted(peer: string, hops: readonly (string | undefined)[], isTrusted: ProxyTrust): string {
   let nearest = peer
   for (const hop of [...hops].reverse()) {
