@@ -258,6 +258,21 @@ test('a start that fails late lets go of everything: the next one works', async 
   await answered(gateway)
 })
 
+test('a first start that was refused binds nobody to its name', async (context) => {
+  const config = testConfig(temporaryFolder(context))
+  const blocker = createServer().listen(0, '127.0.0.1')
+  context.after(() => blocker.close())
+  await once(blocker, 'listening')
+  const { port } = blocker.address() as { port: number }
+  const taken = { ...config, origin: 'example.org/first', listen: { host: '127.0.0.1', port } }
+  await assert.rejects(startGateway(context, taken), { code: 'config/malformed' })
+  const keyless = { ...config, origin: 'example.org/second', vaultKey: { file: join(config.dataRoot, 'none.key') } }
+  await assert.rejects(startGateway(context, keyless), { code: 'config/missing-file' })
+  const { gateway } = await startGateway(context, { ...config, origin: 'example.org/third' })
+  assert.equal(gateway.log.origin, 'example.org/third')
+  await answered(gateway)
+})
+
 test('a data folder of another log than the configuration names is refused', async (context) => {
   const { config } = await makeReleaseData(context, temporaryFolder(context))
   await assertRefused(context, { ...config, origin: 'example.org/another' }, 'config/malformed')

@@ -20,7 +20,7 @@ import {
   type TensorDeployment,
   type Writer,
 } from './deployments/deployments.ts'
-import { type ListeningServer, listen } from './http/server.ts'
+import { type ListeningServer, listen, requireFree } from './http/server.ts'
 import type { LogService } from './log/log-service.ts'
 import { checkpointPath } from './log/open-log.ts'
 import { type Notices, openParts, type Parts, type PartsOptions } from './parts.ts'
@@ -123,6 +123,7 @@ export class Gateway implements Services {
     const folder = openDataFolder(config.dataRoot)
     let gateway: Gateway | undefined
     try {
+      await requireFree(config.listen)
       const parts = await openParts(options, folder)
       gateway = new Gateway(options, parts)
       gateway.telemetry = await startTelemetry(gateway.#telemetryOptions(options))

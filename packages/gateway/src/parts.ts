@@ -109,7 +109,7 @@ function openIdentity(folder: LockedDataFolder, config: Config): Identity & { re
   try {
     const isNew = database.prepare('SELECT 1 FROM entries LIMIT 1').get() === undefined
     if (isNew && existsSync(keyPaths(folder.keys).used)) throw missingEntries()
-    return { isNew, ...readIdentity(database, configuredOrigin(config, folder, isNew)) }
+    return { isNew, ...readIdentity(database, configuredOrigin(config, folder, isNew), isNew) }
   } finally {
     database.close()
   }

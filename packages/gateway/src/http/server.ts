@@ -1,6 +1,7 @@
 /** The server: which requests take the hot paths, and what holds for all of them. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createSecureServer, type Server as SecureServer } from 'node:https'
+import { createServer as createNetServer, type Server as NetServer } from 'node:net'
 import { CountersignError } from '@countersign/verify'
 import { getRequestListener } from '@hono/node-server'
 import type { Config } from '../config/config.ts'
@@ -57,14 +58,7 @@ export async function listen(
   server.timeout = IDLE_TIMEOUT_MS
   server.keepAliveTimeout = KEEP_ALIVE_MS
   server.maxConnections = config.limits.inFlight * 2
-  const { host, port } = config.listen
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', ({ code }: NodeJS.ErrnoException) => {
-      const why = `cannot listen on ${host}:${port} (${code}); choose another address or port`
-      reject(new CountersignError('config/malformed', why))
-    })
-    server.listen(port, host, () => resolve())
-  })
+  await bind(server, config.listen)
   return {
     server,
     close: async () => {
@@ -72,6 +66,27 @@ export async function listen(
       await closeServer(server, closeUnused)
     },
   }
+}
+
+/**
+ * Looks whether the address can be had, so that a start that is going to be refused logs nothing first.
+ *
+ * @throws {CountersignError} `config/malformed` when it cannot
+ */
+export async function requireFree(address: Config['listen']): Promise<void> {
+  const server = createNetServer()
+  await bind(server, address)
+  await new Promise((resolve) => server.close(resolve))
+}
+
+function bind(server: NetServer, { host, port }: Config['listen']): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', ({ code }: NodeJS.ErrnoException) => {
+      const why = `cannot listen on ${host}:${port} (${code}); choose another address or port`
+      reject(new CountersignError('config/malformed', why))
+    })
+    server.listen(port, host, () => resolve())
+  })
 }
 
 type Listener = (request: IncomingMessage, response: ServerResponse) => void

@@ -225,7 +225,7 @@ function stage({ crypto, folder, step }: Run, { origin, oldOrigin, statement, en
   const logKey = loadLogKey(paths.log, origin, true)
   const database = openDatabase(staging.database)
   try {
-    readIdentity(database, origin)
+    readIdentity(database, origin, true)
     const tree = new CompactTree(crypto)
     const sequencer = new Sequencer({ crypto, database, statementKey, logKey, tree, head: undefined })
     const payload = utf8(statement)

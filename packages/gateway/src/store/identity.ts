@@ -13,20 +13,23 @@ export interface Identity {
 }
 
 /**
- * The identity in the database, made when there is none.
+ * The identity in the database, made when there is none. The name may still change while nothing was logged under it: a first start
+ * that was refused binds nobody.
  *
  * @throws {CountersignError} `config/malformed` when the configuration names another log than the data
  */
-export function readIdentity(database: Sqlite, configuredOrigin: string | undefined): Identity {
+export function readIdentity(database: Sqlite, configuredOrigin: string | undefined, isNew: boolean): Identity {
   const known = findIdentity(database)
   if (known !== undefined) {
-    if (configuredOrigin !== undefined && configuredOrigin !== known.origin) {
+    if (configuredOrigin === undefined || configuredOrigin === known.origin) return known
+    if (!isNew) {
       throw new CountersignError(
         'config/malformed',
         `the data folder is of log ${quote(known.origin)}, the configuration of ${quote(configuredOrigin)}; a log never changes its name`,
       )
     }
-    return known
+    database.prepare(`UPDATE meta SET value = ? WHERE name = 'origin'`).run(configuredOrigin)
+    return { ...known, origin: configuredOrigin }
   }
   const epoch = randomBytes(8).toString('hex')
   const identity = { origin: configuredOrigin ?? `localhost/countersign-${randomBytes(8).toString('hex')}`, epoch }
