@@ -27,7 +27,7 @@ export function formatAuditReport(report: AuditReport): string {
   const columns = [{ heading: 'outcome' }, { heading: 'entries', isNumber: true }, { heading: 'meaning' }]
   return [
     paint('bold', `audit of ${report.gateway}, log ${report.log}`),
-    `entries ${report.from} to ${report.to}: ${report.seen} seen, ${report.sampled} selected at a rate of ${formatShare(report.rateMillionths)}`,
+    `entries from ${report.from} up to, without, ${report.to}: ${report.seen} seen, ${report.sampled} selected at a rate of ${formatShare(report.rateMillionths)}`,
     '',
     ...formatTable(columns, rows),
     '',
