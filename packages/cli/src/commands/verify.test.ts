@@ -112,3 +112,24 @@ test('slashes may be escaped, and a dossier that only speaks of proofs is none',
   const { code, stdout } = await countersign('verify', write('speaks.json', text), ...trust)
   assert.equal(code, 0, stdout)
 })
+
+test('several files end with what was required, and how many came out how', async (context) => {
+  const { dossier, trust, proofs } = filesOf(context, 'log-misbehaved.json')
+  const told = await countersign('verify', dossier, dossier, ...proofs, ...trust, '--require', 'independence:witnessed')
+  assert.match(
+    told.stdout,
+    /\nRequired: record, independence \(witnessed or better\)\n3 files: 2 refuted, 1 of misbehaviour\n/,
+  )
+  const alone = await countersign('verify', dossier, ...trust)
+  assert.doesNotMatch(alone.stdout, /Required/)
+})
+
+test('a promise that was not seen kept is shown as that, and takes no answer with it', async (context) => {
+  const { dossier, trust, proofs } = filesOf(context, 'promise-not-kept-in-time.json')
+  const told = await countersign('verify', ...proofs, ...trust)
+  assert.equal(told.code, 1, told.stderr)
+  assert.match(told.stdout, /promise not kept in time {2}promise-not-covered[\s\S]*answers of this log stand/)
+  const beside = await countersign('verify', dossier, ...trust, '--misbehaviour', ...proofs)
+  assert.equal(beside.code, 0, beside.stdout)
+  assert.match(beside.stdout.replace(/\s+/g, ' '), /record holds witnessed[\s\S]*that the log keeps its promises/)
+})

@@ -120,7 +120,7 @@ async function verifyFiles(files: readonly string[], options: VerifyOptions): Pr
   await models?.close()
   const exitCode = gravest(results.map(exitCodeOfFile))
   if (options.json) print(formatJson({ format: REPORT_FORMAT, results, exitCode }).trimEnd())
-  else printResults(results, trust)
+  else printResults(results, trust, requirements)
   return exitCode
 }
 
@@ -176,13 +176,36 @@ function readMisbehaviour(
   return [...named, ...beside]
 }
 
-function printResults(results: readonly FileResult[], trust: Trust | undefined): void {
+function printResults(
+  results: readonly FileResult[],
+  trust: Trust | undefined,
+  requirements: readonly Requirement[],
+): void {
   for (const result of results) {
     print(paint('bold', result.file))
     if ('error' in result) print(`${paint('red', 'cannot be read')}  ${result.error.code}: ${result.error.message}\n`)
     else if ('misbehaviour' in result) print(formatMisbehaviour(result.misbehaviour))
     else print(formatVerdict(result.verdict))
   }
+  if (results.length > 1 || requirements.length > 0) print(summaryOf(results, requirements))
   if (trust === undefined)
     print('No trust file was given, so nothing can hold: pass --trust FILE (see spec/trust-file.md).')
+}
+
+/** What was asked of the files, and how many of them came out how. */
+function summaryOf(results: readonly FileResult[], requirements: readonly Requirement[]): string {
+  const asked = requirements.map(({ claim, grade }) => (grade === undefined ? claim : `${claim} (${grade} or better)`))
+  const counts = new Map<string, number>()
+  for (const result of results) {
+    const what = outcomeOf(result)
+    counts.set(what, (counts.get(what) ?? 0) + 1)
+  }
+  const total = results.length === 1 ? '1 file' : `${results.length} files`
+  const parts = [...counts].map(([what, count]) => `${count} ${what}`)
+  return `Required: ${[...new Set(['record', ...asked])].join(', ')}\n${total}: ${parts.join(', ')}`
+}
+
+function outcomeOf(result: FileResult): string {
+  if ('error' in result) return 'not readable'
+  return 'misbehaviour' in result ? 'of misbehaviour' : result.satisfaction
 }
