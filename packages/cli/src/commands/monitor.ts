@@ -81,7 +81,7 @@ async function monitor(logUrl: string, flags: MonitorFlags): Promise<ExitCode> {
   process.once('SIGTERM', stop)
   process.once('SIGINT', stop)
   try {
-    if (!flags.json) printBeginning(options)
+    if (!flags.json) printBeginning(options, flags.once === true)
     if (flags.once) await running.once()
     else await running.follow()
   } finally {
@@ -162,11 +162,13 @@ function createCatchingUp(): MonitorOptions['onProgress'] {
   }
 }
 
-function printBeginning(options: MonitorOptions): void {
+function printBeginning(options: MonitorOptions, isOnce: boolean): void {
   print(`monitoring ${findLogKey(options).name}`)
   print(`log     ${options.logUrl}`)
   print(`state   ${options.stateFolder}`)
   print(`proofs  ${options.proofFolder}`)
+  if (isOnce)
+    print(`looking once; what is missing is waited for ${options.graceMs / 1000} s before it counts (--grace)`)
 }
 
 function printReport(report: Report): void {

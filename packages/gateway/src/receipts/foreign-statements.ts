@@ -12,6 +12,7 @@ import {
   parseParty,
   parseRevocation,
   parseStatement,
+  quote,
   REVOCATION_TYPE,
   type Statement,
 } from '@countersign/verify'
@@ -72,7 +73,8 @@ export function readForeignStatement(payload: Uint8Array, here: Here, writers: r
   const { party = listed.party, name } = type.read(statement, here, listed)
   const writer = [listed, ...others].find((each) => each.party === party)
   if (writer !== undefined) return { kind: type.kind, name, writer }
-  throw new CountersignError('writer/not-allowed', 'the key is not listed for the party that the statement names')
+  const why = `the statement names the party ${quote(party)}, for which this key is not listed; the name must be that of the gateway’s "writers"`
+  throw new CountersignError('writer/not-allowed', why)
 }
 
 /** An acceptance is found by the name of its deployment. */
