@@ -15,7 +15,7 @@ import {
 import { CountersignError } from '@countersign/verify'
 import { createNodeCrypto } from '@countersign/verify/crypto/node'
 import type { Command } from 'commander'
-import { bundledExamples, bundledModels, readInput } from '../files.ts'
+import { bundledExamples, bundledModels, readInput, requireFolderPath } from '../files.ts'
 import { print, warn } from '../terminal.ts'
 
 interface ServeOptions {
@@ -101,6 +101,7 @@ function loadExample({ witnesses }: ServeOptions, languageModel: string | undefi
 async function serve(options: ServeOptions): Promise<void> {
   const languageModel = options.config === undefined ? await findLanguageModel() : undefined
   const config = loadConfig(options, languageModel)
+  requireFolderPath('data folder', config.dataRoot)
   const logger = createLogger({ level: logLevel(options), write: (line) => process.stderr.write(line) })
   const gateway = await Gateway.start({
     config,
