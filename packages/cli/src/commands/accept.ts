@@ -15,7 +15,7 @@ import {
 import { createNodeCrypto } from '@countersign/verify/crypto/node'
 import type { Command } from 'commander'
 import { formatJson } from '../files.ts'
-import { DEFAULT_GATEWAY, getJson, postJson } from '../gateway-client.ts'
+import { DEFAULT_GATEWAY, getJson, parseGatewayAddress, postJson } from '../gateway-client.ts'
 import { print } from '../terminal.ts'
 
 interface AcceptOptions {
@@ -38,7 +38,7 @@ export function addAccept(program: Command): void {
     .description('accept to answer for a deployment, with your own key')
     .argument('<deployment>', 'name of the deployment')
     .requiredOption('--key <file>', 'your P-256 private key (PEM); it never leaves this machine')
-    .option('--gateway <url>', 'where the gateway is', DEFAULT_GATEWAY)
+    .option('--gateway <url>', 'where the gateway is', parseGatewayAddress, DEFAULT_GATEWAY)
     .option('--yes', 'sign: you have read the manifest')
     .option('--json', 'print JSON')
     .addHelpText('after', EXAMPLES)
