@@ -30,7 +30,9 @@ Examples:
   countersign accept credit --key accountable.pem          shows the manifest; signs nothing
   countersign accept credit --key accountable.pem --yes    signs and sends the acceptance
 
-Make a key with: openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out accountable.pem`
+Make a key with: openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out accountable.pem
+
+Exit codes: 0 accepted, or shown; 2 bad usage, a gateway that does not take it, or none there.`
 
 export function addAccept(program: Command): void {
   program

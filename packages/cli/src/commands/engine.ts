@@ -12,8 +12,18 @@ interface EngineOptions {
 
 const FOLDER_OPTION = 'folder of engines (default: COUNTERSIGN_ENGINES, else .countersign/engines in your home)'
 
+const EXAMPLES = `
+Examples:
+  countersign engine install llama
+  countersign engine list
+
+Exit codes: 0 done; 2 bad usage, or it cannot be installed.`
+
 export function addEngine(program: Command): void {
-  const engine = program.command('engine').description('work with the engines that run models')
+  const engine = program
+    .command('engine')
+    .description('work with the engines that run models')
+    .addHelpText('after', EXAMPLES)
   engine
     .command('install')
     .description('install an engine that is no part of Countersign: llama, for language models in GGUF files')

@@ -29,7 +29,9 @@ erased is read from a file or from standard input (-): an argument would stand i
 Examples:
   countersign erase 17e0e5c72a5c346a4ef8d6c1c5ec6940 --yes
   countersign erase --subject-file subject.txt --yes
-  printf %s "$SUBJECT" | countersign erase --subject-file - --reason retention-ended --yes`
+  printf %s "$SUBJECT" | countersign erase --subject-file - --reason retention-ended --yes
+
+Exit codes: 0 erased, or nothing to do without --yes; 2 bad usage, a gateway that refuses, or none there.`
 
 export function addErase(program: Command): void {
   program

@@ -23,13 +23,20 @@ interface TrustOptions extends LogOptions {
   readonly quorum?: string
 }
 
+const LOG_EXAMPLES = `
+Examples:
+  countersign log trust --data countersign-data --out trust.yaml
+  countersign log fsck --data countersign-data
+
+Exit codes: 0 done; 1 errors found; 2 bad usage, or something that cannot be read or written.`
+
 const TRUST_EXAMPLES = `
 Examples:
   countersign log trust --data countersign-data --name "Example Bank" --out trust.yaml
   countersign log trust --data countersign-data --policy witnesses.policy --quorum two-of-three --out trust.yaml`
 
 export function addLog(program: Command): void {
-  const log = program.command('log').description('work with a gateway’s log')
+  const log = program.command('log').description('work with a gateway’s log').addHelpText('after', LOG_EXAMPLES)
   log
     .command('trusted-root')
     .description('print the Sigstore trusted root of a gateway’s log')
