@@ -78,7 +78,7 @@ test('a model without features is said so, with what to do', async () => {
   )
 })
 
-test('a gateway that asks for keys gets the one in a file', async (context) => {
+test('a gateway that asks for keys gets the one in a file, or in the environment', async (context) => {
   const guarded = await startGateway('guarded', (example) => ({ ...example, access: 'keys' }))
   context.after(() => guarded.close())
   const refused = await infer(guarded.url)
@@ -86,9 +86,13 @@ test('a gateway that asks for keys gets the one in a file', async (context) => {
   assert.match(refused.stderr, /^gateway\/refused: the gateway answered 401: .*COUNTERSIGN_API_KEY.*--api-key-file/)
 
   const made = await countersign('key', 'create', '--name', 'k', '--data', at('guarded'), '--json')
-  writeFileSync(at('api-key'), (JSON.parse(made.stdout) as { token: string }).token)
+  const { token } = JSON.parse(made.stdout) as { token: string }
+  writeFileSync(at('api-key'), token)
   const answered = await infer(guarded.url, '--api-key-file', at('api-key'), '--out', at('guarded-dossiers'))
   assert.equal(answered.code, 0, answered.stderr)
+  process.env.COUNTERSIGN_API_KEY = token
+  context.after(() => delete process.env.COUNTERSIGN_API_KEY)
+  assert.equal((await infer(guarded.url)).code, 0)
   writeFileSync(at('api-key'), 'no key')
   assert.match((await infer(guarded.url, '--api-key-file', at('api-key'))).stderr, /^usage\/invalid: the API key/)
 })
