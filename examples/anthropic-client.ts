@@ -1,12 +1,12 @@
 /** The official Anthropic client; an answer that is refuted is an error. `npx tsx examples/anthropic-client.ts` */
-import { readFileSync } from 'node:fs'
 import Anthropic from '@anthropic-ai/sdk'
 import { withReceipts } from '@countersign/client'
+import { readSettings } from './settings.ts'
 
-const { GATEWAY = 'http://127.0.0.1:8787', TRUST = 'trust.yaml', MODEL = 'chat', API_KEY = 'none' } = process.env
+const { gateway, trust, model, apiKey } = readSettings()
 
-const client = withReceipts(new Anthropic({ baseURL: GATEWAY, apiKey: API_KEY }), {
-  trust: readFileSync(TRUST, 'utf8'),
+const client = withReceipts(new Anthropic({ baseURL: gateway, apiKey }), {
+  trust,
   mode: 'throw',
   onVerdict: (outcome) => {
     console.log(`receipt ${outcome.receipt}: ${outcome.status}`)
@@ -15,7 +15,7 @@ const client = withReceipts(new Anthropic({ baseURL: GATEWAY, apiKey: API_KEY })
 })
 
 const message = await client.messages.create({
-  model: MODEL,
+  model,
   max_tokens: 100,
   messages: [{ role: 'user', content: 'Name three rivers.' }],
 })

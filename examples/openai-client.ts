@@ -1,12 +1,12 @@
 /** The official OpenAI client, with every answer checked. `npx tsx examples/openai-client.ts` */
-import { readFileSync } from 'node:fs'
 import { withReceipts } from '@countersign/client'
 import OpenAI from 'openai'
+import { readSettings } from './settings.ts'
 
-const { GATEWAY = 'http://127.0.0.1:8787', TRUST = 'trust.yaml', MODEL = 'chat', API_KEY = 'none' } = process.env
+const { gateway, trust, model, apiKey } = readSettings('tiny-english')
 
-const client = withReceipts(new OpenAI({ baseURL: `${GATEWAY}/v1`, apiKey: API_KEY }), {
-  trust: readFileSync(TRUST, 'utf8'),
+const client = withReceipts(new OpenAI({ baseURL: `${gateway}/v1`, apiKey }), {
+  trust,
   when: 'receipt',
   onVerdict: (outcome) => {
     console.log(`\nreceipt ${outcome.receipt}: ${outcome.status}`)
@@ -15,7 +15,7 @@ const client = withReceipts(new OpenAI({ baseURL: `${GATEWAY}/v1`, apiKey: API_K
 })
 
 const stream = await client.chat.completions.create({
-  model: MODEL,
+  model,
   messages: [{ role: 'user', content: 'Name three rivers.' }],
   stream: true,
 })

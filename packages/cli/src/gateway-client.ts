@@ -1,5 +1,5 @@
 /** Talks to a gateway. */
-import { CountersignError, type Json } from '@countersign/verify'
+import { CountersignError, type Json, quote } from '@countersign/verify'
 
 export const DEFAULT_GATEWAY = 'http://127.0.0.1:8787'
 const TIMEOUT_MS = 30_000
@@ -12,13 +12,44 @@ export interface ClientAnswer {
   readonly promise: string
 }
 
+/** A dossier, and what the gateway says of its head. */
+export interface FetchedDossier {
+  readonly dossier: Json
+  /** Whether it has the cosignatures that its deployment's quorum asks for; `undefined` where it asks for none. */
+  readonly isWitnessed: boolean | undefined
+}
+
+/** The address of a gateway as people write it, without a slash at its end. @throws {CountersignError} `usage/invalid` */
+export function parseGatewayAddress(text: string): string {
+  requireHttp(text)
+  return text.replace(/\/+$/, '')
+}
+
+function requireHttp(url: string): void {
+  if (/^https?:\/\//i.test(url) && URL.canParse(url)) return
+  throw new CountersignError(
+    'usage/invalid',
+    `${quote(url)} is no address of a gateway; write it as in ${DEFAULT_GATEWAY}`,
+  )
+}
+
 /**
- * Sends one inference.
+ * Sends one inference, with the API key where the gateway asks for one.
  *
  * @throws {CountersignError} `gateway/unreachable`, `gateway/refused`
  */
-export async function postInference(gateway: string, model: string, body: Uint8Array): Promise<ClientAnswer> {
-  const response = await send(`${gateway}/v2/models/${encodeURIComponent(model)}/infer`, { method: 'POST', body })
+export async function postInference(
+  gateway: string,
+  model: string,
+  body: Uint8Array,
+  apiKey?: string,
+): Promise<ClientAnswer> {
+  const response = await send(`${gateway}/v2/models/${encodeURIComponent(model)}/infer`, {
+    method: 'POST',
+    body,
+    headers: apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` },
+    onUnauthorized: '; its API key goes into COUNTERSIGN_API_KEY, or into the file that --api-key-file names',
+  })
   const header = (name: string) => response.headers.get(name) ?? ''
   return {
     body: new Uint8Array(await response.arrayBuffer()),
@@ -37,8 +68,8 @@ export async function fetchDossier(
   gateway: string,
   receipt: string,
   secret: string,
-  prefer = 'wait=10',
-): Promise<Json> {
+  prefer = 'wait=10, witnessed',
+): Promise<FetchedDossier> {
   const headers = { authorization: `Bearer ${secret}`, prefer }
   const response = await send(`${gateway}/dossiers/${receipt}`, { headers })
   if (response.status === 202) {
@@ -47,7 +78,11 @@ export async function fetchDossier(
       'no signed head covers the answer yet; ask again in a second',
     )
   }
-  return (await response.json()) as Json
+  const witnessed = response.headers.get('countersign-witnessed')
+  return {
+    dossier: (await response.json()) as Json,
+    isWitnessed: witnessed === null ? undefined : witnessed === 'true',
+  }
 }
 
 /** @throws {CountersignError} `gateway/unreachable`, `gateway/refused` */
@@ -88,9 +123,12 @@ interface Sent {
   readonly method?: string
   readonly headers?: { readonly [name: string]: string }
   readonly body?: Uint8Array
+  /** What the message of a 401 ends with. */
+  readonly onUnauthorized?: string
 }
 
-async function send(url: string, { body, ...rest }: Sent): Promise<Response> {
+async function send(url: string, { body, onUnauthorized = '', ...rest }: Sent): Promise<Response> {
+  requireHttp(url)
   let response: Response
   try {
     const init = body === undefined ? rest : { ...rest, body: Buffer.from(body) }
@@ -103,7 +141,8 @@ async function send(url: string, { body, ...rest }: Sent): Promise<Response> {
   }
   if (response.ok) return response
   const text = (await response.text()).slice(0, 500)
-  throw new CountersignError('gateway/refused', `the gateway answered ${response.status}: ${messageOf(text)}`)
+  const hint = response.status === 401 ? onUnauthorized : ''
+  throw new CountersignError('gateway/refused', `the gateway answered ${response.status}: ${messageOf(text)}${hint}`)
 }
 
 function messageOf(text: string): string {

@@ -29,12 +29,23 @@ const COMMANDS: { readonly [name: string]: () => Promise<(program: Command) => v
   config: async () => (await import('./commands/config.ts')).addConfig,
 }
 
+const EXAMPLES = `
+Examples:
+  countersign demo --out demo-out
+  countersign serve
+  countersign infer credit --input examples/applications.jsonl --out dossiers
+  countersign verify dossiers/*.json --trust trust.yaml
+
+Exit codes: 0 all is as it should be; 1 something is refuted; 2 bad usage, or something that cannot be had; 3 unproven. The
+help of each command says what they mean there.`
+
 /** The program with the command that is asked for, or with all where none is known by that name. */
 async function createProgram(asked: string | undefined): Promise<Command> {
   const program = new Command('countersign')
     .description('AI answers with receipts that anyone can check')
     .version(readVersion())
     .showHelpAfterError('(--help shows what is possible)')
+    .addHelpText('after', EXAMPLES)
     .exitOverride()
   const isKnown = asked !== undefined && Object.hasOwn(COMMANDS, asked)
   for (const [name, load] of Object.entries(COMMANDS)) {

@@ -1,6 +1,6 @@
 /** A gateway, three witnesses, and a relying party: all of the product's own. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -81,6 +81,16 @@ async function startWitnesses(cleanups: Cleanups, folder: string, data: string) 
   return { witnesses, policyFile, policy }
 }
 
+/** Whether the dossier that `infer` keeps has witnesses’ lines under its head, beside the log’s own. */
+async function inferOne(folder: string, url: string) {
+  const input = join(folder, 'request.json')
+  writeFileSync(input, REQUEST)
+  const options = ['--raw', '--input', input, '--out', join(folder, 'dossiers'), '--json']
+  const { stdout, stderr } = await countersign('infer', 'credit', '--gateway', url, ...options)
+  const { dossier } = JSON.parse(stdout) as { dossier: string }
+  return { stderr, isWitnessed: readFileSync(dossier, 'utf8').includes('— w2.example.org/w ') }
+}
+
 test('an answer’s record is witnessed, for a relying party that asks for two of three witnesses', async (context) => {
   const cleanups = cleanupsOf(context)
   const folder = testFolder(cleanups)
@@ -122,6 +132,7 @@ test('an answer’s record is witnessed, for a relying party that asks for two o
     // One of them stops for good; the two that are left are enough.
     if (i === 1) await witnesses[0]?.close()
   }
+  assert.deepEqual(await inferOne(folder, gateway.url), { stderr: '', isWitnessed: true })
   for (let i = 0; i < 3000 && gateway.publishedCheckpoint()?.split('— ').length !== 4; i++) await sleep(10)
   assert.equal(gateway.publishedCheckpoint()?.split('— ').length, 4, 'the log’s line, and those of two')
   assert.deepEqual(

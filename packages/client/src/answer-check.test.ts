@@ -93,8 +93,9 @@ for (const [name, on] of [
   }
 }
 
-test('a trust file pins as the key alone does', () => {
+test('a trust file pins as the key alone does, and as its line does', () => {
   assert.equal(resultsOf({ trust: (log) => log.trustText }).status, 'holds')
+  assert.equal(resultsOf({ trust: (log) => `  log ${log.verifierKey}\n` }).status, 'holds')
 })
 
 /** The checks that differ from an answer that holds. */

@@ -17,17 +17,18 @@ export interface PinnedTrust {
   readonly trust: Trust | undefined
 }
 
-/** A verifier key as the log's operator hands it out: `name+id+base64`. */
-const KEY_LINE = /^[^+\s]+\+[0-9a-f]{8}\+[A-Za-z0-9+/]+=*$/
+/** A verifier key as the log's operator hands it out: `name+id+base64`, alone or in its line of a policy. */
+const KEY_LINE = /^(?:log[ \t]+)?([^+\s]+\+[0-9a-f]{8}\+[A-Za-z0-9+/]+=*)$/
 
 /**
- * Reads the text of a trust file, or a log's verifier key.
+ * Reads the text of a trust file, or a log's verifier key, with or without the `log` before it.
  *
  * @throws {CountersignError} `trust/malformed`, `key/malformed`
  */
 export function parsePinnedTrust(crypto: Crypto, text: string | undefined): PinnedTrust {
   if (text === undefined) return { logKeys: [], trust: undefined }
-  if (KEY_LINE.test(text.trim())) return { logKeys: [parseNoteKey(crypto, text.trim())], trust: undefined }
+  const [, key] = KEY_LINE.exec(text.trim()) ?? []
+  if (key !== undefined) return { logKeys: [parseNoteKey(crypto, key)], trust: undefined }
   const trust = parseTrustFile(crypto, utf8(text))
   return { logKeys: trust.policy.logs.map(({ key }) => key), trust }
 }

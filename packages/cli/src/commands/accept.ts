@@ -15,7 +15,7 @@ import {
 import { createNodeCrypto } from '@countersign/verify/crypto/node'
 import type { Command } from 'commander'
 import { formatJson } from '../files.ts'
-import { DEFAULT_GATEWAY, getJson, postJson } from '../gateway-client.ts'
+import { DEFAULT_GATEWAY, getJson, parseGatewayAddress, postJson } from '../gateway-client.ts'
 import { print } from '../terminal.ts'
 
 interface AcceptOptions {
@@ -30,7 +30,9 @@ Examples:
   countersign accept credit --key accountable.pem          shows the manifest; signs nothing
   countersign accept credit --key accountable.pem --yes    signs and sends the acceptance
 
-Make a key with: openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out accountable.pem`
+Make a key with: openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out accountable.pem
+
+Exit codes: 0 accepted, or shown; 2 bad usage, a gateway that does not take it, or none there.`
 
 export function addAccept(program: Command): void {
   program
@@ -38,7 +40,7 @@ export function addAccept(program: Command): void {
     .description('accept to answer for a deployment, with your own key')
     .argument('<deployment>', 'name of the deployment')
     .requiredOption('--key <file>', 'your P-256 private key (PEM); it never leaves this machine')
-    .option('--gateway <url>', 'where the gateway is', DEFAULT_GATEWAY)
+    .option('--gateway <url>', 'where the gateway is', parseGatewayAddress, DEFAULT_GATEWAY)
     .option('--yes', 'sign: you have read the manifest')
     .option('--json', 'print JSON')
     .addHelpText('after', EXAMPLES)

@@ -26,7 +26,9 @@ interface PlannedSample {
 const EXAMPLES = `
 Examples:
   countersign audit plan --fraud 0.01 --confidence 0.99
-  countersign audit plan --fraud 0.001 --confidence 0.95 --entries-per-day 100000 --json`
+  countersign audit plan --fraud 0.001 --confidence 0.95 --entries-per-day 100000 --json
+
+Exit codes: 0 shown; 2 bad usage.`
 
 export function addAuditPlan(audit: Command): void {
   audit

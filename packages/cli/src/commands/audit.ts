@@ -1,5 +1,4 @@
 /** `countersign audit`: picks entries that the operator could not foresee, and runs them again. */
-import { readFileSync } from 'node:fs'
 import {
   CountersignError,
   MAX_ANSWER_SECONDS,
@@ -12,9 +11,10 @@ import {
 import { createNodeCrypto } from '@countersign/verify/crypto/node'
 import { type AuditorKey, type AuditPlan, type AuditReport, openAuditor, parseAuditorKey } from '@countersign/watch'
 import type { Command } from 'commander'
+import { readApiKey } from '../api-key.ts'
 import { formatAuditReport } from '../audit-table.ts'
 import { EXIT, type ExitCode, gravest } from '../exit-codes.ts'
-import { bundledModels, readInput } from '../files.ts'
+import { bundledModels, readInput, requireFolderPath } from '../files.ts'
 import { parseMoney } from '../money.ts'
 import { parseShare } from '../share.ts'
 import { print, warn } from '../terminal.ts'
@@ -94,6 +94,7 @@ function requireOptions(options: Partial<AuditOptions>): AuditOptions {
 }
 
 async function runAudits(gateway: string, options: AuditOptions): Promise<ExitCode> {
+  requireFolderPath('--state', options.state)
   const crypto = createNodeCrypto()
   const trust = parseTrustFile(crypto, readInput(options.trust))
   const key = parseAuditorKey(new TextDecoder().decode(readInput(options.key)))
@@ -168,21 +169,6 @@ function nameIn({ parties }: Trust, { keyId }: AuditorKey): string {
   const party = parties.find(({ roles, keys }) => roles.includes('auditor') && keys.some((key) => key.keyId === keyId))
   if (party !== undefined) return party.name
   throw new CountersignError('usage/invalid', 'no auditor in the trust file has this key; say who you are with --name')
-}
-
-/** Never an argument: those stand in the list of processes. */
-function readApiKey(file: string | undefined): string | undefined {
-  const text = (file === undefined ? process.env.COUNTERSIGN_API_KEY : readKeyFile(file))?.trim()
-  if (text === undefined || /^csk_[A-Za-z0-9_-]{43}$/.test(text)) return text
-  throw new CountersignError('usage/invalid', 'the API key is not of the form csk_ and 43 characters')
-}
-
-function readKeyFile(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch {
-    throw new CountersignError('file/unreadable', `${file}: cannot be read`)
-  }
 }
 
 function collect(value: string, before: readonly string[] = []): readonly string[] {

@@ -22,7 +22,7 @@ import { answerAgain, tellWitnesses } from '../demo/second-history.ts'
 import { writeTrustMaterial } from '../demo/trust-material.ts'
 import { formatPolicy, startWitnesses } from '../demo/witness-process.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
-import { bundledExamples, bundledModels, formatJson, writeOutput } from '../files.ts'
+import { bundledExamples, bundledModels, formatJson, requireFolderPath, writeOutput } from '../files.ts'
 import { print } from '../terminal.ts'
 import { readGatewayKeys } from '../trust-file-text.ts'
 import { type Application, readApplicationLines } from './infer.ts'
@@ -71,6 +71,7 @@ async function demo(out: string): Promise<ExitCode> {
 
 /** Empties a folder of an earlier demonstration, and no other. @throws {CountersignError} `usage/invalid` */
 function emptyFolder(out: string): void {
+  requireFolderPath('--out', out)
   const isOurs = existsSync(join(out, SUMMARY))
   if (existsSync(out) && !isOurs && readdirSync(out).length > 0) {
     throw new CountersignError(

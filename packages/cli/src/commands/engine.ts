@@ -12,22 +12,35 @@ interface EngineOptions {
 
 const FOLDER_OPTION = 'folder of engines (default: COUNTERSIGN_ENGINES, else .countersign/engines in your home)'
 
+const EXIT_CODES = '\n\nExit codes: 0 done; 2 bad usage, or it cannot be installed.'
+
+const EXAMPLES = `
+Examples:
+  countersign engine install llama
+  countersign engine list${EXIT_CODES}`
+
 export function addEngine(program: Command): void {
-  const engine = program.command('engine').description('work with the engines that run models')
+  const engine = program
+    .command('engine')
+    .description('work with the engines that run models')
+    .addHelpText('after', EXAMPLES)
   engine
     .command('install')
     .description('install an engine that is no part of Countersign: llama, for language models in GGUF files')
     .argument('<engine>', 'llama')
     .option('--dir <folder>', FOLDER_OPTION)
     .option('--json', 'print JSON')
-    .addHelpText('after', '\nExamples:\n  countersign engine install llama\n\nNeeds npm, and about 100 MB of disk.')
+    .addHelpText(
+      'after',
+      `\nExamples:\n  countersign engine install llama\n\nNeeds npm, and about 100 MB of disk.${EXIT_CODES}`,
+    )
     .action((name: string, options: EngineOptions) => install(name, options))
   engine
     .command('list')
     .description('list engines: what profiles need, and what is here')
     .option('--dir <folder>', FOLDER_OPTION)
     .option('--json', 'print JSON')
-    .addHelpText('after', '\nExamples:\n  countersign engine list')
+    .addHelpText('after', '\nExamples:\n  countersign engine list\n\nExit codes: 0 shown; 2 bad usage.')
     .action((options: EngineOptions) => list(options))
 }
 

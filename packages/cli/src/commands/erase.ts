@@ -5,7 +5,7 @@ import { keyPaths } from '@countersign/gateway'
 import { CountersignError, ERASURE_REASONS, Fields, parseUtf8, quote } from '@countersign/verify'
 import { type Command, Option } from 'commander'
 import { readInput } from '../files.ts'
-import { DEFAULT_GATEWAY, deleteJson } from '../gateway-client.ts'
+import { DEFAULT_GATEWAY, deleteJson, parseGatewayAddress } from '../gateway-client.ts'
 import { print } from '../terminal.ts'
 
 interface EraseOptions {
@@ -29,7 +29,9 @@ erased is read from a file or from standard input (-): an argument would stand i
 Examples:
   countersign erase 17e0e5c72a5c346a4ef8d6c1c5ec6940 --yes
   countersign erase --subject-file subject.txt --yes
-  printf %s "$SUBJECT" | countersign erase --subject-file - --reason retention-ended --yes`
+  printf %s "$SUBJECT" | countersign erase --subject-file - --reason retention-ended --yes
+
+Exit codes: 0 erased, or nothing to do without --yes; 2 bad usage, a gateway that refuses, or none there.`
 
 export function addErase(program: Command): void {
   program
@@ -38,7 +40,7 @@ export function addErase(program: Command): void {
     .argument('[receipt]', 'id of the receipt')
     .option('--subject-file <file>', 'the data subject, as requests name it in Countersign-Subject, but not encoded')
     .addOption(new Option('--reason <reason>', 'why').choices(ERASURE_REASONS).default('requested'))
-    .option('--gateway <url>', 'where the gateway is', DEFAULT_GATEWAY)
+    .option('--gateway <url>', 'where the gateway is', parseGatewayAddress, DEFAULT_GATEWAY)
     .option('--data <folder>', 'data folder of the gateway, for the operator’s token', 'countersign-data')
     .option('--token-file <file>', 'file with the operator’s token, or with an API key that may erase')
     .option('--yes', 'erase: it cannot be undone')

@@ -1,4 +1,5 @@
 /** `countersign infer`: sends applications to a gateway and keeps their dossiers. */
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   CountersignError,
@@ -7,17 +8,26 @@ import {
   type Json,
   parseInferenceResponse,
   parseJson,
+  quote,
   utf8,
 } from '@countersign/verify'
 import type { Command } from 'commander'
+import { readApiKey } from '../api-key.ts'
 import { encodeApplication, readFeatureSchema } from '../features.ts'
-import { bundledModels, formatJson, readInput, writeOutput } from '../files.ts'
-import { type ClientAnswer, DEFAULT_GATEWAY, fetchDossier, postInference } from '../gateway-client.ts'
-import { print } from '../terminal.ts'
+import { bundledModels, formatJson, makePrivateOutputFolder, readInput, writePrivateOutput } from '../files.ts'
+import {
+  type ClientAnswer,
+  DEFAULT_GATEWAY,
+  fetchDossier,
+  parseGatewayAddress,
+  postInference,
+} from '../gateway-client.ts'
+import { print, warn } from '../terminal.ts'
 
 interface InferOptions {
   readonly input: string
   readonly gateway: string
+  readonly apiKeyFile?: string
   readonly features?: string
   readonly raw?: boolean
   readonly out?: string
@@ -34,7 +44,13 @@ const EXAMPLES = `
 Examples:
   countersign infer credit --input examples/applications.jsonl
   countersign infer credit --input examples/applications.jsonl --out dossiers
-  countersign infer credit --input request.json --raw --json`
+  countersign infer credit --input request.json --raw --json
+  COUNTERSIGN_API_KEY=csk_… countersign infer credit --input examples/applications.jsonl --gateway https://gateway.example
+
+A dossier is written as soon as the gateway's witnesses have confirmed its record, or after 10 seconds, with a warning.
+It opens people's data: the folder and its files are made for you alone.
+
+Exit codes: 0 all were answered, and their dossiers written; 2 bad usage, a gateway that refuses, or none there.`
 
 export function addInfer(program: Command): void {
   program
@@ -42,14 +58,22 @@ export function addInfer(program: Command): void {
     .description('send applications to a gateway, print the decisions, keep the dossiers')
     .argument('<model>', 'name of the deployment')
     .requiredOption('--input <file>', 'applications, one JSON object per line; with --raw, one request body')
-    .option('--gateway <url>', 'where the gateway is', DEFAULT_GATEWAY)
-    .option('--features <folder>', 'folder of the features.json that says how to encode (default: the bundled model)')
+    .option('--gateway <url>', 'where the gateway is', parseGatewayAddress, DEFAULT_GATEWAY)
+    .option('--api-key-file <file>', 'file with your API key (default: COUNTERSIGN_API_KEY)')
+    .option(
+      '--features <folder>',
+      'folder of the features.json that says how to encode (default: those that come with Countersign)',
+    )
     .option('--raw', 'the file is the body of an Open Inference Protocol request')
     .option('--out <folder>', 'write each dossier there')
     .option('--json', 'print a JSON object per answer')
     .addHelpText('after', EXAMPLES)
     .action(async (model: string, options: InferOptions) => {
-      for (const application of readApplications(model, options)) await inferOne(model, application, options)
+      const apiKey = readApiKey(options.apiKeyFile)
+      const applications = readApplications(model, options)
+      // Before the first question: an answer whose dossier cannot be kept is lost.
+      if (options.out !== undefined) makePrivateOutputFolder(options.out)
+      for (const application of applications) await inferOne(model, application, options, apiKey)
     })
 }
 
@@ -79,11 +103,27 @@ export function readDecision(body: Uint8Array): { readonly [output: string]: Jso
 
 function readApplications(model: string, options: InferOptions): readonly Application[] {
   if (options.raw) return [{ name: options.input, body: readInput(options.input) }]
-  return readApplicationLines(options.input, options.features ?? join(bundledModels(), model))
+  return readApplicationLines(options.input, options.features ?? findFeatures(model))
 }
 
-async function inferOne(model: string, { name, body }: Application, options: InferOptions): Promise<void> {
-  const answer = await postInference(options.gateway, model, body)
+/** The folder with the features that come with Countersign for a model. @throws {CountersignError} `usage/invalid` where none do */
+function findFeatures(model: string): string {
+  const known = readdirSync(bundledModels()).filter((name) => existsSync(join(bundledModels(), name, 'features.json')))
+  if (known.includes(model)) return join(bundledModels(), model)
+  throw new CountersignError(
+    'usage/invalid',
+    `features come with Countersign for ${known.join(', ')}, not for ${quote(model)}; ` +
+      'name a folder with its features.json with --features, or send a whole request with --raw',
+  )
+}
+
+async function inferOne(
+  model: string,
+  { name, body }: Application,
+  options: InferOptions,
+  apiKey: string | undefined,
+): Promise<void> {
+  const answer = await postInference(options.gateway, model, body, apiKey)
   const dossier = options.out === undefined ? undefined : await keepDossier(answer, options.gateway, options.out)
   const decision = readDecision(answer.body)
   if (options.json) {
@@ -97,8 +137,13 @@ async function inferOne(model: string, { name, body }: Application, options: Inf
   )
 }
 
-async function keepDossier(answer: ClientAnswer, gateway: string, folder: string): Promise<string> {
-  const path = join(folder, `${answer.receipt}.json`)
-  writeOutput(path, formatJson(await fetchDossier(gateway, answer.receipt, answer.secret)))
+async function keepDossier({ receipt, secret }: ClientAnswer, gateway: string, folder: string): Promise<string> {
+  const path = join(folder, `${receipt}.json`)
+  const { dossier, isWitnessed } = await fetchDossier(gateway, receipt, secret)
+  writePrivateOutput(path, formatJson(dossier))
+  if (isWitnessed === false) {
+    warn(`${path}: the gateway’s witnesses have not confirmed this record yet. Get it again later, with its secret:`)
+    warn(`  curl -H 'Authorization: Bearer ${secret}' -H 'Prefer: wait=10, witnessed' ${gateway}/dossiers/${receipt}`)
+  }
   return path
 }

@@ -15,7 +15,9 @@ import { paint, print } from '../terminal.ts'
 const EXAMPLES = `
 Examples:
   countersign inspect answer.json
-  countersign inspect answer.json --json | less`
+  countersign inspect answer.json --json | less
+
+Exit codes: 0 shown, and nothing was checked; 2 bad usage, or a file that cannot be read.`
 
 export function addInspect(program: Command): void {
   program

@@ -25,6 +25,8 @@ interface CreateOptions extends KeyOptions {
 const HOUR_MS = 3_600_000
 const MAX_EXPIRY_DAYS = 36_500
 
+const KEY_CODES = '\n\nExit codes: 0 done; 2 bad usage, or no data folder there.'
+
 const CREATE_EXAMPLES = `
 The token is shown once, and kept nowhere. A running gateway knows the key at once.
 
@@ -32,18 +34,23 @@ Examples:
   countersign key create --name "Loan desk"
   countersign key create --name "Loan desk" --deployment credit --requests-per-minute 60 --expires 90d
   countersign key create --name Research --budget 25.00EUR --tokens-per-minute 100000
-  countersign key create --name Auditor --right receipts --right usage --json`
+  countersign key create --name Auditor --right receipts --right usage --json${KEY_CODES}`
 
-const LIST_EXAMPLES = '\nExamples:\n  countersign key list\n  countersign key list --data /srv/countersign --json'
+const LIST_EXAMPLES = `\nExamples:\n  countersign key list\n  countersign key list --data /srv/countersign --json${KEY_CODES}`
+
+const KEY_EXAMPLES = `
+Examples:
+  countersign key create --name "Loan desk"
+  countersign key list${KEY_CODES}`
 
 const REVOKE_EXAMPLES = `
 A running gateway refuses the key within a second. It cannot be undone.
 
 Examples:
-  countersign key revoke key_0123456789abcdef`
+  countersign key revoke key_0123456789abcdef${KEY_CODES}`
 
 export function addKey(program: Command): void {
-  const key = program.command('key').description('work with a gateway’s API keys')
+  const key = program.command('key').description('work with a gateway’s API keys').addHelpText('after', KEY_EXAMPLES)
   key
     .command('create')
     .description('make an API key and show its token')

@@ -23,19 +23,31 @@ interface TrustOptions extends LogOptions {
   readonly quorum?: string
 }
 
+const HAND_CODES = '\n\nExit codes: 0 printed or written; 2 bad usage, or something that cannot be read or written.'
+
+const LOG_EXAMPLES = `
+Examples:
+  countersign log trust --data countersign-data --out trust.yaml
+  countersign log fsck --data countersign-data
+
+Exit codes: 0 done; 1 errors found; 2 bad usage, or something that cannot be read or written.`
+
 const TRUST_EXAMPLES = `
 Examples:
   countersign log trust --data countersign-data --name "Example Bank" --out trust.yaml
-  countersign log trust --data countersign-data --policy witnesses.policy --quorum two-of-three --out trust.yaml`
+  countersign log trust --data countersign-data --policy witnesses.policy --quorum two-of-three --out trust.yaml${HAND_CODES}`
 
 export function addLog(program: Command): void {
-  const log = program.command('log').description('work with a gateway’s log')
+  const log = program.command('log').description('work with a gateway’s log').addHelpText('after', LOG_EXAMPLES)
   log
     .command('trusted-root')
     .description('print the Sigstore trusted root of a gateway’s log')
     .option('--data <folder>', 'data folder of the gateway', 'countersign-data')
     .option('--out <file>', 'write it there')
-    .addHelpText('after', '\nExamples:\n  countersign log trusted-root --data countersign-data --out trusted-root.json')
+    .addHelpText(
+      'after',
+      `\nExamples:\n  countersign log trusted-root --data countersign-data --out trusted-root.json${HAND_CODES}`,
+    )
     .action((options: LogOptions) => {
       const text = formatJson(readTrustedRoot(requireData(options)))
       hand(text, options)

@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { formatNoteKey, NOTE_COSIGNATURE, noteKey } from '@countersign/verify'
 import { createNodeCrypto } from '@countersign/verify/crypto/node'
 import { countersign } from '../run.testing.ts'
-import { loadConfig } from './serve.ts'
+import { clientSettings, loadConfig } from './serve.ts'
 
 const key = formatNoteKey(noteKey(createNodeCrypto(), 'w.example', NOTE_COSIGNATURE, new Uint8Array(32).fill(7)))
 const WITNESS = `witness w ${key} https://w.example\n`
@@ -34,6 +34,18 @@ test('the example has no witness, unless a policy names some: then every deploym
     assert.throws(() => loadConfig({ witnesses }), { code }, text)
   }
   assert.throws(() => loadConfig({ witnesses: join(folder, 'none') }), { code: 'file/unreadable' })
+})
+
+test('clients are told of what is answered, and of nothing else', () => {
+  const url = 'http://127.0.0.1:8787'
+  assert.deepEqual(clientSettings(url, []), [])
+  assert.deepEqual(clientSettings(url, ['kserve']), [])
+  assert.deepEqual(clientSettings(url, ['llama']), [`OPENAI_BASE_URL=${url}/v1`])
+  assert.deepEqual(clientSettings(url, ['anthropic']), [`ANTHROPIC_BASE_URL=${url}`])
+  assert.deepEqual(clientSettings(url, ['openai', 'anthropic']), [
+    `OPENAI_BASE_URL=${url}/v1`,
+    `ANTHROPIC_BASE_URL=${url}`,
+  ])
 })
 
 test('a configuration names its own witnesses', async () => {

@@ -7,6 +7,7 @@ import {
   exampleConfig,
   exampleWithWitnesses,
   Gateway,
+  KIND_DIALECTS,
   LOG_LEVELS,
   type LogLevel,
   parseWitnessPolicy,
@@ -15,7 +16,7 @@ import {
 import { CountersignError } from '@countersign/verify'
 import { createNodeCrypto } from '@countersign/verify/crypto/node'
 import type { Command } from 'commander'
-import { bundledExamples, bundledModels, readInput } from '../files.ts'
+import { bundledExamples, bundledModels, readInput, requireFolderPath } from '../files.ts'
 import { print, warn } from '../terminal.ts'
 
 interface ServeOptions {
@@ -36,7 +37,9 @@ Examples:
   countersign serve --config countersign.yaml --log-level warn 2>> countersign.log
   countersign serve --witnesses witnesses.policy      the example, with the witnesses and the quorum of a policy
 
-SIGTERM lets requests end and publishes a last checkpoint; SIGHUP reads deployments, upstreams and writers again.`
+SIGTERM lets requests end and publishes a last checkpoint; SIGHUP reads deployments, upstreams and writers again.
+
+Exit codes: 0 stopped as told; 1 the log must not go on, or it could not stop in order; 2 bad usage, or it cannot start.`
 
 export function addServe(program: Command): void {
   program
@@ -101,6 +104,7 @@ function loadExample({ witnesses }: ServeOptions, languageModel: string | undefi
 async function serve(options: ServeOptions): Promise<void> {
   const languageModel = options.config === undefined ? await findLanguageModel() : undefined
   const config = loadConfig(options, languageModel)
+  requireFolderPath('data folder', config.dataRoot)
   const logger = createLogger({ level: logLevel(options), write: (line) => process.stderr.write(line) })
   const gateway = await Gateway.start({
     config,
@@ -132,6 +136,15 @@ async function serve(options: ServeOptions): Promise<void> {
   process.on('SIGINT', stop)
 }
 
+/** How to point official clients at the gateway: those whose dialects upstreams of these kinds answer. */
+export function clientSettings(url: string, kinds: readonly (keyof typeof KIND_DIALECTS)[]): readonly string[] {
+  const dialects = kinds.flatMap((kind) => KIND_DIALECTS[kind])
+  return [
+    ...(dialects.includes('openai-chat') ? [`OPENAI_BASE_URL=${url}/v1`] : []),
+    ...(dialects.includes('anthropic-messages') ? [`ANTHROPIC_BASE_URL=${url}`] : []),
+  ]
+}
+
 /** Where things are, and how to try them. */
 function describe(gateway: Gateway, config: Config): void {
   const { url } = gateway
@@ -143,7 +156,11 @@ function describe(gateway: Gateway, config: Config): void {
     `access  ${config.access === 'keys' ? 'virtual keys: countersign key create --name NAME' : 'open to whoever reaches it'}`,
   )
   const relayed = gateway.deployments.find(({ kind }) => kind === 'relay')
-  if (relayed !== undefined) print(`clients OPENAI_BASE_URL=${url}/v1   ANTHROPIC_BASE_URL=${url}`)
+  const kinds = gateway.deployments.flatMap((each) =>
+    each.kind === 'relay' ? [...each.upstreams.values()].map(({ kind }) => kind) : [],
+  )
+  const clients = clientSettings(url, kinds)
+  if (clients.length > 0) print(`clients ${clients.join('   ')}`)
   if (!config.example) return
   const witnesses = config.witnesses === undefined ? 'no witness' : 'with witnesses'
   print(`example This is the labelled example: made-up parties, ${witnesses}. Nobody real answers for its decisions.`)

@@ -29,6 +29,7 @@ function recordSpend(context: TestContext, data: string, first: string): void {
   insert.run(first, 'chat', '2027-01-31', 'USD', 1_250_000, 10, 5000, 700, 1)
   insert.run(first, 'chat', '2027-02-01', 'USD', 250_000, 2, 100, 10, 0)
   insert.run('key_b', 'credit', '2027-02-01', 'EUR', 125, 1, 0, 0, 0)
+  insert.run('open', 'free', '2026-12-01', 'XXX', 0, 3, 0, 0, 0)
 }
 
 test('usage is shown with totals for each currency, beside a gateway that writes', async (context) => {
@@ -51,7 +52,9 @@ test('usage is shown with totals for each currency, beside a gateway that writes
       `${named}|2027-01|10|5000|700|1|1.25 USD`,
       `${named}|2027-02|2|100|10|0|0.25 USD`,
       'key_b|2027-02|1|0|0|0|0.000125 EUR',
+      'open|2026-12|3|0|0|0|unpriced',
       'total|1|0|0|0|0.000125 EUR',
+      'total|3|0|0|0|unpriced',
       'total|12|5100|710|1|1.50 USD',
     ]),
   )

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import {
   aggregateUsage,
   listApiKeys,
+  NO_CURRENCY,
   openDatabaseReadOnly,
   parseUsageDimensions,
   readSpend,
@@ -25,13 +26,15 @@ interface UsageOptions {
 }
 
 const EXAMPLES = `
-Requests of which nobody knows the usage count with what was set aside for them, and are told apart. What was answered
+What has no price is unpriced, and of the currency XXX in JSON. Requests of which nobody knows the usage count with what was set aside for them, and are told apart. What was answered
 without a key is under the key "open".
 
 Examples:
   countersign usage
   countersign usage --by key,month --from 2026-01-01 --to 2026-12-31
-  countersign usage --by deployment --json`
+  countersign usage --by deployment --json
+
+Exit codes: 0 shown; 2 bad usage, or no data folder there.`
 
 export function addUsage(program: Command): void {
   program
@@ -102,5 +105,8 @@ const SUM_COLUMNS = ['requests', 'input tokens', 'output tokens', 'unknown', 'co
 }))
 
 function sums({ requests, inputTokens, outputTokens, unknownUsage, amountMicros, currency }: UsageRow) {
-  return [...[requests, inputTokens, outputTokens, unknownUsage].map(String), formatMoney(amountMicros, currency)]
+  return [
+    ...[requests, inputTokens, outputTokens, unknownUsage].map(String),
+    currency === NO_CURRENCY ? 'unpriced' : formatMoney(amountMicros, currency),
+  ]
 }

@@ -37,7 +37,8 @@ export function printDecision({ name, isApproved, answer }: Decided): void {
 /** The dossier under a head that its witnesses confirmed, where the gateway has any. */
 export async function fetchKept(gateway: string, { name, isApproved, answer }: Decided): Promise<Kept> {
   const { receipt, secret } = answer
-  return { name, isApproved, receipt, dossier: await fetchDossier(gateway, receipt, secret, PREFER_WITNESSED) }
+  const { dossier } = await fetchDossier(gateway, receipt, secret, PREFER_WITNESSED)
+  return { name, isApproved, receipt, dossier }
 }
 
 /** Writes the dossier, and its receipt as stock tools read it. */
