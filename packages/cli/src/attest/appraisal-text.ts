@@ -8,6 +8,7 @@ import type {
   FactStatus,
 } from '@countersign/verify'
 import { paint, wrap } from '../terminal.ts'
+import type { AppraisedFile, Claimed } from './appraise-files.ts'
 
 const WIDTH = 20
 const INDENT = ' '.repeat(WIDTH)
@@ -22,12 +23,30 @@ const RESULT_STYLE = { pass: 'green', fail: 'red', 'not-checked': 'yellow' } as 
   [result in EvidenceResult]: string
 }
 
-/** What came of one file, and what can be done next. With `isWhole`, all checks and everything that the evidence says. */
-export function formatAppraisal(appraisal: Appraisal, isWhole: boolean, steps: readonly string[] = []): string {
-  const { status, reason, atMs, facts, items, checks, keys, notes, doesNotProve } = appraisal
+/** What came of one file, as it is decided, and what can be done next. */
+export function formatAppraisal(appraisal: Appraisal, steps: readonly string[]): string {
+  const { status } = appraisal
+  return formatWith(paint(STATUS_STYLE[status], status.padEnd(WIDTH)), appraisal, [], steps, false)
+}
+
+/** The same without a decision, with all checks and everything that the evidence says, and claims that are not shown. */
+export function formatExplanation({ appraisal, claimed }: AppraisedFile, steps: readonly string[]): string {
+  const isFailed = appraisal.checks.some(({ result }) => result === 'fail')
+  const headline = paint(isFailed ? 'red' : 'bold', (isFailed ? 'a check failed' : 'no check failed').padEnd(WIDTH))
+  return formatWith(headline, appraisal, claimed.flatMap(formatClaimed), steps, true)
+}
+
+function formatWith(
+  headline: string,
+  appraisal: Appraisal,
+  claimed: readonly string[],
+  steps: readonly string[],
+  isWhole: boolean,
+): string {
+  const { reason, atMs, facts, items, checks, keys, notes, doesNotProve } = appraisal
   const at = paint('dim', `as of ${new Date(atMs).toISOString()}`)
   const lines = [
-    `${paint(STATUS_STYLE[status], status.padEnd(WIDTH))}${at}`,
+    `${headline}${at}`,
     `${INDENT}${wrap(reason, INDENT)}`,
     '',
     ...facts.map((fact) => row(fact.name, paint(FACT_STYLE[fact.status], fact.status.padEnd(10)), fact.reason)),
@@ -38,6 +57,7 @@ export function formatAppraisal(appraisal: Appraisal, isWhole: boolean, steps: r
     ...keys.map((key) => row('bound key', key.use, Object.values(key).slice(1).join(' '))),
     '',
     ...items.flatMap((item) => formatItem(item, isWhole)),
+    ...claimed,
     ...checks.filter(({ result }) => isWhole || result !== 'pass').map(formatCheck),
     ...notes.map((note) => paint('dim', wrap(`note: ${note}`, INDENT))),
     ...doesNotProve.map((what) => paint('dim', wrap(`does not prove: ${what}`, INDENT))),
@@ -51,12 +71,22 @@ function row(name: string, first: string, rest: string): string {
 }
 
 function formatItem(item: Appraised, isWhole: boolean): readonly string[] {
-  const measured = Object.entries(item.measurements).map(([name, value]) => `  ${name.padEnd(WIDTH - 2)}${value}`)
+  const measured = formatMeasurements(item.measurements)
   const claims = isWhole
     ? Object.entries(item.claims).map(([name, value]) => `  ${name.padEnd(WIDTH - 2)} ${JSON.stringify(value)}`)
     : []
   const genuine = item.isGenuine ? paint('green', 'genuine') : paint('yellow', 'not shown to be genuine')
   return [`${paint('bold', item.kind.padEnd(WIDTH))}${genuine}, ${item.tier}`, ...measured, ...claims, '']
+}
+
+/** Anybody can write such bytes, and a reader has to see that. */
+function formatClaimed({ kind, measurements }: Claimed): readonly string[] {
+  const label = paint('yellow', 'claimed, not shown: what the bytes say, whoever wrote them')
+  return [`${paint('bold', kind.padEnd(WIDTH))}${label}`, ...formatMeasurements(measurements), '']
+}
+
+function formatMeasurements(measurements: Appraised['measurements']): readonly string[] {
+  return Object.entries(measurements).map(([name, value]) => `  ${name.padEnd(WIDTH - 2)}${value}`)
 }
 
 function formatCheck({ name, result, code, detail }: EvidenceCheck): string {

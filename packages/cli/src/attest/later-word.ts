@@ -9,7 +9,7 @@ import {
   type Trust,
 } from '@countersign/verify'
 import { createNodeCrypto } from '@countersign/verify/crypto/node'
-import { readInput } from '../files.ts'
+import { readFrom } from '../named-file.ts'
 import { requireTrust } from '../proof-files.ts'
 import { readCollateralFiles } from './appraise-files.ts'
 
@@ -32,5 +32,7 @@ export function readLaterWord(
 }
 
 function readRevocation(file: string, trust: Trust): Revocation {
-  return openRevocation(createNodeCrypto(), trust, parseBundle(parseJson(readInput(file), FILE_LIMITS), 'revocation'))
+  return readFrom(file, (content) =>
+    openRevocation(createNodeCrypto(), trust, parseBundle(parseJson(content, FILE_LIMITS), 'revocation')),
+  )
 }

@@ -86,7 +86,8 @@ test('words that would revoke nothing, or something else, are refused', () => {
     ['certificate', [TWO], /expected one certificate, and there are 2/],
     ['certificate', [ONE, ONE], /expected certificate FILE/],
     ['certificate', [join(folder, 'none.pem')], /cannot be read/],
-    ['key', ['tls-key', 'ab'], /sha256/],
+    ['key', ['tls-key', 'nofile.pem'], /takes a file .* or a SHA-256 .*; there is no file "nofile\.pem"/],
+    ['key', ['tls-certificate', 'ab'], /takes a file with the certificate/],
     [
       'key',
       ['tls-key', file('broken.pem', '-----BEGIN PUBLIC KEY-----\nAA\n-----END PUBLIC KEY-----\n')],

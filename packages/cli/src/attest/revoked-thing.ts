@@ -70,16 +70,25 @@ function readKey(words: readonly string[]): BoundKey {
   const use = oneOf('use', useText, KEY_USES)
   switch (use) {
     case 'tls-certificate':
-      return { use, sha256: existsSync(value) ? sha256Of(soleCertificate(value).bytes) : value.toLowerCase() }
+      return { use, sha256: existsSync(value) ? sha256Of(soleCertificate(value).bytes) : digestIn(use, value) }
     case 'tls-key':
     case 'signing-key':
-      return { use, sha256: existsSync(value) ? sha256Of(spkiIn(value)) : value.toLowerCase() }
+      return { use, sha256: existsSync(value) ? sha256Of(spkiIn(value)) : digestIn(use, value) }
     case 'ed25519':
     case 'hpke-key':
       return { use, publicKey: value.toLowerCase() }
     case 'ethereum-address':
       return { use, address: value.replace(/^0x/i, '').toLowerCase() }
   }
+}
+
+/** A name of a file that is not there is no digest. */
+function digestIn(use: string, value: string): string {
+  if (/^[0-9a-f]{64}$/i.test(value)) return value.toLowerCase()
+  const what = use === 'tls-certificate' ? 'certificate' : 'public key or certificate'
+  throw invalid(
+    `key ${use} takes a file with the ${what}, or a SHA-256 (64 hexadecimal digits); there is no file ${quote(value)}`,
+  )
 }
 
 /** The public key of a PEM file, or of the certificate in it. */

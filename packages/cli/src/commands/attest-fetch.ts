@@ -1,5 +1,6 @@
 /** `countersign attest fetch`: evidence of a gateway, and what its verifiers need of the makers of the hardware. */
 import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { type CollateralAddresses, createCollateralCache, createCollateralFetcher, MAKERS } from '@countersign/gateway'
@@ -8,7 +9,9 @@ import {
   collateralAlong,
   collateralNeeds,
   formatCollateral,
+  parseCollateral,
   parseEvidence,
+  quote,
   toHex,
   type UnverifiedEvidence,
 } from '@countersign/verify'
@@ -16,6 +19,7 @@ import type { Command } from 'commander'
 import { readEvidence } from '../attest/evidence-input.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { formatJson, readInput, writeOutput } from '../files.ts'
+import { readFrom } from '../named-file.ts'
 import { print, warn } from '../terminal.ts'
 
 interface FetchOptions {
@@ -38,7 +42,8 @@ const TIMEOUT_MS = 30_000
 
 const EXAMPLES = `
 With the address of a gateway, its own evidence is asked for first, for a challenge that is made up now. What comes is checked by
-"attest verify", not here.
+"attest verify", not here. Nothing is written where nothing was had, and a file that has more is not replaced while something is
+missing.
 
 Examples:
   countersign attest fetch quote.bin --out collateral.json
@@ -71,35 +76,67 @@ export function addAttestFetch(attest: Command): void {
 }
 
 async function fetchFor(source: string, options: FetchOptions): Promise<ExitCode> {
+  const addresses = addressesOf(options)
   const { evidence, collateral } = /^https?:\/\//.test(source)
     ? { evidence: await askGateway(source, options), collateral: { items: [] } }
-    : readEvidence(readInput(source), {})
+    : readFrom(source, (content) => readEvidence(content, {}))
   const fetcher = createCollateralFetcher({
-    addresses: addressesOf(options),
+    addresses,
     cache: createCollateralCache(options.cache ?? join(homedir(), '.cache', 'countersign', 'collateral')),
     nowMs: Date.now,
   })
   const needs = collateralNeeds(evidence)
   const { bundle: fetched, missing } = await fetcher.fetch(needs)
   const bundle = { items: [...collateral.items, ...collateralAlong(evidence), ...fetched.items] }
-  writeOutput(options.out, formatJson(formatCollateral(bundle)))
   for (const what of missing) warn(`not had: ${what}`)
-  if (options.json)
-    print(formatJson({ needs: needs.length, items: bundle.items.length, missing, out: options.out }).trimEnd())
-  else print(`${bundle.items.length} items for ${needs.length} needs: ${options.out}`)
+  const kept = whyNotWritten(options.out, bundle.items.length, missing.length)
+  if (kept === undefined) writeOutput(options.out, formatJson(formatCollateral(bundle)))
+  if (options.json) {
+    const out = kept === undefined ? options.out : null
+    print(formatJson({ needs: needs.length, items: bundle.items.length, missing, out }).trimEnd())
+  } else print(kept ?? `${bundle.items.length} items for ${needs.length} needs: ${options.out}`)
   return missing.length === 0 ? EXIT.ok : EXIT.unproven
 }
 
+/** `undefined` where the file is to be written: what was had before is worth more than what is less. */
+function whyNotWritten(out: string, items: number, missing: number): string | undefined {
+  if (items === 0 && missing === 0) return 'nothing of the makers is needed: check it without --collateral'
+  if (items === 0) return `nothing was had, so ${out} was not written`
+  const before = itemsIn(out)
+  if (missing === 0 || before <= items) return undefined
+  return `${out} has ${before} items and was left as it is: ${items} were had. For those, name another file with --out`
+}
+
+/** How many items a bundle has; none where the file is no bundle. */
+function itemsIn(path: string): number {
+  if (!existsSync(path)) return 0
+  try {
+    return parseCollateral(readInput(path)).items.length
+  } catch (thrown) {
+    if (thrown instanceof CountersignError) return 0
+    throw thrown
+  }
+}
+
+/** @throws {CountersignError} `usage/invalid` for what is no address */
 function addressesOf({ pcs, rootCrl, kds, nvidia, google, microsoft }: FetchOptions): CollateralAddresses {
   return {
     ...MAKERS,
-    ...(pcs === undefined ? {} : { pcs: withoutSlash(pcs) }),
-    ...(rootCrl === undefined ? {} : { rootCrl }),
-    ...(kds === undefined ? {} : { kds: withoutSlash(kds) }),
-    ...(nvidia === undefined ? {} : { nvidia }),
-    ...(google === undefined ? {} : { google }),
-    ...(microsoft === undefined ? {} : { microsoft }),
+    ...(pcs === undefined ? {} : { pcs: withoutSlash(address('--pcs', pcs)) }),
+    ...(rootCrl === undefined ? {} : { rootCrl: address('--root-crl', rootCrl) }),
+    ...(kds === undefined ? {} : { kds: withoutSlash(address('--kds', kds)) }),
+    ...(nvidia === undefined ? {} : { nvidia: address('--nvidia', nvidia) }),
+    ...(google === undefined ? {} : { google: address('--google', google) }),
+    ...(microsoft === undefined ? {} : { microsoft: microsoft.map((each) => address('--microsoft', each)) }),
   }
+}
+
+function address(option: string, text: string): string {
+  if (/^https?:\/\/./.test(text) && URL.canParse(text)) return text
+  throw new CountersignError(
+    'usage/invalid',
+    `${option}: ${quote(text)} is no address; expected one such as https://mirror.example/path`,
+  )
 }
 
 function withoutSlash(url: string): string {

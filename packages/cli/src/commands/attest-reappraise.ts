@@ -15,6 +15,7 @@ import type { Command } from 'commander'
 import { readLaterWord } from '../attest/later-word.ts'
 import { EXIT, type ExitCode, errorJson, gravest } from '../exit-codes.ts'
 import { formatJson, readInput } from '../files.ts'
+import { readFrom } from '../named-file.ts'
 import { createProgress, paint, paintStatus, print, wrap } from '../terminal.ts'
 import { readTime } from '../time-option.ts'
 
@@ -64,7 +65,7 @@ export function addAttestReappraise(attest: Command): void {
 
 function reappraiseFiles(files: readonly string[], options: ReappraiseOptions): ExitCode {
   const crypto = createNodeCrypto()
-  const trust = parseTrustFile(crypto, readInput(options.trust))
+  const trust = readFrom(options.trust, (content) => parseTrustFile(crypto, content))
   const before = { crypto, trust, atMs: readTime(options.at), memory: createMemory() }
   const after: VerdictInput = { ...before, ...readLaterWord(options, trust) }
   const progress = createProgress('reappraising', files.length)

@@ -69,7 +69,7 @@ test('it is shown first, and nothing is signed or sent without --yes', async () 
     at('not.json'),
   )
   assert.equal(told.code, 0, told.stderr)
-  assert.match(told.stdout, /"ab12"[\s\S]*Nothing was signed/)
+  assert.match(told.stdout, /"ab12"[\s\S]*since: 2026-10-01T00:00:00\.000Z\.\n.*Nothing was signed/)
   assert.equal(existsSync(at('not.json')), false)
 })
 

@@ -93,11 +93,15 @@ async function revoke(kind: string, words: readonly string[], options: RevokeOpt
     throw new CountersignError('usage/invalid', '--out sends nothing, so --receipt has nothing to wait for')
   }
   const what = readRevokedThing(kind, words, { state, advisory, fmspc })
-  const statement = checked({ what, since: since === 'unknown' ? null : parseTime('--since', since), reason, source })
+  const predicate = { what, since: since === 'unknown' ? null : parseTime('--since', since), reason, source }
+  const statement = checked(predicate)
   const key = loadStatementKey(options.key, false)
   if (!options.yes) {
-    report(options, { signed: false, keyId: key.keyId, predicate: statement.predicate }, [
+    const { since: sinceMs } = predicate
+    const sinceText = sinceMs === null ? 'unknown' : new Date(sinceMs).toISOString()
+    report(options, { signed: false, keyId: key.keyId, since: sinceText, predicate: statement.predicate }, [
       formatJson(statement.predicate).trimEnd(),
+      `Not to be trusted since: ${sinceText}.`,
       `Key ${key.keyId}. Nothing was signed: pass --yes to say so.`,
     ])
     return EXIT.ok

@@ -83,7 +83,7 @@ function verifyFiles(files: readonly string[], options: VerifyOptions): ExitCode
 
 function verifyFile(file: string, options: VerifyOptions): FileResult {
   try {
-    return { file, appraisal: appraiseFile(file, options) }
+    return { file, appraisal: appraiseFile(file, options).appraisal }
   } catch (thrown) {
     if (!(thrown instanceof CountersignError)) throw thrown
     return { file, error: errorJson(thrown) }
@@ -102,7 +102,7 @@ function printResults(results: readonly FileResult[], options: VerifyOptions): v
     if ('error' in result) print(`${paint('red', 'cannot be read')}  ${result.error.code}: ${result.error.message}\n`)
     else {
       const { appraisal } = result
-      print(formatAppraisal(appraisal, false, nextSteps(appraisal, askedWith(options))))
+      print(formatAppraisal(appraisal, nextSteps(appraisal, askedWith(options))))
     }
   }
 }

@@ -20,6 +20,7 @@ import { createNodeCrypto } from '@countersign/verify/crypto/node'
 import type { Command } from 'commander'
 import { EXIT, type ExitCode, errorJson } from '../exit-codes.ts'
 import { formatJson, readInput } from '../files.ts'
+import { readFrom } from '../named-file.ts'
 import { formatShare } from '../share.ts'
 import { print } from '../terminal.ts'
 import { readTime } from '../time-option.ts'
@@ -67,7 +68,7 @@ export function addAuditCheck(audit: Command): void {
 function check(folder: string, { trust: trustFile, at, json }: CheckOptions): ExitCode {
   if (trustFile === undefined) throw new CountersignError('usage/invalid', '--trust is required: whose word is it?')
   const crypto = createNodeCrypto()
-  const trust = parseTrustFile(crypto, readInput(trustFile))
+  const trust = readFrom(trustFile, (content) => parseTrustFile(crypto, content))
   const files = readAudit(folder)
   try {
     const audit = verifyAuditFiles(crypto, trust, files, readTime(at))

@@ -16,6 +16,7 @@ import { formatAuditReport } from '../audit-table.ts'
 import { EXIT, type ExitCode, gravest } from '../exit-codes.ts'
 import { bundledModels, readInput, requireFolderPath } from '../files.ts'
 import { parseMoney } from '../money.ts'
+import { readFrom } from '../named-file.ts'
 import { parseShare } from '../share.ts'
 import { print, warn } from '../terminal.ts'
 import { addAuditCheck } from './audit-check.ts'
@@ -96,7 +97,7 @@ function requireOptions(options: Partial<AuditOptions>): AuditOptions {
 async function runAudits(gateway: string, options: AuditOptions): Promise<ExitCode> {
   requireFolderPath('--state', options.state)
   const crypto = createNodeCrypto()
-  const trust = parseTrustFile(crypto, readInput(options.trust))
+  const trust = readFrom(options.trust, (content) => parseTrustFile(crypto, content))
   const key = parseAuditorKey(new TextDecoder().decode(readInput(options.key)))
   const stop = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())

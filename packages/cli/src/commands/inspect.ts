@@ -9,7 +9,8 @@ import {
 } from '@countersign/verify'
 import { createNodeCrypto } from '@countersign/verify/crypto/node'
 import type { Command } from 'commander'
-import { formatJson, readInput } from '../files.ts'
+import { formatJson } from '../files.ts'
+import { readFrom } from '../named-file.ts'
 import { paint, print } from '../terminal.ts'
 
 const EXAMPLES = `
@@ -27,7 +28,7 @@ export function addInspect(program: Command): void {
     .option('--json', 'print JSON')
     .addHelpText('after', EXAMPLES)
     .action((file: string, options: { json?: boolean }) => {
-      const dossier = parseDossier(readInput(file))
+      const dossier = readFrom(file, (content) => parseDossier(content))
       const content = {
         checked: false,
         receipt: dossier.receiptId,

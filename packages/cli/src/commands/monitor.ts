@@ -13,6 +13,7 @@ import {
 import type { Command } from 'commander'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { readInput } from '../files.ts'
+import { readFrom } from '../named-file.ts'
 import { createProgress, paint, print, warn } from '../terminal.ts'
 
 interface MonitorFlags {
@@ -103,7 +104,7 @@ function exitCodeOf({ proven, missing }: MonitorSummary): ExitCode {
 /** @throws {CountersignError} `usage/invalid`, `trust/malformed`, `file/unreadable`, `policy/unknown-log` */
 function readOptions(logUrl: string, flags: MonitorFlags): MonitorOptions {
   const crypto = createNodeCrypto()
-  const trust: Trust = parseTrustFile(crypto, readInput(flags.trust))
+  const trust: Trust = readFrom(flags.trust, (content) => parseTrustFile(crypto, content))
   const apiKey = readApiKey(flags)
   const webhookUrl = flags.webhook ?? process.env.COUNTERSIGN_WEBHOOK
   if (apiKey !== undefined && flags.statements === undefined) {

@@ -27,6 +27,7 @@ import type { Command } from 'commander'
 import { readLaterWord } from '../attest/later-word.ts'
 import { EXIT, type ExitCode, errorJson, exitCodeOf, gravest } from '../exit-codes.ts'
 import { bundledModels, formatJson, readInput } from '../files.ts'
+import { readFrom } from '../named-file.ts'
 import {
   formatMisbehaviour,
   type MisbehaviourReport,
@@ -96,7 +97,8 @@ export function addVerify(program: Command): void {
 
 async function verifyFiles(files: readonly string[], options: VerifyOptions): Promise<ExitCode> {
   const crypto = createNodeCrypto()
-  const trust = options.trust === undefined ? undefined : parseTrustFile(crypto, readInput(options.trust))
+  const trust =
+    options.trust === undefined ? undefined : readFrom(options.trust, (content) => parseTrustFile(crypto, content))
   const requirements = [...(trust?.requirements ?? []), ...parseRequirements(options.require ?? '')]
   const proofs = readProofFiles(crypto, trust, files)
   const misbehaviour = readMisbehaviour(options, trust, proofs)
@@ -172,7 +174,9 @@ function readMisbehaviour(
   if (misbehaviour === undefined) return proofs.size === 0 ? undefined : beside
   const crypto = createNodeCrypto()
   const trusted = requireTrust(trust, '--misbehaviour')
-  const named = misbehaviour.map((file) => verifyMisbehaviour(crypto, trusted, parseMisbehaviour(readInput(file))))
+  const named = misbehaviour.map((file) =>
+    readFrom(file, (content) => verifyMisbehaviour(crypto, trusted, parseMisbehaviour(content))),
+  )
   return [...named, ...beside]
 }
 

@@ -84,7 +84,7 @@ export function appraiseEvidence(evidence: UnverifiedEvidence, given: AppraisalI
   return {
     profile: evidence.profile,
     atMs: input.atMs,
-    ...decideStatus(checks, facts, list, policy),
+    ...decideStatus(checks, facts, list, { policy, binding }),
     items,
     checks,
     keys,
@@ -187,13 +187,15 @@ function decideStatus(
   checks: readonly EvidenceCheck[],
   facts: readonly Fact[],
   list: PlaceChecks,
-  policy: PlacePolicy | undefined,
+  { policy, binding }: Pick<FactBasis, 'policy' | 'binding'>,
 ): Pick<Appraisal, 'status' | 'reason'> {
   const failed = checks.find(({ result }) => result === 'fail')
   if (failed !== undefined) return { status: 'refused', reason: `${failed.name}: ${failed.detail}` }
   if (policy === undefined) return { status: 'unproven', reason: 'no policy was given, so no code is known' }
   const open = facts.find(({ name, status }) => isNeeded(name) && status !== 'shown')
   if (open !== undefined) return { status: 'unproven', reason: `${open.name}: ${open.reason}` }
+  // The policy names a profile, and nobody gave what it reads.
+  if (binding.lacks !== undefined) return { status: 'unproven', reason: `profile ${policy.profile}: ${binding.lacks}` }
   if (list.passed('required-facts')) {
     return { status: 'accepted', reason: 'genuine hardware runs code that the policy names' }
   }

@@ -83,7 +83,9 @@ const DECISIONS: { readonly [name in FactName]: (basis: FactBasis) => Fact } = {
     }
     if (keys.length > 0) return { name, status: 'shown', reason: `bound: ${keys.map(({ use }) => use).join(', ')}` }
     const isGenuine = main.length > 0 && main.every((item) => item.isGenuine)
-    const reason = isGenuine ? 'no key of the server is in signed bytes' : 'nothing genuine binds a key'
+    const reason = isGenuine
+      ? (binding.lacks ?? 'no key of the server is in signed bytes')
+      : 'nothing genuine binds a key'
     return { name, status: 'not-shown', reason }
   },
 

@@ -17,7 +17,9 @@ export { importAzureEvidence } from './azure-vtpm/azure-evidence.ts'
 export type { BindingProfile } from './binding/binding-profile.ts'
 export { BINDING_PROFILES } from './binding/binding-profiles.ts'
 export { countersignReportData } from './binding/countersign.ts'
+export { LACKING_BESIDE } from './binding/signed-bytes.ts'
 export type { EvidenceCheck, EvidenceResult } from './checks.ts'
+export { readClaimedMeasurements, type UnverifiedMeasurements } from './claimed.ts'
 export {
   COLLATERAL_FORMAT,
   COLLATERAL_KINDS,

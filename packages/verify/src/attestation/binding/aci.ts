@@ -12,9 +12,12 @@ import {
   besideFields,
   boundBytes,
   findSigned,
+  lacking,
+  lackOf,
   NO_CHALLENGE,
   padded,
   REPORT_DATA_BYTES,
+  readBeside,
   requireEqual,
   SIGNED_CHECKS,
 } from './signed-bytes.ts'
@@ -41,7 +44,8 @@ export const ACI: BindingProfile = {
     const { crypto, evidence } = input
     const item = findSigned(list, input.items, ['tdx', 'sev-snp'])
     const beside = besideFields(evidence)
-    const set = list.attempt('key-set', () =>
+    const lacks = lackOf(evidence, 'workload_keyset')
+    const set = readBeside(list, 'key-set', lacks, () =>
       readAciKeySet(crypto, beside.required('workload_keyset'), 'beside.workload_keyset'),
     )
     if (set !== undefined) {
@@ -62,6 +66,7 @@ export const ACI: BindingProfile = {
       keys: isBound && set !== undefined ? boundKeysOf(set) : [],
       ...(isBound && set !== undefined ? { keysUntilMs: set.notAfterSeconds * MS_PER_SECOND } : {}),
       shown: [],
+      ...lacking(lacks),
       answersNonce,
       doesNotProve: [
         'that the private keys never left the workload: how they are kept is not checked here',

@@ -30,6 +30,8 @@ export interface BindingResult {
   readonly keysUntilMs?: number
   /** Facts that the profile adds beyond those of the items, with the reason. Never genuine hardware or known code. */
   readonly shown: readonly { readonly name: FactName; readonly reason: string }[]
+  /** What has to be given beside the evidence and was not, in a sentence: nothing failed, and no policy of the profile is met. */
+  readonly lacks?: string
   /** Whether the caller's nonce is in the bound bytes. */
   readonly answersNonce: boolean
   /** What an answer under this profile leaves open, as "that …". */

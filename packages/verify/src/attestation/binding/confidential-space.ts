@@ -5,7 +5,7 @@ import { CountersignError } from '../../errors.ts'
 import type { Appraised } from '../appraised.ts'
 import { EvidenceChecks } from '../checks.ts'
 import type { BindingInput, BindingProfile, BindingResult } from './binding-profile.ts'
-import { besideFields, findSigned, NO_ANSWER, SIGNED_CHECKS } from './signed-bytes.ts'
+import { besideFields, findSigned, lacking, lackOf, NO_ANSWER, readBeside, SIGNED_CHECKS } from './signed-bytes.ts'
 
 const CHECKS = [...SIGNED_CHECKS, 'serving-key', 'key-bound', 'nonce'] as const
 
@@ -27,7 +27,8 @@ export const CONFIDENTIAL_SPACE: BindingProfile = {
   bind({ crypto, evidence, items }: BindingInput): BindingResult {
     const list = new EvidenceChecks('binding', CHECKS)
     const item = findSigned(list, items, ['confidential-space'])
-    const digest = list.attempt('serving-key', () => {
+    const lacks = lackOf(evidence, 'servingKey')
+    const digest = readBeside(list, 'serving-key', lacks, () => {
       const spki = besideFields(evidence).base64('servingKey', MAX_KEY_TEXT)
       if (spki.length === 0) throw new CountersignError('evidence/malformed', 'the serving key is empty')
       return toHex(crypto.sha256(spki))
@@ -49,6 +50,7 @@ export const CONFIDENTIAL_SPACE: BindingProfile = {
           ]
         : [],
       shown: [],
+      ...lacking(lacks),
       answersNonce,
       doesNotProve: [
         'that the workload asks for tokens over its own key alone: that is for whoever reviewed the image',

@@ -10,9 +10,12 @@ import {
   besideFields,
   boundBytes,
   findSigned,
+  lacking,
+  lackOf,
   NO_ANSWER,
   NO_CHALLENGE,
   REPORT_DATA_BYTES,
+  readBeside,
   requireEqual,
   SIGNED_CHECKS,
 } from './signed-bytes.ts'
@@ -38,7 +41,8 @@ export const COUNTERSIGN: BindingProfile = {
     const list = new EvidenceChecks('binding', CHECKS)
     const { crypto, evidence } = input
     const item = findSigned(list, input.items, ['tdx', 'sev-snp', 'nitro'])
-    const spki = list.attempt('signing-key', () => {
+    const lacks = lackOf(evidence, 'signingKey')
+    const spki = readBeside(list, 'signing-key', lacks, () => {
       const key = besideFields(evidence).base64('signingKey', MAX_KEY_TEXT)
       parseP256Spki(key)
       return key
@@ -54,6 +58,7 @@ export const COUNTERSIGN: BindingProfile = {
       checks: list.list(),
       keys: isBound && spki !== undefined ? [{ use: 'signing-key', sha256: toHex(crypto.sha256(spki)) }] : [],
       shown: [],
+      ...lacking(lacks),
       answersNonce,
       doesNotProve: [
         'that TLS connections to the gateway end in that machine: the bound key signs statements, it serves no connection',

@@ -9,10 +9,13 @@ import {
   besideFields,
   boundBytes,
   findSigned,
+  lacking,
+  lackOf,
   looseHex,
   NO_CHALLENGE,
   padded,
   REPORT_DATA_BYTES,
+  readBeside,
   requireEqual,
   SIGNED_CHECKS,
 } from './signed-bytes.ts'
@@ -41,8 +44,9 @@ export const NEAR_AI: BindingProfile = {
   bind(input: BindingInput): BindingResult {
     const list: Checks = new EvidenceChecks('binding', CHECKS)
     const { evidence } = input
+    const lacks = lackOf(evidence, 'signing_address')
     const item = findSigned(list, input.items, ['tdx'])
-    const address = list.attempt('signing-address', () => readAddress(input))
+    const address = readBeside(list, 'signing-address', lacks, () => readAddress(input))
     const keys = item === undefined || address === undefined ? [] : bindKeys(list, input, item, address)
     const answersNonce = item !== undefined && checkNonce(list, evidence.nonce, item)
     checkGpus(list, input.items, evidence.nonce)
@@ -50,6 +54,7 @@ export const NEAR_AI: BindingProfile = {
       checks: list.list(),
       keys,
       shown: [],
+      ...lacking(lacks),
       answersNonce,
       doesNotProve: [
         'that the GPUs are in the same machine: one challenge can be put to any GPU',

@@ -12,6 +12,9 @@ import { isTeeKind } from '../vocabulary.ts'
 export const SIGNED_CHECKS = ['evidence', 'genuine'] as const
 type SignedCheck = (typeof SIGNED_CHECKS)[number]
 
+/** How the detail of a check begins that lacks what the provider says. */
+export const LACKING_BESIDE = 'not given beside the evidence: '
+
 /** Report data of TDX and SEV-SNP. */
 export const REPORT_DATA_BYTES = 64
 
@@ -89,6 +92,28 @@ export function padded(bytes: Uint8Array, length: number): Uint8Array {
 /** The members that the provider put beside its evidence. Nothing in them is believed unless signed bytes agree. */
 export function besideFields({ beside }: UnverifiedEvidence): Fields {
   return new Fields(beside as Json, 'beside')
+}
+
+/** Why a check cannot be made where nobody gave a member that it needs: as against one that is malformed, which fails. */
+export function lackOf(evidence: UnverifiedEvidence, member: string): string | undefined {
+  return besideFields(evidence).has(member) ? undefined : `${LACKING_BESIDE}${member}`
+}
+
+/** Reads what stands beside the evidence; where it lacks, notes that nobody looked. */
+export function readBeside<Name extends string, T>(
+  list: EvidenceChecks<Name>,
+  what: Name,
+  lacks: string | undefined,
+  read: () => T,
+): T | undefined {
+  if (lacks === undefined) return list.attempt(what, read)
+  list.notChecked(what, lacks)
+  return undefined
+}
+
+/** As a member of the result, where it is one. */
+export function lacking(lacks: string | undefined): { readonly lacks?: string } {
+  return lacks === undefined ? {} : { lacks }
 }
 
 /**

@@ -93,6 +93,10 @@ test('NEAR AI in TDX: the address, the TLS key, the challenge', () => {
   )
   const other = appraise({ ...whole, beside: { ...beside, signing_address: toHex(filled(20, 1)) } })
   assert.deepEqual([other.status, other.keys], ['refused', []])
+  // Nothing failed, and yet the policy's profile is not met.
+  const lacking = appraise({ ...whole, beside: { tls_cert_fingerprint: toHex(FINGERPRINT) } })
+  assert.deepEqual([lacking.status, lacking.keys], ['unproven', []])
+  assert.equal(lacking.reason, 'profile near-ai: not given beside the evidence: signing_address')
 })
 
 test('a Private AI Gateway in TDX: its key set, until it runs out', () => {

@@ -182,7 +182,8 @@ function checkMeasurements(
   })
 }
 
-function measurementsOf(pcrs: ReadonlyMap<number, Uint8Array>): { readonly [register: string]: string } {
+/** What a document says was measured. */
+export function measurementsOf(pcrs: ReadonlyMap<number, Uint8Array>): { readonly [register: string]: string } {
   return Object.fromEntries([...pcrs].map(([index, value]) => [`pcr${index}`, toHex(value)]))
 }
 

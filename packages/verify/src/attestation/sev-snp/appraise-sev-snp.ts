@@ -288,6 +288,7 @@ function remarkOn({ report }: ProvenReport, { policy }: AppraisalInput, { weakne
   }
 }
 
-function measurementsOf({ measurement, hostData }: SnpReport): Appraised['measurements'] {
+/** What a report says was measured. */
+export function measurementsOf({ measurement, hostData }: SnpReport): Appraised['measurements'] {
   return { measurement: toHex(measurement), hostdata: toHex(hostData) }
 }

@@ -91,7 +91,8 @@ function meetsPolicy(checks: TdxChecks): boolean {
   return checks.passed(...asked) && !failed.includes('tdx/service-td') && !failed.includes('tdx/event-log')
 }
 
-function measurementsOf({ report }: UnverifiedTdxQuote, log: EventLogReading | undefined) {
+/** What a quote says was measured; with an event log that replays, what its events say. */
+export function measurementsOf({ report }: Pick<UnverifiedTdxQuote, 'report'>, log: EventLogReading | undefined) {
   const [rtmr0, rtmr1, rtmr2, rtmr3] = report.rtmrs
   return {
     mrtd: toHex(report.mrTd),
