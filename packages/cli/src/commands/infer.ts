@@ -142,8 +142,10 @@ async function keepDossier({ receipt, secret }: ClientAnswer, gateway: string, f
   const { dossier, isWitnessed } = await fetchDossier(gateway, receipt, secret)
   writePrivateOutput(path, formatJson(dossier))
   if (isWitnessed === false) {
-    warn(`${path}: the gateway’s witnesses have not confirmed this record yet. Get it again later, with its secret:`)
-    warn(`  curl -H 'Authorization: Bearer ${secret}' -H 'Prefer: wait=10, witnessed' ${gateway}/dossiers/${receipt}`)
+    warn(
+      `${path}: the gateway’s witnesses have not confirmed this record yet. Get it again later, with the secret that --json prints:`,
+    )
+    warn(`  curl -H "Authorization: Bearer $SECRET" -H 'Prefer: wait=10, witnessed' ${gateway}/dossiers/${receipt}`)
   }
   return path
 }
