@@ -108,7 +108,7 @@ function hardTexts(length: number): readonly string[] {
 }
 
 test('texts made to be hard are read or refused in time, by every parser', (t) => {
-  const texts = hardTexts(15_000)
+  const texts = hardTexts(8_000)
   t.diagnostic(`${texts.length} texts`)
   for (const parser of allParsers()) {
     for (const text of texts) {
