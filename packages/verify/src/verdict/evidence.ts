@@ -8,6 +8,7 @@ import type { Crypto } from '../crypto/crypto.ts'
 import type { UnverifiedDossier } from '../dossier/dossier.ts'
 import { CountersignError } from '../errors.ts'
 import type { ExecutionResult } from '../execution/comparison.ts'
+import { canMeetTwice } from '../independence/coalition.ts'
 import { type Confirmation, confirmationsAsOf, meetsQuorum, openConfirmations } from '../independence/confirmation.ts'
 import type { UnverifiedReceipt } from '../log/bundle.ts'
 import { type Checkpoint, openCheckpoint } from '../log/checkpoint.ts'
@@ -99,6 +100,11 @@ export class Prover {
   /** Who of the policy confirmed a head. */
   openConfirmations(note: UnverifiedNote, policy: TlogPolicy): readonly Confirmation[] {
     return this.#memory.recallOf('confirmations', note, policy, () => openConfirmations(this.crypto, note, policy))
+  }
+
+  /** Whether honest witnesses can meet the policy's quorum for two histories. */
+  canMeetTwice(policy: TlogPolicy): boolean {
+    return this.#memory.recallOf('can-meet-twice', policy, policy, () => canMeetTwice(policy))
   }
 
   /** A head that stands alone, after the log's signature on it was checked. */

@@ -3,7 +3,6 @@ import { equalBytes, parseHex, toHex } from '../bytes/bytes.ts'
 import type { Crypto } from '../crypto/crypto.ts'
 import type { UnverifiedDossier } from '../dossier/dossier.ts'
 import { CountersignError } from '../errors.ts'
-import { canMeetTwice } from '../independence/coalition.ts'
 import { type Confirmation, confirmationsAsOf, MAX_CLOCK_SKEW_MS, meetsQuorum } from '../independence/confirmation.ts'
 import { quorumMetBy } from '../independence/time-interval.ts'
 import { type Checkpoint, parseCheckpoint } from '../log/checkpoint.ts'
@@ -75,7 +74,7 @@ export function decideRecord(dossier: UnverifiedDossier, input: VerdictInput): R
     trusts: logKey === undefined ? [] : [`the operator of log ${logKey.name}`, ...names(confirmations)],
     doesNotProve: [
       ...DOES_NOT_PROVE,
-      ...(confirmations.length === 0 ? [NOBODY_ELSE] : trust && canMeetTwice(trust.policy) ? [TWO_QUORUMS] : []),
+      ...(confirmations.length === 0 ? [NOBODY_ELSE] : trust && prover.canMeetTwice(trust.policy) ? [TWO_QUORUMS] : []),
       ...(head === undefined || list.failed !== undefined ? [] : standing.caveats(head.origin)),
     ],
   })
