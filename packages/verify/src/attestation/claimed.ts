@@ -1,9 +1,9 @@
 /** What evidence claims to have measured, before anybody checked a signature. */
-import { CountersignError } from '../errors.ts'
 import type { EvidenceItem } from './evidence-file.ts'
 import type { EvidenceKind } from './evidence-kind.ts'
 import { measurementsOf as measurementsOfNitro } from './nitro/appraise-nitro.ts'
 import { parseNitroDocument } from './nitro/document.ts'
+import { readable } from './readable.ts'
 import { measurementsOf as measurementsOfSnp } from './sev-snp/appraise-sev-snp.ts'
 import { parseSnpReport } from './sev-snp/report.ts'
 import { measurementsOf as measurementsOfTdx } from './tdx/appraise-tdx.ts'
@@ -26,10 +26,5 @@ const READERS: { readonly [kind in EvidenceKind]?: (content: Uint8Array) => Unve
  * and no fact is ever decided by it. What a signature covers is in `measurements` of an appraised item.
  */
 export function readClaimedMeasurements({ kind, content }: EvidenceItem): UnverifiedMeasurements {
-  try {
-    return READERS[kind]?.(content) ?? {}
-  } catch (thrown) {
-    if (thrown instanceof CountersignError) return {}
-    throw thrown
-  }
+  return readable(() => READERS[kind]?.(content)) ?? {}
 }

@@ -6,6 +6,7 @@ import { CountersignError } from '../../errors.ts'
 import type { AppraisalInput } from '../appraised.ts'
 import type { EvidenceChecks } from '../checks.ts'
 import { type CollateralBundle, itemsOf } from '../collateral.ts'
+import { readItems } from '../readable.ts'
 import { parseCertificate } from '../x509/certificate.ts'
 import { chainCurrentUntilMs, verifyChain } from '../x509/chain.ts'
 import { parseJwks, type TokenKey, thumbprintOf } from './jwks.ts'
@@ -64,18 +65,12 @@ interface ReadKeys {
 }
 
 function readKeys(crypto: Crypto, collateral: CollateralBundle, memory: Memory | undefined): ReadKeys {
-  const keys: TokenKey[] = []
-  const unread: string[] = []
-  for (const bytes of itemsOf(collateral, 'jwks')) {
+  const { items, unreadable } = readItems(itemsOf(collateral, 'jwks'), (bytes) => {
     const read = () => parseJwks(crypto, bytes)
-    try {
-      keys.push(...(memory?.recall('jwks', toHex(crypto.sha256(bytes)), read, bytes.length) ?? read()))
-    } catch (thrown) {
-      if (!(thrown instanceof CountersignError)) throw thrown
-      unread.push(`a key set cannot be read: ${thrown.message}`)
-    }
-  }
-  return { keys, unread }
+    return memory?.recall('jwks', toHex(crypto.sha256(bytes)), read, bytes.length) ?? read()
+  })
+  const unread = unreadable.map(({ message }) => `a key set cannot be read: ${message}`)
+  return { keys: items.flat(), unread }
 }
 
 /**
