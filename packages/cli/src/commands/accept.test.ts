@@ -1,22 +1,22 @@
 import assert from 'node:assert/strict'
-import { generateKeyPairSync } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { findIdentityAt, Gateway, keyPaths, loadLogKey, readConfigFile, readP256PublicKey } from '@countersign/gateway'
 import { formatNoteKey, toBase64 } from '@countersign/verify'
-import { bundledExamples, bundledModels } from '../files.ts'
+import { bundledExamples } from '../files.ts'
 import { countersign } from '../run.testing.ts'
+import { creditConfig, writeKeyPair } from './credit-gateway.testing.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'countersign-accept-test-'))
 const at = (name: string) => join(folder, name)
 let gateway: Gateway
 
 before(async () => {
-  writeKey('accountable')
-  writeKey('stranger')
-  writeFileSync(at('countersign.yaml'), configText())
+  writeKeyPair(folder, 'accountable')
+  writeKeyPair(folder, 'stranger')
+  writeFileSync(at('countersign.yaml'), creditConfig('accountable'))
   const config = readConfigFile(at('countersign.yaml'))
   gateway = await Gateway.start({ config, notices: { info: () => undefined, error: () => undefined } })
 })
@@ -25,24 +25,6 @@ after(async () => {
   await gateway.close()
   rmSync(folder, { recursive: true, force: true })
 })
-
-function writeKey(name: string): void {
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  writeFileSync(at(`${name}.pem`), privateKey.export({ format: 'pem', type: 'pkcs8' }))
-  writeFileSync(at(`${name}.pub.pem`), publicKey.export({ format: 'pem', type: 'spki' }))
-}
-
-function configText(): string {
-  return `format: countersign-config/v1
-listen: { port: 0 }
-data: data
-operator: { name: Test Operator, contact: operator@example.org }
-deployments:
-  credit:
-    model: { path: ${join(bundledModels(), 'credit', 'credit.onnx')}, agreement: exact }
-    accountable: { party: Test Lender, contact: appeals@example.org, publicKey: accountable.pub.pem }
-`
-}
 
 function trustText(): string {
   const data = at('data')
@@ -128,7 +110,7 @@ test('a gateway that is not there is said so, with what to do', async () => {
 test('config check reads a good file and names the line of a mistake', async () => {
   const good = await countersign('config', 'check', at('countersign.yaml'))
   assert.equal(good.code, 0, good.stderr)
-  writeFileSync(at('bad.yaml'), configText().replace('agreement: exact', 'agreement: exactly'))
+  writeFileSync(at('bad.yaml'), creditConfig('accountable').replace('agreement: exact', 'agreement: exactly'))
   const bad = await countersign('config', 'check', at('bad.yaml'))
   assert.equal(bad.code, 2)
   assert.match(bad.stderr, /line 7: .*agreement.*exact, tolerant/)

@@ -1,6 +1,5 @@
 /** `countersign attest revoke` as a process, against a gateway that lists the key. */
 import assert from 'node:assert/strict'
-import { generateKeyPairSync } from 'node:crypto'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -18,8 +17,8 @@ import {
   utf8,
 } from '@countersign/verify'
 import { createNodeCrypto } from '@countersign/verify/crypto/node'
-import { bundledModels } from '../files.ts'
 import { countersign } from '../run.testing.ts'
+import { creditConfig, writeKeyPair } from './credit-gateway.testing.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'countersign-revoke-test-'))
 const at = (name: string) => join(folder, name)
@@ -27,22 +26,11 @@ const crypto = createNodeCrypto()
 let gateway: Gateway
 
 before(async () => {
-  for (const name of ['auditor', 'stranger']) {
-    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-    writeFileSync(at(`${name}.pem`), privateKey.export({ format: 'pem', type: 'pkcs8' }))
-    writeFileSync(at(`${name}.pub.pem`), publicKey.export({ format: 'pem', type: 'spki' }))
-  }
-  const config = `format: countersign-config/v1
-listen: { port: 0 }
-data: data
-operator: { name: Test Operator, contact: operator@example.org }
-deployments:
-  credit:
-    model: { path: ${join(bundledModels(), 'credit', 'credit.onnx')}, agreement: exact }
-    accountable: { party: Test Lender, contact: appeals@example.org, publicKey: auditor.pub.pem }
-writers:
-- { party: Test Auditor, roles: [auditor], publicKey: auditor.pub.pem }
-`
+  for (const name of ['auditor', 'stranger']) writeKeyPair(folder, name)
+  const config = creditConfig(
+    'auditor',
+    'writers:\n- { party: Test Auditor, roles: [auditor], publicKey: auditor.pub.pem }\n',
+  )
   writeFileSync(at('countersign.yaml'), config)
   const notices = { info: () => undefined, error: () => undefined }
   gateway = await Gateway.start({ config: readConfigFile(at('countersign.yaml')), notices })

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { generateKeyPairSync } from 'node:crypto'
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,6 +10,7 @@ import type { AuditReport } from '@countersign/watch'
 import { countersignProgram } from '../demo/gateway-process.ts'
 import { bundledExamples, bundledModels } from '../files.ts'
 import { countersign } from '../run.testing.ts'
+import { creditConfig, writeKeyPair } from './credit-gateway.testing.ts'
 import { readApplicationLines } from './infer.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'countersign-audit-test-'))
@@ -18,9 +18,11 @@ const at = (name: string) => join(folder, name)
 const credit = join(bundledModels(), 'credit')
 let gateway: Gateway
 
+const WRITERS = 'writers:\n- { party: Test Auditor, publicKey: auditor.pub.pem, roles: [auditor] }\n'
+
 before(async () => {
-  for (const name of ['accountable', 'auditor', 'stranger']) writeKey(name)
-  writeFileSync(at('countersign.yaml'), configText())
+  for (const name of ['accountable', 'auditor', 'stranger']) writeKeyPair(folder, name)
+  writeFileSync(at('countersign.yaml'), creditConfig('accountable', WRITERS))
   const config = readConfigFile(at('countersign.yaml'))
   gateway = await Gateway.start({ config, notices: { info: () => undefined, error: () => undefined } })
   writeFileSync(at('trust.yaml'), trustText())
@@ -43,26 +45,6 @@ after(async () => {
   await gateway.close()
   rmSync(folder, { recursive: true, force: true })
 })
-
-function writeKey(name: string): void {
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  writeFileSync(at(`${name}.pem`), privateKey.export({ format: 'pem', type: 'pkcs8' }))
-  writeFileSync(at(`${name}.pub.pem`), publicKey.export({ format: 'pem', type: 'spki' }))
-}
-
-function configText(): string {
-  return `format: countersign-config/v1
-listen: { port: 0 }
-data: data
-operator: { name: Test Operator, contact: operator@example.org }
-deployments:
-  credit:
-    model: { path: ${join(credit, 'credit.onnx')}, agreement: exact }
-    accountable: { party: Test Lender, contact: appeals@example.org, publicKey: accountable.pub.pem }
-writers:
-- { party: Test Auditor, publicKey: auditor.pub.pem, roles: [auditor] }
-`
-}
 
 function trustText(): string {
   const data = at('data')

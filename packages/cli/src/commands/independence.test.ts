@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { generateKeyPairSync } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -16,12 +15,12 @@ import {
   utf8,
 } from '@countersign/verify'
 import { createNodeCrypto } from '@countersign/verify/crypto/node'
-import { bundledModels } from '../files.ts'
 import { addGateway } from '../independence/gateway-source.ts'
 import { keysText, LogDouble, partyText, StatementSigner, serve } from '../independence/log-double.testing.ts'
 import { Gathering } from '../independence/sources.ts'
 import { countersign, type Ran } from '../run.testing.ts'
 import { formatTrustFile, readGatewayKeys } from '../trust-file-text.ts'
+import { creditConfig, writeKeyPair } from './credit-gateway.testing.ts'
 
 const AT = '2026-09-21T14:13:20Z'
 const NOW_SECONDS = Date.parse(AT) / 1000
@@ -180,20 +179,8 @@ test('manifests that do not check are not counted, and make the report unproven'
 
 test('a real gateway’s deployments are counted, by who published their models', async (context) => {
   const at = folderOf(context)
-  const pem = generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ format: 'pem', type: 'spki' })
-  writeFileSync(at('accountable.pem'), pem)
-  writeFileSync(
-    at('countersign.yaml'),
-    `format: countersign-config/v1
-listen: { port: 0 }
-data: data
-operator: { name: Test Operator, contact: operator@example.org }
-deployments:
-  credit:
-    model: { path: ${join(bundledModels(), 'credit', 'credit.onnx')}, agreement: exact }
-    accountable: { party: Test Lender, contact: appeals@example.org, publicKey: accountable.pem }
-`,
-  )
+  writeKeyPair(at(''), 'accountable')
+  writeFileSync(at('countersign.yaml'), creditConfig('accountable'))
   const config = readConfigFile(at('countersign.yaml'))
   const gateway = await Gateway.start({ config, notices: { info: () => undefined, error: () => undefined } })
   const { log, operator } = readGatewayKeys(at('data'))
